@@ -1,1 +1,7 @@
-//! x
+//! Turns any clock into a reliable orchestrator.
+
+pub mod clock;
+pub mod occurrence;
+pub mod pipeline;
+pub mod schedule;
+pub mod template;

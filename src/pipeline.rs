@@ -1,0 +1,216 @@
+//! What should run: a pipeline as the configuration (or a Rust program) describes it.
+//!
+//! Values only, already validated; reading them from files is for `config`, deciding by them for `plan`, running the
+//! body for `executor`.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::occurrence::PipelineId;
+use crate::schedule::Schedule;
+use crate::template::Template;
+
+/// One registered pipeline.
+#[derive(Clone, Debug)]
+pub struct Pipeline {
+    /// Namespace and name.
+    pub id: PipelineId,
+    /// For people: what it does; empty if not said.
+    pub description: String,
+    /// For people: who answers for it; empty if not said.
+    pub owner: String,
+    /// For people: where to read what to do when it fails; empty if not said.
+    pub runbook: String,
+    /// Words to select by (`--only tag:critical`).
+    pub tags: Vec<String>,
+    /// When it is due; none means only by hand.
+    pub schedule: Option<Schedule>,
+    /// The zone in which dates are shown to the body.
+    pub zone: jiff::tz::TimeZone,
+    /// Longest constant delay by which occurrences are spread; zero means none.
+    pub jitter: Duration,
+    /// What to run and in which surroundings.
+    pub command: Command,
+    /// How long an attempt may take; none means as long as it likes.
+    pub timeout: Option<Duration>,
+    /// How long a body may take to end after SIGTERM before SIGKILL.
+    pub kill_grace: Duration,
+    /// How long a claim holds unless renewed.
+    pub lease: Duration,
+    /// What happens after a failed attempt.
+    pub retry: Retry,
+    /// What happens when an occurrence is due while the previous run is still going.
+    pub overlap: Overlap,
+    /// What happens to occurrences nobody ran in time.
+    pub catch_up: CatchUp,
+    /// What the body's exit codes mean.
+    pub exit_codes: ExitCodes,
+    /// What happens to a run that was interrupted because we were told to stop.
+    pub on_interrupt: OnInterrupt,
+}
+
+/// What to run and in which surroundings.
+#[derive(Clone, Debug)]
+pub struct Command {
+    /// The program.
+    pub body: Body,
+    /// The body as written in the configuration, before any `${VAR}` was filled in: safe to print.
+    pub shown: String,
+    /// Working directory; none means the one the tick was started in.
+    pub cwd: Option<PathBuf>,
+    /// Variables set for the body, templates filled in per attempt.
+    pub env: BTreeMap<String, Template>,
+    /// Which variables of our own environment the body sees.
+    pub inherit_env: InheritEnv,
+    /// What the body reads.
+    pub stdin: Stdin,
+    /// User to run as (name or number); none means ours.
+    pub user: Option<String>,
+    /// Group to run as (name or number); none means the user's own, or ours.
+    pub group: Option<String>,
+    /// Address space limit of each process of the body, in bytes; none means ours.
+    pub memory_limit_bytes: Option<u64>,
+    /// How much output is kept on disk per attempt, in bytes.
+    pub output_limit_bytes: u64,
+}
+
+/// The program of a pipeline.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// Program and arguments, each filled in as one element, never split. At least one element.
+    Argv(Vec<Template>),
+    /// A line for `/bin/sh -c`, as it stands.
+    Shell(String),
+}
+
+/// Which variables of the tick's environment the body inherits. Our own settings and secrets never are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum InheritEnv {
+    /// All of them.
+    All,
+    /// None of them.
+    Nothing,
+    /// Those named.
+    Only(Vec<String>),
+}
+
+/// What a body reads from its standard input.
+#[derive(Clone, Debug)]
+pub enum Stdin {
+    /// Nothing: `/dev/null`.
+    Null,
+    /// This text.
+    Text(Template),
+    /// A file, opened when the attempt starts; relative to the body's working directory.
+    File(PathBuf),
+}
+
+/// When a failed attempt is followed by another.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+pub struct Retry {
+    /// Attempts in all, the first included; 1 means no retry.
+    pub max_attempts: u32,
+    /// How the wait grows.
+    pub backoff: Backoff,
+    /// The first wait.
+    pub delay: Duration,
+    /// The longest wait, jitter aside; none means no bound.
+    pub max_delay: Option<Duration>,
+    /// By how much a wait may differ, in percent of itself, both ways (0 to 100).
+    pub jitter_percent: u32,
+    /// What happens to a pending retry when the next occurrence falls due.
+    pub when_next_due: WhenNextDue,
+}
+
+impl Retry {
+    /// One attempt, no retry: what is built in.
+    pub const NONE: Retry = Retry {
+        max_attempts: 1,
+        backoff: Backoff::Exponential,
+        delay: Duration::from_secs(30),
+        max_delay: None,
+        jitter_percent: 0,
+        when_next_due: WhenNextDue::Supersede,
+    };
+}
+
+/// How the wait between attempts grows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Backoff {
+    /// The same each time.
+    Fixed,
+    /// Once the delay, then twice, then three times it.
+    Linear,
+    /// Doubled each time.
+    Exponential,
+}
+
+/// What happens to a pending retry when the next occurrence falls due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WhenNextDue {
+    /// The old run ends as superseded; the next occurrence starts.
+    Supersede,
+    /// The old run is finished first; the next occurrence meets the overlap policy.
+    FinishFirst,
+}
+
+/// What happens when an occurrence is due while the previous run is still going.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Overlap {
+    /// The occurrence is recorded as skipped.
+    Skip,
+}
+
+/// What happens to occurrences nobody ran in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CatchUp {
+    /// None runs: only an occurrence that is alone in being due does.
+    Skip,
+    /// The newest runs, the others are recorded as missed.
+    Latest,
+    /// The newest `max` of those younger than `window` run, oldest first, one after the other.
+    All {
+        /// At most this many; the older ones are missed.
+        max: u32,
+        /// Not older than this at the tick; none means however old.
+        window: Option<Duration>,
+    },
+}
+
+/// What happens to a run that was interrupted because we were told to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnInterrupt {
+    /// The retry policy decides, as after a failure.
+    Retry,
+    /// It runs again without using up an attempt, three times at most.
+    Rerun,
+}
+
+/// What a body's exit codes mean. Codes that are not listed: 0 is success, all others are worth a retry.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct ExitCodes(pub BTreeMap<i32, ExitMeaning>);
+
+impl ExitCodes {
+    /// What `code` (0 to 255) means.
+    pub fn meaning(&self, code: i32) -> ExitMeaning {
+        let unlisted = if code == 0 { ExitMeaning::Success } else { ExitMeaning::Retry };
+        self.0.get(&code).copied().unwrap_or(unlisted)
+    }
+}
+
+/// What one exit code means.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ExitMeaning {
+    /// Done.
+    Success,
+    /// Done, with rejects.
+    Partial,
+    /// Failed; another attempt may help.
+    Retry,
+    /// Failed; another attempt would not help and is never made.
+    Fatal,
+}
