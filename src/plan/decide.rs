@@ -1,0 +1,121 @@
+//! Decides what a tick does about one pipeline.
+//!
+//! Brings the rules together: schedule sight, due occurrences, pending retries, catch-up, overlap.
+//!
+//! Holds always: deciding twice on the same row and time gives the same answer; nothing due and nothing new means
+//! nothing to commit.
+
+use jiff::Timestamp;
+
+use super::due::Stretch;
+use super::{Decision, Draft, Note, Situation, WaitsFor, Waiting, catch_up, due, jitter, retry, sight};
+use crate::occurrence::Run;
+use crate::pipeline::{CatchUp, Overlap};
+use crate::run::{NotRun, Reason, Trigger};
+
+/// A cursor that is further ahead of the store's time than this was set by a wrong clock.
+const AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+/// What to do about the pipeline now.
+pub fn decide(situation: &Situation<'_>) -> Decision {
+    let mut decision = Decision::unchanged(situation.row);
+    let kept = due_and_kept(situation, &mut decision);
+    let held = retry::settle(situation, kept.run.last().copied(), &mut decision);
+    let active = situation.open.iter().any(|attempt| attempt.is_active());
+    if let Some(missed) = kept.missed {
+        pass_over(situation, &mut decision, missed, Reason::Missed);
+    }
+    match (kept.run.as_slice(), active || held || decision.claim.is_some()) {
+        ([], _) => {}
+        (due, true) => meet_overlap(situation, &mut decision, due),
+        (due, false) => claim_oldest(situation, &mut decision, due),
+    }
+    decision
+}
+
+fn due_and_kept(situation: &Situation<'_>, decision: &mut Decision) -> catch_up::Kept {
+    let Some(schedule) = &situation.pipeline.schedule else { return catch_up::Kept::default() };
+    let since = sight::recognise(schedule, situation, decision);
+    let cursor = believable_cursor(situation, decision);
+    let spread = jitter::constant_delay(&situation.pipeline.id, situation.pipeline.jitter);
+    let until = situation.now.checked_sub(spread).unwrap_or(Timestamp::MIN);
+    let policy = situation.pipeline.catch_up;
+    let due = due::find(schedule, cursor.unwrap_or(since).max(since), until, catch_up::keep(policy));
+    let mut kept = catch_up::apply(policy, due, until, situation.interval);
+    leave_out_decided(situation, decision, &mut kept.run);
+    kept
+}
+
+/// Occurrences that have attempts although the cursor is before them (it was set back, or somebody ran them by hand).
+fn leave_out_decided(situation: &Situation<'_>, decision: &mut Decision, due: &mut Vec<Timestamp>) {
+    while let Some(first) = due.first().filter(|first| situation.decided.contains(first)) {
+        decision.row.cursor = Some(*first);
+        decision.changed = true;
+        due.remove(0);
+    }
+}
+
+fn believable_cursor(situation: &Situation<'_>, decision: &mut Decision) -> Option<Timestamp> {
+    let cursor = decision.row.cursor?;
+    if cursor.duration_since(situation.now) <= AHEAD {
+        return Some(cursor);
+    }
+    decision.notes.push(Note::CursorAhead(cursor));
+    decision.row.cursor = Some(situation.now);
+    decision.row.backlog_until = None;
+    decision.changed = true;
+    decision.row.cursor
+}
+
+fn claim_oldest(situation: &Situation<'_>, decision: &mut Decision, due: &[Timestamp]) {
+    let scheduled_for = due[0];
+    let late = situation.now.duration_since(scheduled_for);
+    let in_time = late <= jiff::SignedDuration::try_from(situation.interval + situation.pipeline.jitter).unwrap_or(late);
+    decision.claim = Some(Draft {
+        run: Run { pipeline: situation.pipeline.id.clone(), scheduled_for },
+        number: 1,
+        tries: 1,
+        earlier_starts: 0,
+        interruptions: 0,
+        trigger: if in_time { Trigger::Schedule } else { Trigger::CatchUp },
+        by_hand: false,
+        follows: None,
+    });
+    decision.row.cursor = Some(scheduled_for);
+    decision.row.backlog_until = due.last().copied().filter(|last| *last > scheduled_for);
+    decision.more_is_due = due.len() > 1;
+    decision.changed = true;
+}
+
+/// Something of the pipeline is still going: what is caught up in order waits, all else meets the overlap policy.
+fn meet_overlap(situation: &Situation<'_>, decision: &mut Decision, due: &[Timestamp]) {
+    let in_order = matches!(situation.pipeline.catch_up, CatchUp::All { .. })
+        && situation.row.backlog_until.is_some_and(|until| due[0] <= until);
+    if in_order {
+        let run = Run { pipeline: situation.pipeline.id.clone(), scheduled_for: due[0] };
+        decision.waiting.get_or_insert(Waiting { run, for_what: WaitsFor::EarlierRun });
+        decision.more_is_due = true;
+        return;
+    }
+    match situation.pipeline.overlap {
+        Overlap::Skip => {
+            let stretch = due[1..].iter().fold(Stretch::one(due[0]), |stretch, next| stretch.then(*next));
+            pass_over(situation, decision, stretch, Reason::Overlap);
+        }
+    }
+}
+
+fn pass_over(situation: &Situation<'_>, decision: &mut Decision, stretch: Stretch, reason: Reason) {
+    decision.not_run.push(NotRun {
+        pipeline: situation.pipeline.id.clone(),
+        first: stretch.first,
+        last: stretch.last,
+        count: stretch.count,
+        at_least: stretch.at_least,
+        reason,
+        decided_at: situation.now,
+        after: decision.row.cursor,
+    });
+    decision.row.cursor = decision.row.cursor.max(Some(stretch.last));
+    decision.changed = true;
+}

@@ -1,0 +1,93 @@
+//! Finds the occurrences that fell due since the cursor.
+//!
+//! Takes a schedule and a span; what to do with more than one of them is for `catch_up`.
+//!
+//! Holds always: only the newest few are listed, however long the span; the others are counted, exactly up to 100,000.
+
+use std::collections::VecDeque;
+
+use jiff::Timestamp;
+
+use crate::schedule::Schedule;
+
+/// Counting stops here.
+const COUNTED: u64 = 100_000;
+
+/// The occurrences within a span.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Due {
+    /// The newest ones, oldest first.
+    pub newest: Vec<Timestamp>,
+    /// Those before them.
+    pub older: Option<Stretch>,
+}
+
+/// Consecutive occurrences that are not listed one by one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stretch {
+    /// The first of them.
+    pub first: Timestamp,
+    /// The last of them.
+    pub last: Timestamp,
+    /// How many.
+    pub count: u64,
+    /// There may be more.
+    pub at_least: bool,
+}
+
+impl Stretch {
+    /// One occurrence.
+    pub fn one(instant: Timestamp) -> Stretch {
+        Stretch { first: instant, last: instant, count: 1, at_least: false }
+    }
+
+    /// This stretch followed by `instant`.
+    pub fn then(self, instant: Timestamp) -> Stretch {
+        Stretch { last: instant, count: self.count + 1, ..self }
+    }
+}
+
+/// Lists the newest `keep` (at least 1) occurrences in `(after, until]` and counts those before them.
+pub fn find(schedule: &Schedule, after: Timestamp, until: Timestamp, keep: usize) -> Due {
+    let keep = keep.max(1);
+    let mut newest: VecDeque<Timestamp> = VecDeque::new();
+    let mut older: Option<Stretch> = None;
+    let mut counted = 0_u64;
+    for instant in schedule.occurrences_between(after, until) {
+        counted += 1;
+        if counted > COUNTED.max(keep as u64 + 1) {
+            return jump_to_the_end(schedule, older, newest, until, keep);
+        }
+        newest.push_back(instant);
+        if newest.len() > keep {
+            older = newest.pop_front().map(|out| older.map_or(Stretch::one(out), |stretch| stretch.then(out)));
+        }
+    }
+    Due { newest: newest.into(), older }
+}
+
+/// The span holds more than is counted: the newest are found from its end backwards.
+fn jump_to_the_end(
+    schedule: &Schedule,
+    older: Option<Stretch>,
+    seen: VecDeque<Timestamp>,
+    until: Timestamp,
+    keep: usize,
+) -> Due {
+    let mut newest = VecDeque::new();
+    let mut at = schedule.previous_at_or_before(until);
+    while let Some(instant) = at {
+        if newest.len() == keep {
+            break;
+        }
+        newest.push_front(instant);
+        at = instant.checked_sub(MICROSECOND).ok().and_then(|t| schedule.previous_at_or_before(t));
+    }
+    let first = older.map(|stretch| stretch.first).or(seen.front().copied());
+    let last = at.or(seen.back().copied());
+    let count = older.map_or(0, |stretch| stretch.count).max(COUNTED);
+    let older = first.zip(last).map(|(first, last)| Stretch { first, last, count, at_least: true });
+    Due { newest: newest.into(), older }
+}
+
+const MICROSECOND: jiff::SignedDuration = jiff::SignedDuration::from_micros(1);

@@ -1,0 +1,72 @@
+//! Folds the end of an attempt into what the run-log knows: terminal, or another attempt at a stored instant.
+//!
+//! Holds always: an attempt takes one end; an end that comes after it was declared lost stays on it as its late
+//! outcome; what follows is decided by the policy stored with the attempt, so that no configuration is needed.
+
+use super::backoff;
+use crate::pipeline::OnInterrupt;
+use crate::run::{Attempt, Completion, LastEnd, Outcome, Row};
+
+/// How often an interruption may be without costing an attempt.
+const FREE_INTERRUPTIONS: u32 = 3;
+
+/// What an end did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Folded {
+    /// The attempt has ended by it.
+    Ended,
+    /// The attempt had been declared lost before; the outcome is kept beside that.
+    Late,
+    /// The attempt had this end, or another one, already; nothing has changed.
+    Already,
+}
+
+/// Changes `row` and `attempt` by `end`. The caller has matched the token.
+pub fn fold(row: &mut Row, attempt: &mut Attempt, end: &Completion) -> Folded {
+    match attempt.outcome() {
+        None => {}
+        Some(Outcome::Lost) if end.outcome != Outcome::Lost && attempt.late_outcome.is_none() => {
+            attempt.late_outcome = Some(end.outcome);
+            if end.outcome.is_success() {
+                attempt.retry_at = None;
+            }
+            return Folded::Late;
+        }
+        Some(_) => return Folded::Already,
+    }
+    attempt.end = Some(end.clone());
+    attempt.retry_at = next_at(attempt, end);
+    attempt.gave_up = attempt.retry_at.is_none() && !end.outcome.is_success() && end.outcome != Outcome::Cancelled;
+    *row.totals.entry(end.outcome).or_default() += 1;
+    row.failures_in_a_row = match end.outcome {
+        outcome if outcome.is_success() => 0,
+        Outcome::Released => row.failures_in_a_row,
+        _ => row.failures_in_a_row + 1,
+    };
+    row.last = Some(LastEnd {
+        scheduled_for: attempt.run.scheduled_for,
+        attempt: attempt.number,
+        outcome: end.outcome,
+        ended_at: end.ended_at,
+    });
+    Folded::Ended
+}
+
+/// Whether an interruption of this attempt costs nothing of its policy.
+pub fn reruns(attempt: &Attempt) -> bool {
+    attempt.policy.on_interrupt == OnInterrupt::Rerun && attempt.interruptions < FREE_INTERRUPTIONS
+}
+
+fn next_at(attempt: &Attempt, end: &Completion) -> Option<jiff::Timestamp> {
+    let by_policy = || {
+        let left = attempt.tries < attempt.policy.retry.max_attempts && !end.fatal;
+        let wait = backoff::wait(&attempt.policy.retry, attempt.tries, &attempt.run, attempt.number);
+        left.then(|| end.ended_at.checked_add(wait).map(crate::occurrence::whole_micros).ok()).flatten()
+    };
+    match end.outcome {
+        Outcome::Succeeded | Outcome::Partial | Outcome::Cancelled => None,
+        Outcome::Released => Some(end.ended_at),
+        Outcome::Interrupted if reruns(attempt) => Some(end.ended_at),
+        Outcome::Failed | Outcome::TimedOut | Outcome::Lost | Outcome::Interrupted => by_policy(),
+    }
+}

@@ -1,0 +1,43 @@
+//! Decides what becomes of an attempt whose worker cannot report any more.
+//!
+//! Holds always: `released` only where the attempt can never start any more; in every doubt it is `lost`.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::run::{Attempt, Completion, Outcome};
+
+/// What is known about an attempt that somebody else has claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Evidence {
+    /// The claiming process is provably gone.
+    OwnerGone,
+    /// The lease is over by the store's clock.
+    LeaseOver,
+}
+
+/// The end to record for `attempt`; `never_starts` means its start mark was created by us, so that no start can follow.
+pub fn take_over(attempt: &Attempt, evidence: Evidence, never_starts: bool, now: Timestamp) -> Completion {
+    let outcome = if never_starts { Outcome::Released } else { Outcome::Lost };
+    let why = match evidence {
+        Evidence::OwnerGone => "the process that ran it is gone",
+        Evidence::LeaseOver => "its lease was over",
+    };
+    let pid = attempt.owner.pid;
+    let host = &attempt.owner.host;
+    Completion {
+        token: attempt.token,
+        outcome,
+        fatal: false,
+        started_at: None,
+        ended_at: now,
+        duration: Duration::ZERO,
+        exit_code: None,
+        error: Some(format!("{why} (process {pid} on {host})")),
+        cpu: Duration::ZERO,
+        peak_memory_bytes: 0,
+        output_bytes: 0,
+        tail: String::new(),
+    }
+}

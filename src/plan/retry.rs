@@ -1,0 +1,81 @@
+//! Decides about retries that are pending: make one, give it up for a newer occurrence, or wait.
+//!
+//! The instant of a retry was computed at the failure and stored (`fold`); any later tick makes it when its time has
+//! come, whatever the schedule says.
+//!
+//! Holds always: a retry that is not made and not waited for is returned as superseded.
+
+use jiff::Timestamp;
+
+use super::{Decision, Draft, Situation, WaitsFor, Waiting};
+use crate::pipeline::{CatchUp, WhenNextDue};
+use crate::run::{Attempt, NotRun, Outcome, Reason, Trigger};
+
+/// Handles the pipeline's pending retries; `newest_due` is the newest due occurrence of the schedule, if any.
+///
+/// Returns whether a scheduled run holds the pipeline: its retry is claimed now or waited for.
+pub fn settle(situation: &Situation<'_>, newest_due: Option<Timestamp>, decision: &mut Decision) -> bool {
+    let busy = situation.open.iter().any(|attempt| attempt.is_active());
+    let mut holds = false;
+    for attempt in situation.open {
+        let Some(retry_at) = attempt.retry_at else { continue };
+        if is_superseded(attempt, situation, newest_due) {
+            close(attempt, situation, decision);
+        } else if retry_at <= situation.now && !busy && decision.claim.is_none() {
+            decision.claim = Some(next_attempt(attempt));
+            decision.changed = true;
+            holds = true;
+        } else {
+            let for_what =
+                if retry_at > situation.now { WaitsFor::Backoff(retry_at) } else { WaitsFor::EarlierRun };
+            decision.waiting = Some(Waiting { run: attempt.run.clone(), for_what });
+            if retry_at > situation.now {
+                decision.wake_at = Some(decision.wake_at.map_or(retry_at, |earlier| earlier.min(retry_at)));
+            }
+            holds |= !attempt.by_hand;
+        }
+    }
+    holds
+}
+
+/// The attempt after `attempt`.
+pub fn next_attempt(attempt: &Attempt) -> Draft {
+    let outcome = attempt.outcome();
+    let started = outcome == Some(Outcome::Lost) || attempt.end.as_ref().is_some_and(|end| end.started_at.is_some());
+    let rerun = outcome == Some(Outcome::Interrupted) && super::fold::reruns(attempt);
+    let burned = !rerun && outcome != Some(Outcome::Released);
+    Draft {
+        run: attempt.run.clone(),
+        number: attempt.number + 1,
+        tries: attempt.tries + u32::from(burned),
+        earlier_starts: attempt.earlier_starts + u32::from(started),
+        interruptions: attempt.interruptions + u32::from(rerun),
+        trigger: if outcome == Some(Outcome::Released) { attempt.trigger } else { Trigger::Retry },
+        by_hand: attempt.by_hand,
+        follows: Some(attempt.token),
+    }
+}
+
+fn is_superseded(attempt: &Attempt, situation: &Situation<'_>, newest_due: Option<Timestamp>) -> bool {
+    let next_is_due = newest_due.is_some_and(|due| due > attempt.run.scheduled_for);
+    let caught_up_in_order = matches!(situation.pipeline.catch_up, CatchUp::All { .. })
+        && situation.row.backlog_until.is_some_and(|until| attempt.run.scheduled_for <= until);
+    let finish_first = attempt.policy.retry.when_next_due == WhenNextDue::FinishFirst;
+    next_is_due && !attempt.by_hand && !finish_first && !caught_up_in_order
+}
+
+fn close(attempt: &Attempt, situation: &Situation<'_>, decision: &mut Decision) {
+    let scheduled_for = attempt.run.scheduled_for;
+    decision.closed.push(attempt.token);
+    decision.not_run.push(NotRun {
+        pipeline: attempt.run.pipeline.clone(),
+        first: scheduled_for,
+        last: scheduled_for,
+        count: 1,
+        at_least: false,
+        reason: Reason::Superseded,
+        decided_at: situation.now,
+        after: None,
+    });
+    decision.changed = true;
+}

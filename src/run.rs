@@ -1,0 +1,399 @@
+//! What did run: attempts, their outcomes, and what the run-log knows of a pipeline.
+//!
+//! These are the rows of the run-log as values. Deciding what follows from them is for `plan`; keeping them is for
+//! `runlog`.
+//!
+//! Holds always: an attempt has at most one outcome; `number` counts claims, `tries` counts what uses up the policy.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::occurrence::{PipelineId, Run, Token};
+use crate::pipeline::{OnInterrupt, Retry};
+
+/// How an attempt ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    /// Done.
+    Succeeded,
+    /// Done, with rejects.
+    Partial,
+    /// It said so by its exit code, was ended by a signal, or could not be started.
+    Failed,
+    /// Stopped because it took longer than its timeout.
+    TimedOut,
+    /// Its lease was over and nobody knows the end; it may have run.
+    Lost,
+    /// Stopped because we were told to stop.
+    Interrupted,
+    /// A person stopped it.
+    Cancelled,
+    /// Claimed, and provably never started.
+    Released,
+}
+
+impl Outcome {
+    /// Every outcome, in the order of the glossary's table.
+    pub const ALL: [Outcome; 8] = [
+        Outcome::Succeeded,
+        Outcome::Partial,
+        Outcome::Failed,
+        Outcome::TimedOut,
+        Outcome::Lost,
+        Outcome::Interrupted,
+        Outcome::Cancelled,
+        Outcome::Released,
+    ];
+
+    /// The word in stores, logs and JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Succeeded => "succeeded",
+            Outcome::Partial => "partial",
+            Outcome::Failed => "failed",
+            Outcome::TimedOut => "timed_out",
+            Outcome::Lost => "lost",
+            Outcome::Interrupted => "interrupted",
+            Outcome::Cancelled => "cancelled",
+            Outcome::Released => "released",
+        }
+    }
+
+    /// Reads `word` back.
+    pub fn from_word(word: &str) -> Option<Outcome> {
+        Outcome::ALL.into_iter().find(|o| o.word() == word)
+    }
+
+    /// Whether the work is done (partly, at least).
+    pub fn is_success(self) -> bool {
+        matches!(self, Outcome::Succeeded | Outcome::Partial)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.word())
+    }
+}
+
+/// Why an attempt was made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Trigger {
+    /// Its occurrence fell due.
+    Schedule,
+    /// Its occurrence had been due for longer, with others.
+    CatchUp,
+    /// The attempt before it did not succeed.
+    Retry,
+    /// A person asked for it.
+    Manual,
+    /// A person asked for a span of the past.
+    Backfill,
+}
+
+impl Trigger {
+    /// The word in stores, logs and the body's environment.
+    pub fn word(self) -> &'static str {
+        match self {
+            Trigger::Schedule => "schedule",
+            Trigger::CatchUp => "catch_up",
+            Trigger::Retry => "retry",
+            Trigger::Manual => "manual",
+            Trigger::Backfill => "backfill",
+        }
+    }
+
+    /// Reads `word` back.
+    pub fn from_word(word: &str) -> Option<Trigger> {
+        use Trigger::*;
+        [Schedule, CatchUp, Retry, Manual, Backfill].into_iter().find(|t| t.word() == word)
+    }
+}
+
+/// Which process holds a claim. Host names are for people; identity is the random `id`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// Random, minted once per process.
+    pub id: String,
+    /// For people.
+    pub host: String,
+    /// Process number within `pid_namespace`.
+    pub pid: u32,
+    /// When the process started, in clock ticks since boot (`/proc/PID/stat`, field 22).
+    pub started: u64,
+    /// `/proc/sys/kernel/random/boot_id`.
+    pub boot: String,
+    /// Inode of `/proc/self/ns/pid`: process numbers mean something only within one.
+    pub pid_namespace: u64,
+}
+
+/// What to do after an attempt, as it stood when the attempt was claimed: whoever records the end needs no
+/// configuration for it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// Retry policy.
+    pub retry: Retry,
+    /// What an interruption means.
+    pub on_interrupt: OnInterrupt,
+}
+
+/// One try at a run: a claim, and how it ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Which run.
+    pub run: Run,
+    /// Counted from 1; every claim of the run has its own.
+    pub number: u32,
+    /// Attempts that count against the policy, this one included.
+    pub tries: u32,
+    /// Earlier attempts of the run that may have started.
+    pub earlier_starts: u32,
+    /// Earlier interruptions of the run that burned no attempt.
+    pub interruptions: u32,
+    /// Why it was made.
+    pub trigger: Trigger,
+    /// The run was asked for by a person: the cursor does not know it, and no occurrence supersedes it.
+    pub by_hand: bool,
+    /// The claim's secret.
+    pub token: Token,
+    /// Grows with each claim of the pipeline.
+    pub fence: u64,
+    /// Who claimed it.
+    pub owner: Owner,
+    /// What follows when it does not succeed.
+    pub policy: Policy,
+    /// When it was claimed, by the store's clock.
+    pub claimed_at: Timestamp,
+    /// Until when the claim holds unless renewed, by the store's clock.
+    pub lease_until: Timestamp,
+    /// How it ended; none while it is claimed or running.
+    pub end: Option<Completion>,
+    /// When the next attempt is due; none when there will be none, or when it has been made.
+    pub retry_at: Option<Timestamp>,
+    /// No further attempt will be made for want of success.
+    pub gave_up: bool,
+    /// An outcome that arrived after the attempt had been declared lost.
+    pub late_outcome: Option<Outcome>,
+}
+
+impl Attempt {
+    /// Claimed, and no end recorded.
+    pub fn is_active(&self) -> bool {
+        self.end.is_none()
+    }
+
+    /// Still of interest to a tick: active, or followed by a retry not yet made.
+    pub fn is_open(&self) -> bool {
+        self.is_active() || self.retry_at.is_some()
+    }
+
+    /// The outcome, once there is one.
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.end.as_ref().map(|end| end.outcome)
+    }
+
+    /// What templates call `attempt_suffix`: empty for the first start of a run, then `-retry-1`, `-retry-2` …
+    pub fn suffix(&self) -> String {
+        match self.earlier_starts {
+            0 => String::new(),
+            n => format!("-retry-{n}"),
+        }
+    }
+}
+
+/// The end of an attempt, as the one who saw it reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Completion {
+    /// Whose end: only the attempt with this token takes it.
+    pub token: Token,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// Another attempt would not help.
+    pub fatal: bool,
+    /// When the body was started; none if it never was.
+    pub started_at: Option<Timestamp>,
+    /// When it ended, by the store's clock as far as the worker could tell.
+    pub ended_at: Timestamp,
+    /// How long the body ran.
+    pub duration: Duration,
+    /// Exit code, where the body exited by itself.
+    pub exit_code: Option<i32>,
+    /// What went wrong, in words; none on success.
+    pub error: Option<String>,
+    /// Processor time of the whole process tree.
+    pub cpu: Duration,
+    /// Peak memory of the largest process of the tree, in bytes.
+    pub peak_memory_bytes: u64,
+    /// All that the body printed, in bytes, kept or not.
+    pub output_bytes: u64,
+    /// The last of what it printed, as text, for people on other hosts.
+    pub tail: String,
+}
+
+/// Why an occurrence of the schedule was not run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Nobody ran it in time and the catch-up policy drops it.
+    Missed,
+    /// The previous run was still going.
+    Overlap,
+    /// Its retry was pending when the next occurrence fell due.
+    Superseded,
+}
+
+impl Reason {
+    /// The word in stores, logs and JSON.
+    pub fn word(self) -> &'static str {
+        match self {
+            Reason::Missed => "missed",
+            Reason::Overlap => "overlap",
+            Reason::Superseded => "superseded",
+        }
+    }
+
+    /// Reads `word` back.
+    pub fn from_word(word: &str) -> Option<Reason> {
+        [Reason::Missed, Reason::Overlap, Reason::Superseded].into_iter().find(|r| r.word() == word)
+    }
+}
+
+/// A stretch of occurrences that were decided without being run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotRun {
+    /// Whose.
+    pub pipeline: PipelineId,
+    /// The first of them.
+    pub first: Timestamp,
+    /// The last of them; equal to `first` for one.
+    pub last: Timestamp,
+    /// How many, at least 1.
+    pub count: u64,
+    /// Whether there may be more than `count` (counting stops at 100,000).
+    pub at_least: bool,
+    /// Why.
+    pub reason: Reason,
+    /// When that was decided, by the store's clock.
+    pub decided_at: Timestamp,
+    /// The decided occurrence before `first`: a missed stretch that ends there and this one are one.
+    pub after: Option<Timestamp>,
+}
+
+/// A schedule that the store has seen for a pipeline.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KnownSchedule {
+    /// Hash of the schedule's canonical text.
+    pub hash: String,
+    /// No occurrence at or before this instant belongs to it.
+    #[serde(with = "micros")]
+    pub since: Timestamp,
+    /// When another schedule took its place; none for the one in force.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "micros::option")]
+    pub replaced_at: Option<Timestamp>,
+}
+
+/// What the run-log knows of a pipeline. Changed only as a whole, under its `version`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Row {
+    /// Whose.
+    pub pipeline: PipelineId,
+    /// Raised by every change; 0 means the row is not in the store yet.
+    pub version: u64,
+    /// The last fence given out.
+    pub fence: u64,
+    /// The latest decided occurrence; none before the first decision.
+    pub cursor: Option<Timestamp>,
+    /// Occurrences up to here are caught up one after the other; none when nothing is to be caught up.
+    pub backlog_until: Option<Timestamp>,
+    /// The schedules seen last, the one in force first; a few at most.
+    pub schedules: Vec<KnownSchedule>,
+    /// Ended attempts by outcome, ever.
+    pub totals: BTreeMap<Outcome, u64>,
+    /// The last recorded end.
+    pub last: Option<LastEnd>,
+    /// Failures in a row since the last success.
+    pub failures_in_a_row: u64,
+}
+
+impl Row {
+    /// A row as it stands before the store knows the pipeline.
+    pub fn absent(pipeline: PipelineId) -> Row {
+        Row {
+            pipeline,
+            version: 0,
+            fence: 0,
+            cursor: None,
+            backlog_until: None,
+            schedules: Vec::new(),
+            totals: BTreeMap::new(),
+            last: None,
+            failures_in_a_row: 0,
+        }
+    }
+}
+
+/// The last recorded end of a pipeline's attempts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastEnd {
+    /// Of which occurrence.
+    pub scheduled_for: Timestamp,
+    /// Of which attempt.
+    pub attempt: u32,
+    /// How.
+    pub outcome: Outcome,
+    /// When.
+    pub ended_at: Timestamp,
+}
+
+/// Instants as integers of microseconds, the same in every store.
+pub mod micros {
+    use jiff::Timestamp;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    /// Writes whole microseconds since the Unix epoch.
+    ///
+    /// # Errors
+    /// Those of the serializer.
+    pub fn serialize<S: Serializer>(instant: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
+        to.serialize_i64(instant.as_microsecond())
+    }
+
+    /// Reads what `serialize` wrote.
+    ///
+    /// # Errors
+    /// Out of the range of instants.
+    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
+        Timestamp::from_microsecond(i64::deserialize(from)?).map_err(D::Error::custom)
+    }
+
+    /// The same for instants that may be absent.
+    pub mod option {
+        use super::*;
+
+        /// Writes whole microseconds, or null.
+        ///
+        /// # Errors
+        /// Those of the serializer.
+        pub fn serialize<S: Serializer>(instant: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
+            match instant {
+                Some(instant) => to.serialize_i64(instant.as_microsecond()),
+                None => to.serialize_none(),
+            }
+        }
+
+        /// Reads what `serialize` wrote.
+        ///
+        /// # Errors
+        /// Out of the range of instants.
+        pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
+            let micros: Option<i64> = Option::deserialize(from)?;
+            micros.map(Timestamp::from_microsecond).transpose().map_err(D::Error::custom)
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! The contract between a tick and a run-log: load, commit, renew, history.
+//!
+//! `plan` decides; a store only loads and commits. What must hold for every store is said here once and proved by the
+//! behaviour suite, which runs every case over every backend.
+//!
+//! Holds always (the rules of claiming):
+//! - a transition is won only if the row still has the version it was decided on, its claim's key is new, no other
+//!   attempt of that run is active, and every retry it closes was still pending; else nothing of it is stored;
+//! - an end folds only into the attempt that has its token; a lost lease is tested again inside the same commit;
+//! - fences and versions only grow; no row that guards a claim is ever deleted.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::Error;
+use crate::occurrence::{PipelineId, Run, Token};
+use crate::plan::Folded;
+use crate::run::{Attempt, Completion, NotRun, Row};
+
+/// A durable run-log. Every call is one unit: it happens whole or not at all.
+#[async_trait]
+pub trait RunLog: Send + Sync {
+    /// Loads what a tick needs to decide: rows, open attempts and the store's time.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Refused`.
+    async fn load(&self, scope: Scope) -> Result<View, Error>;
+
+    /// Applies ends first, then transitions, each on its own: one that is refused does not hinder the others. What is
+    /// applied is durable when this returns.
+    ///
+    /// # Errors
+    /// `Unavailable`: nothing was applied. `Unknown`: read again; an own token that is there was won.
+    ///
+    /// # Cancel safety
+    /// Not cancel safe: a dropped call may or may not have been applied.
+    async fn commit(&self, batch: Batch) -> Result<Committed, Error>;
+
+    /// Extends the leases of `tokens` to `until` and returns those that are still held: active, with that token.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Unknown`.
+    async fn renew(&self, tokens: Vec<Token>, until: Timestamp) -> Result<Vec<Token>, Error>;
+
+    /// What happened, newest decision first.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn history(&self, query: Query) -> Result<Vec<Record>, Error>;
+
+    /// Where the start marks of this store's claims lie, for stores that live on this host's disk: a body starts only
+    /// after creating its mark, so who creates it first has proved that it never starts. None for remote stores.
+    fn start_marks(&self) -> Option<PathBuf>;
+}
+
+/// Which pipelines to load.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// All that the store knows.
+    All,
+    /// These only, and with them the occurrences after the cursor that have attempts already.
+    Only(Vec<PipelineId>),
+}
+
+/// What a store knew at one instant.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The store's time.
+    pub now: Timestamp,
+    /// Rows by pipeline; a pipeline without one is unknown to the store.
+    pub rows: HashMap<PipelineId, Row>,
+    /// Open attempts by pipeline, oldest run first.
+    pub open: HashMap<PipelineId, Vec<Attempt>>,
+    /// With `Scope::Only`: occurrences after the cursor that have attempts, ascending.
+    pub decided: HashMap<PipelineId, Vec<Timestamp>>,
+}
+
+/// What to apply in one commit.
+#[derive(Clone, Debug, Default)]
+pub struct Batch {
+    /// Ends of attempts.
+    pub ends: Vec<End>,
+    /// Changes of pipelines.
+    pub transitions: Vec<Transition>,
+}
+
+/// The end of an attempt, and when it may be applied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct End {
+    /// What ended, and how.
+    pub completion: Completion,
+    /// What must still be so in the committing statement.
+    pub condition: Condition,
+}
+
+/// What must hold when an end is applied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Condition {
+    /// Nothing more: the worker itself reports, or its process is provably gone.
+    Always,
+    /// The lease is over by the store's time.
+    LeaseOver,
+}
+
+/// A change of one pipeline.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Transition {
+    /// The row as it becomes, but for `version`: that is the one it was decided on, and is raised by the store.
+    pub row: Row,
+    /// The attempt to claim; its fence is the row's new one.
+    pub claim: Option<Attempt>,
+    /// Attempts whose pending retry is made or given up by this.
+    pub closed: Vec<Token>,
+    /// Occurrences decided without being run.
+    pub not_run: Vec<NotRun>,
+}
+
+/// What became of a batch.
+#[derive(Clone, Debug, Default)]
+pub struct Committed {
+    /// One for each end, in order.
+    pub ends: Vec<Ended>,
+    /// One for each transition, in order.
+    pub verdicts: Vec<Verdict>,
+}
+
+/// What became of an end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// It was folded, as said, and this is how the attempt now stands.
+    Folded(Folded, Box<Attempt>),
+    /// No attempt has this token.
+    Orphan,
+    /// Its condition no longer holds: the lease was renewed, or an outcome had come.
+    Refused,
+}
+
+/// What became of a transition.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Applied whole.
+    Won,
+    /// Nothing of it was applied: the pipeline has changed since it was loaded.
+    Lost,
+}
+
+/// Which part of the history to read.
+#[derive(Clone, Debug, Default)]
+pub struct Query {
+    /// Of this pipeline only.
+    pub pipeline: Option<PipelineId>,
+    /// Of this run only.
+    pub run: Option<Run>,
+    /// Attempts only, without what was not run.
+    pub attempts_only: bool,
+    /// At most this many records.
+    pub limit: usize,
+}
+
+/// One line of history.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// An attempt, ended or not.
+    Attempt(Box<Attempt>),
+    /// Occurrences that were not run.
+    NotRun(NotRun),
+}
+
+impl Record {
+    /// When it was decided, by the store's clock.
+    pub fn decided_at(&self) -> Timestamp {
+        match self {
+            Record::Attempt(attempt) => attempt.claimed_at,
+            Record::NotRun(not_run) => not_run.decided_at,
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The durable record of what was decided, claimed and done: one contract, one file or folder a backend.
+//!
+//! `contract` says what every store promises; the behaviour suite (tests/runlog.rs) runs every case over every row of the
+//! table below. A further store is a folder shaped like its neighbours, a `mod` line and a row.
+
+use std::cmp::Ordering;
+use std::sync::Arc;
+
+use crate::clock::Clock;
+use crate::scheme::{self, Scheme};
+
+pub mod contract;
+mod error;
+pub mod memory;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
+
+pub use contract::RunLog;
+pub use error::Error;
+
+/// How a run-log is opened.
+#[derive(Clone)]
+pub struct OpenOptions {
+    /// The time of stores that have none of their own.
+    pub clock: Arc<dyn Clock>,
+    /// What for.
+    pub purpose: Purpose,
+}
+
+/// What a run-log is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Ticks by the real time. A rehearsal's store is refused.
+    Work,
+    /// Ticks by an invented time (`--now`). A real store is refused; a new one is marked.
+    Rehearse,
+    /// Only looked at.
+    Read,
+}
+
+type Open = fn(&str, OpenOptions) -> Result<Arc<dyn RunLog>, Error>;
+
+/// Every run-log there is, built in or not.
+pub const SCHEMES: &[Scheme<Open>] = &[
+    Scheme { names: &["memory"], feature: "", backend: Some(open_memory) },
+    #[cfg(feature = "sqlite")]
+    Scheme { names: &["sqlite"], feature: "sqlite", backend: Some(open_sqlite) },
+    #[cfg(not(feature = "sqlite"))]
+    Scheme { names: &["sqlite"], feature: "sqlite", backend: None },
+    Scheme { names: &["postgres", "postgresql"], feature: "", backend: None },
+    Scheme { names: &["mysql", "mariadb"], feature: "", backend: None },
+    Scheme { names: &["duckdb"], feature: "", backend: None },
+    Scheme { names: &["s3"], feature: "", backend: None },
+    Scheme { names: &["gs"], feature: "", backend: None },
+    Scheme { names: &["azure"], feature: "", backend: None },
+];
+
+/// Opens the run-log at `url`; a text without a scheme is a path for SQLite.
+///
+/// # Errors
+/// `Address` where the URL is no good; else as the backend says.
+pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
+    let scheme = scheme::of(url).unwrap_or("sqlite");
+    let open = scheme::find(SCHEMES, scheme)
+        .map_err(|miss| Error::Address { message: format!("run-log: {miss}"), help: miss.help().into() })?;
+    open(url, options)
+}
+
+fn open_memory(_: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
+    Ok(Arc::new(memory::MemoryRunLog::new(options.clock)))
+}
+
+#[cfg(feature = "sqlite")]
+fn open_sqlite(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
+    Ok(Arc::new(sqlite::SqliteRunLog::open(url, options)?))
+}
+
+/// The order of history: newest decision first, then the newest occurrence, then the last attempt.
+fn newest_first(a: &contract::Record, b: &contract::Record) -> Ordering {
+    use contract::Record::{Attempt, NotRun};
+    let within = |record: &contract::Record| match record {
+        Attempt(attempt) => (attempt.run.scheduled_for, attempt.number),
+        NotRun(entry) => (entry.last, 0),
+    };
+    b.decided_at().cmp(&a.decided_at()).then_with(|| within(b).cmp(&within(a)))
+}

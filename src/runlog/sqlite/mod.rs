@@ -1,0 +1,142 @@
+//! The run-log in an SQLite file: the default, for one host.
+//!
+//! Every call is one transaction on one connection, away from the event loop. A commit takes the write lock first
+//! (`BEGIN IMMEDIATE`), so what it reads stays true until it is written; a tick with nothing to do only reads.
+//!
+//! Holds always: what a call returned as applied survives a power cut (`synchronous=FULL`).
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::contract::{Batch, Committed, Query, Record, RunLog, Scope, View};
+use super::{Error, OpenOptions};
+use crate::occurrence::Token;
+
+mod address;
+mod migrate;
+mod open;
+mod read;
+mod write;
+
+/// A run-log in an SQLite file.
+pub struct SqliteRunLog {
+    connection: Arc<Mutex<Connection>>,
+    path: PathBuf,
+    options: OpenOptions,
+}
+
+impl SqliteRunLog {
+    /// Opens the file that `url` names, and creates it where it does not exist.
+    ///
+    /// # Errors
+    /// `Address` for a URL that cannot be read, `Refused` for a file that must not be used, `Unavailable` for the rest.
+    pub fn open(url: &str, options: OpenOptions) -> Result<Self, Error> {
+        let address = address::Address::parse(url)?;
+        let connection = open::open(&address, &options)?;
+        Ok(SqliteRunLog { connection: Arc::new(Mutex::new(connection)), path: address.path, options })
+    }
+
+    /// Runs `work` with the connection on a thread that may block.
+    async fn with<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> Result<T, Error> {
+        let connection = self.connection.clone();
+        let path = self.path.clone();
+        let done = tokio::task::spawn_blocking(move || {
+            let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&mut connection)
+        });
+        match done.await {
+            Ok(result) => result.map_err(|error| sorted(&path, error)),
+            Err(panic) => Err(Error::Unknown {
+                message: format!("the run-log `{}` failed in an unexpected way", path.display()),
+                source: Some(Box::new(panic)),
+            }),
+        }
+    }
+}
+
+#[async_trait]
+impl RunLog for SqliteRunLog {
+    async fn load(&self, scope: Scope) -> Result<View, Error> {
+        let now = self.options.clock.now();
+        self.with(move |connection| {
+            let transaction = connection.transaction()?;
+            read::view(&transaction, &scope, now)
+        })
+        .await
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
+        let clock = self.options.clock.clone();
+        self.with(move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            // The store's time is read under the lock: waiting for it may have taken long.
+            let now = clock.now();
+            let ends = batch.ends.iter().map(|end| write::end(&transaction, end, now)).collect::<Result<_, _>>()?;
+            let verdicts = batch
+                .transitions
+                .iter()
+                .map(|transition| write::transition(&transaction, transition))
+                .collect::<Result<_, _>>()?;
+            transaction.commit()?;
+            Ok(Committed { ends, verdicts })
+        })
+        .await
+    }
+
+    async fn renew(&self, tokens: Vec<Token>, until: Timestamp) -> Result<Vec<Token>, Error> {
+        self.with(move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let held = write::renew(&transaction, &tokens, until)?;
+            transaction.commit()?;
+            Ok(held)
+        })
+        .await
+    }
+
+    async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
+        self.with(move |connection| read::history(connection, &query)).await
+    }
+
+    fn start_marks(&self) -> Option<PathBuf> {
+        Some(with_suffix(&self.path, "-start"))
+    }
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_os_string();
+    name.push(suffix);
+    PathBuf::from(name)
+}
+
+/// Sorts an error of SQLite by what the caller does about it. All work is in transactions on a local file: what
+/// failed was rolled back, but for an input/output error whose effect nobody knows.
+fn sorted(path: &Path, error: rusqlite::Error) -> Error {
+    use rusqlite::ErrorCode::*;
+    let file = path.display();
+    let refused = |message: String, help: &str| Error::Refused { message, help: help.into() };
+    match error.sqlite_error_code() {
+        Some(NotADatabase | DatabaseCorrupt) => refused(
+            format!("the run-log `{file}` is damaged or no SQLite file ({error})"),
+            "it is left as it is: move it away, or restore it from a backup",
+        ),
+        Some(ReadOnly | PermissionDenied | AuthorizationForStatementDenied) => Error::Unavailable {
+            message: format!("the run-log `{file}` cannot be written"),
+            source: Some(Box::new(error)),
+        },
+        Some(SystemIoFailure) => Error::Unknown {
+            message: format!("reading or writing the run-log `{file}` failed"),
+            source: Some(Box::new(error)),
+        },
+        _ => Error::Unavailable {
+            message: format!("the run-log `{file}` did not do what it was asked"),
+            source: Some(Box::new(error)),
+        },
+    }
+}

@@ -1,0 +1,248 @@
+//! Reads rows of the SQLite run-log as values.
+//!
+//! Holds always: a stored value that this program does not know (written by a newer one) is an error that names the
+//! column, never a panic.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use rusqlite::types::Type;
+use rusqlite::{Connection, Row as SqlRow, params};
+
+use super::super::contract::{Query, Record, Scope, View};
+use super::super::newest_first;
+use crate::occurrence::{Name, PipelineId, Run, Token};
+use crate::run::{Attempt, Completion, LastEnd, NotRun, Outcome, Reason, Row, Trigger};
+
+const PIPELINE: &str = "SELECT namespace, pipeline, version, fence, cursor, backlog_until, schedules, totals, \
+     failures_in_a_row, last_scheduled_for, last_attempt, last_outcome, last_ended_at FROM tickward_pipeline";
+
+const ATTEMPT: &str = "SELECT namespace, pipeline, scheduled_for, attempt, token, fence, state, trigger, by_hand, tries, \
+     earlier_starts, interruptions, owner, policy, claimed_at, lease_until, retry_at, gave_up, late_outcome, fatal, \
+     started_at, ended_at, duration_us, exit_code, error, cpu_us, peak_memory_bytes, output_bytes, tail \
+     FROM tickward_attempt";
+
+const NOT_RUN: &str =
+    "SELECT namespace, pipeline, first, last, count, at_least, reason, decided_at FROM tickward_not_run";
+
+const OPEN: &str = "(state = 'claimed' OR retry_at IS NOT NULL)";
+
+/// What a tick needs to decide.
+pub fn view(connection: &Connection, scope: &Scope, now: Timestamp) -> rusqlite::Result<View> {
+    let mut view = View { now, rows: HashMap::new(), open: HashMap::new(), decided: HashMap::new() };
+    match scope {
+        Scope::All => {
+            for row in connection.prepare_cached(PIPELINE)?.query_map((), pipeline)? {
+                let row = row?;
+                view.rows.insert(row.pipeline.clone(), row);
+            }
+            // Without an ORDER BY the partial index is walked alone; with one, the planner prefers the primary key.
+            let open = format!("{ATTEMPT} INDEXED BY tickward_attempt_open WHERE {OPEN}");
+            for found in connection.prepare_cached(&open)?.query_map((), attempt)? {
+                let found = found?;
+                view.open.entry(found.run.pipeline.clone()).or_default().push(found);
+            }
+            for attempts in view.open.values_mut() {
+                attempts.sort_by_key(|attempt| (attempt.run.scheduled_for, attempt.number));
+            }
+        }
+        Scope::Only(ids) => {
+            for id in ids {
+                view_of(connection, id, &mut view)?;
+            }
+        }
+    }
+    Ok(view)
+}
+
+fn view_of(connection: &Connection, id: &PipelineId, view: &mut View) -> rusqlite::Result<()> {
+    let key = (id.namespace.as_str(), id.name.as_str());
+    let rows = format!("{PIPELINE} WHERE namespace = ?1 AND pipeline = ?2");
+    for row in connection.prepare_cached(&rows)?.query_map(key, pipeline)? {
+        view.rows.insert(id.clone(), row?);
+    }
+    let open = format!("{ATTEMPT} WHERE namespace = ?1 AND pipeline = ?2 AND {OPEN} ORDER BY scheduled_for, attempt");
+    let open = connection.prepare_cached(&open)?.query_map(key, attempt)?.collect::<Result<Vec<_>, _>>()?;
+    if !open.is_empty() {
+        view.open.insert(id.clone(), open);
+    }
+    let Some(cursor) = view.rows.get(id).and_then(|row| row.cursor) else { return Ok(()) };
+    let decided = "SELECT DISTINCT scheduled_for FROM tickward_attempt \
+                   WHERE namespace = ?1 AND pipeline = ?2 AND scheduled_for > ?3 ORDER BY scheduled_for LIMIT 10000";
+    let decided = connection
+        .prepare_cached(decided)?
+        .query_map(params![key.0, key.1, cursor.as_microsecond()], |row| instant(row, 0))?
+        .collect::<Result<Vec<_>, _>>()?;
+    if !decided.is_empty() {
+        view.decided.insert(id.clone(), decided);
+    }
+    Ok(())
+}
+
+/// The attempt that has `token`, if any.
+pub fn attempt_by_token(connection: &Connection, token: Token) -> rusqlite::Result<Option<Attempt>> {
+    use rusqlite::OptionalExtension;
+    let statement = format!("{ATTEMPT} WHERE token = ?1");
+    connection.prepare_cached(&statement)?.query_row([token.to_string()], attempt).optional()
+}
+
+/// The row of a pipeline, if there is one.
+pub fn row(connection: &Connection, id: &PipelineId) -> rusqlite::Result<Option<Row>> {
+    use rusqlite::OptionalExtension;
+    let statement = format!("{PIPELINE} WHERE namespace = ?1 AND pipeline = ?2");
+    connection
+        .prepare_cached(&statement)?
+        .query_row((id.namespace.as_str(), id.name.as_str()), pipeline)
+        .optional()
+}
+
+/// What happened, newest first.
+pub fn history(connection: &Connection, query: &Query) -> rusqlite::Result<Vec<Record>> {
+    let id = query.run.as_ref().map(|run| &run.pipeline).or(query.pipeline.as_ref());
+    let (namespace, name) = (id.map(|id| id.namespace.as_str()), id.map(|id| id.name.as_str()));
+    let instant = query.run.as_ref().map(|run| run.scheduled_for.as_microsecond());
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let of_pipeline = if id.is_some() { "namespace = ?1 AND pipeline = ?2" } else { "?1 IS NULL AND ?2 IS NULL" };
+    let attempts = format!(
+        "{ATTEMPT} WHERE {of_pipeline} AND (?3 IS NULL OR scheduled_for = ?3) \
+         ORDER BY claimed_at DESC, scheduled_for DESC, attempt DESC LIMIT ?4"
+    );
+    let not_run = format!(
+        "{NOT_RUN} WHERE {of_pipeline} AND (?3 IS NULL OR (first <= ?3 AND last >= ?3)) \
+         ORDER BY decided_at DESC, last DESC LIMIT ?4"
+    );
+    let parameters = params![namespace, name, instant, limit];
+    let mut records = Vec::new();
+    for found in connection.prepare(&attempts)?.query_map(parameters, attempt)? {
+        records.push(Record::Attempt(Box::new(found?)));
+    }
+    if !query.attempts_only {
+        for found in connection.prepare(&not_run)?.query_map(parameters, not_run_entry)? {
+            records.push(Record::NotRun(found?));
+        }
+    }
+    records.sort_by(newest_first);
+    records.truncate(query.limit);
+    Ok(records)
+}
+
+fn pipeline(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
+    let last = match (opt_instant(row, 9)?, row.get::<_, Option<u32>>(10)?, opt_instant(row, 12)?) {
+        (Some(scheduled_for), Some(attempt), Some(ended_at)) => {
+            Some(LastEnd { scheduled_for, attempt, outcome: word(row, 11, Outcome::from_word)?, ended_at })
+        }
+        _ => None,
+    };
+    Ok(Row {
+        pipeline: id(row)?,
+        version: number(row, 2)?,
+        fence: number(row, 3)?,
+        cursor: opt_instant(row, 4)?,
+        backlog_until: opt_instant(row, 5)?,
+        schedules: json(row, 6)?,
+        totals: json(row, 7)?,
+        failures_in_a_row: number(row, 8)?,
+        last,
+    })
+}
+
+fn attempt(row: &SqlRow<'_>) -> rusqlite::Result<Attempt> {
+    let token = word(row, 4, Token::parse)?;
+    let end = match row.get_ref(6)?.as_str()? {
+        "claimed" => None,
+        _ => Some(completion(row, token)?),
+    };
+    Ok(Attempt {
+        run: Run { pipeline: id(row)?, scheduled_for: instant(row, 2)? },
+        number: row.get(3)?,
+        token,
+        fence: number(row, 5)?,
+        end,
+        trigger: word(row, 7, Trigger::from_word)?,
+        by_hand: row.get(8)?,
+        tries: row.get(9)?,
+        earlier_starts: row.get(10)?,
+        interruptions: row.get(11)?,
+        owner: json(row, 12)?,
+        policy: json(row, 13)?,
+        claimed_at: instant(row, 14)?,
+        lease_until: instant(row, 15)?,
+        retry_at: opt_instant(row, 16)?,
+        gave_up: row.get(17)?,
+        late_outcome: match row.get_ref(18)?.as_str_or_null()? {
+            None => None,
+            Some(_) => Some(word(row, 18, Outcome::from_word)?),
+        },
+    })
+}
+
+fn completion(row: &SqlRow<'_>, token: Token) -> rusqlite::Result<Completion> {
+    let count = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.unwrap_or(0).unsigned_abs());
+    Ok(Completion {
+        token,
+        outcome: word(row, 6, Outcome::from_word)?,
+        fatal: row.get(19)?,
+        started_at: opt_instant(row, 20)?,
+        ended_at: instant(row, 21)?,
+        duration: Duration::from_micros(count(22)?),
+        exit_code: row.get(23)?,
+        error: row.get(24)?,
+        cpu: Duration::from_micros(count(25)?),
+        peak_memory_bytes: count(26)?,
+        output_bytes: count(27)?,
+        tail: row.get::<_, Option<String>>(28)?.unwrap_or_default(),
+    })
+}
+
+fn not_run_entry(row: &SqlRow<'_>) -> rusqlite::Result<NotRun> {
+    Ok(NotRun {
+        pipeline: id(row)?,
+        first: instant(row, 2)?,
+        last: instant(row, 3)?,
+        count: number(row, 4)?,
+        at_least: row.get(5)?,
+        reason: word(row, 6, Reason::from_word)?,
+        decided_at: instant(row, 7)?,
+        after: None,
+    })
+}
+
+fn id(row: &SqlRow<'_>) -> rusqlite::Result<PipelineId> {
+    let name = |column: usize| {
+        let text = row.get_ref(column)?.as_str()?;
+        Name::parse(text).map_err(|error| unreadable(column, error))
+    };
+    Ok(PipelineId { namespace: name(0)?, name: name(1)? })
+}
+
+fn instant(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+    Timestamp::from_microsecond(row.get(column)?).map_err(|error| unreadable(column, error))
+}
+
+fn opt_instant(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
+    let micros: Option<i64> = row.get(column)?;
+    micros.map(|micros| Timestamp::from_microsecond(micros).map_err(|error| unreadable(column, error))).transpose()
+}
+
+fn number(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<u64> {
+    let value: i64 = row.get(column)?;
+    u64::try_from(value).map_err(|error| unreadable(column, error))
+}
+
+fn word<T>(row: &SqlRow<'_>, column: usize, read: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
+    let text = row.get_ref(column)?.as_str()?;
+    read(text).ok_or_else(|| unreadable(column, UnknownWord(text.into())))
+}
+
+fn json<T: serde::de::DeserializeOwned>(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<T> {
+    serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|error| unreadable(column, error))
+}
+
+fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("unknown word `{0}`: it may come from a newer tickward")]
+struct UnknownWord(String);

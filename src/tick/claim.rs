@@ -1,0 +1,79 @@
+//! Turns decisions into what the run-log is asked to commit, and makes claims of drafts.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::env::Env;
+use crate::clock::BootTime;
+use crate::occurrence::Token;
+use crate::pipeline::Pipeline;
+use crate::plan::{Decision, Draft};
+use crate::run::{Attempt, Policy};
+use crate::runlog::contract::Transition;
+
+/// Room between the end of a lease and the instant at which the body must be gone.
+const MARGIN: Duration = Duration::from_secs(5);
+
+/// A claim that we hold.
+#[derive(Clone, Debug)]
+pub struct Held {
+    /// The attempt as it was claimed.
+    pub attempt: Attempt,
+    /// When it was claimed, by the boot clock.
+    pub claimed_at: BootTime,
+    /// Since when the lease counts, by the boot clock: before the request was sent.
+    pub since: BootTime,
+    /// How long it holds from there.
+    pub lease: Duration,
+    /// How long its body may take to end.
+    pub kill_grace: Duration,
+}
+
+impl Held {
+    /// When the body must be told to end unless the lease is renewed.
+    pub fn stop_at(&self) -> BootTime {
+        let room = MARGIN.min(self.lease / 6);
+        self.since.plus(self.lease.saturating_sub(room).saturating_sub(self.kill_grace))
+    }
+
+    /// When the lease is to be renewed.
+    pub fn renew_at(&self) -> BootTime {
+        self.since.plus(self.lease / 3)
+    }
+}
+
+/// The transition that carries out a decision. Its claim counts from `now`, the store's time before it is sent.
+pub fn transition(env: &Env, pipeline: &Pipeline, decision: &Decision, now: Timestamp) -> Transition {
+    let claim = decision.claim.as_ref().map(|draft| attempt(env, pipeline, draft, decision.row.fence + 1, now));
+    let follows = decision.claim.as_ref().and_then(|draft| draft.follows);
+    Transition {
+        row: decision.row.clone(),
+        claim,
+        closed: decision.closed.iter().copied().chain(follows).collect(),
+        not_run: decision.not_run.clone(),
+    }
+}
+
+fn attempt(env: &Env, pipeline: &Pipeline, draft: &Draft, fence: u64, now: Timestamp) -> Attempt {
+    let lease = jiff::SignedDuration::try_from(pipeline.lease).unwrap_or(jiff::SignedDuration::from_mins(5));
+    Attempt {
+        run: draft.run.clone(),
+        number: draft.number,
+        tries: draft.tries,
+        earlier_starts: draft.earlier_starts,
+        interruptions: draft.interruptions,
+        trigger: draft.trigger,
+        by_hand: draft.by_hand,
+        token: Token(env.host.mint()),
+        fence,
+        owner: env.owner.clone(),
+        policy: Policy { retry: pipeline.retry.clone(), on_interrupt: pipeline.on_interrupt },
+        claimed_at: now,
+        lease_until: now.checked_add(lease).unwrap_or(Timestamp::MAX),
+        end: None,
+        retry_at: None,
+        gave_up: false,
+        late_outcome: None,
+    }
+}

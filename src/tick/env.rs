@@ -1,0 +1,113 @@
+//! The one seam between a tick and the world: time, store, bodies, this host, and the wish to stop.
+//!
+//! Everything impure that a tick does goes through an `Env`, so that a simulator can drive the real tick.
+
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use crate::clock::{BootTime, Clock};
+use crate::executor::Executor;
+use crate::run::Owner;
+use crate::runlog::RunLog;
+
+/// The world as a tick sees it.
+#[derive(Clone)]
+pub struct Env {
+    /// Time and waiting.
+    pub clock: Arc<dyn Clock>,
+    /// Where decisions, claims and outcomes are kept.
+    pub run_log: Arc<dyn RunLog>,
+    /// Where bodies run.
+    pub executor: Arc<dyn Executor>,
+    /// Randomness, processes and start marks of this host.
+    pub host: Arc<dyn Host>,
+    /// Who we are in the run-log.
+    pub owner: Owner,
+    /// The environment that bodies inherit from.
+    pub variables: Vec<(OsString, OsString)>,
+    /// Where the output of bodies is kept; none where there is no place for it.
+    pub output: Option<PathBuf>,
+    /// Whether we were asked to stop.
+    pub stop: watch::Receiver<StopWish>,
+}
+
+/// Whether and how urgently a tick was asked to stop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StopWish {
+    /// Go on.
+    #[default]
+    None,
+    /// Claim nothing more, stop the bodies with grace, record, end. The number is that of the signal.
+    Soon(i32),
+    /// The same, but end the bodies at once.
+    Now(i32),
+}
+
+/// What a tick needs of the host it runs on, besides time.
+pub trait Host: Send + Sync {
+    /// 128 random bits.
+    fn mint(&self) -> u128;
+
+    /// Whether the process is provably gone: same boot, same process namespace, and no such process. In doubt, no.
+    fn is_gone(&self, owner: &Owner) -> bool;
+
+    /// Tries to create the start mark at `path` in somebody else's stead.
+    fn forestall(&self, path: &Path) -> StartMark;
+
+    /// Removes the start mark of an attempt that we started and whose end is durable.
+    fn remove_mark(&self, path: &Path);
+
+    /// Makes the folder for start marks.
+    ///
+    /// # Errors
+    /// Those of the file system.
+    fn make_folder(&self, path: &Path) -> std::io::Result<()>;
+}
+
+/// What trying to create somebody's start mark has shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartMark {
+    /// Created: the attempt can never start.
+    Forestalled,
+    /// It was there: the attempt has been started.
+    Started,
+    /// It was there, and the body is still being ended.
+    StillEnding,
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// The store's time between two answers: its last word, run on by the boot clock.
+#[derive(Clone, Copy, Debug)]
+pub struct StoreTime {
+    at: Timestamp,
+    boot: BootTime,
+}
+
+impl StoreTime {
+    /// The store has just said that it is `at`.
+    pub fn told(at: Timestamp, boot: BootTime) -> StoreTime {
+        StoreTime { at, boot }
+    }
+
+    /// What it is now.
+    pub fn now(&self, clock: &dyn Clock) -> Timestamp {
+        self.of(clock.boot())
+    }
+
+    /// What it was, or will be, at an instant of the boot clock.
+    pub fn of(&self, boot: BootTime) -> Timestamp {
+        let micros = boot.0.saturating_sub(self.boot.0);
+        self.at.checked_add(jiff::SignedDuration::from_micros(micros)).unwrap_or(self.at)
+    }
+
+    /// When, by the boot clock, the store's time will be `instant`.
+    pub fn boot_at(&self, instant: Timestamp) -> BootTime {
+        let micros = instant.as_microsecond().saturating_sub(self.at.as_microsecond());
+        BootTime(self.boot.0.saturating_add(micros))
+    }
+}

@@ -1,0 +1,133 @@
+//! Turns a claimed attempt into a job: templates filled in, environment put together.
+//!
+//! Holds always: none of our own settings reaches a body.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+
+use super::env::Env;
+use crate::clock::BootTime;
+use crate::executor::{Input, Job, Program};
+use crate::occurrence::compact;
+use crate::pipeline::{Body, InheritEnv, Pipeline, Stdin};
+use crate::run::Attempt;
+use crate::template::{Template, Value};
+
+/// Our own settings, which no body inherits: they may hold secrets, and a tick run by a body is another tick.
+pub const OWN_PREFIXES: [&str; 2] = ["TICKWARD_", "EMATIX_FLOW_"];
+
+/// The job for `attempt` of `pipeline`, to be stopped at `stop_at` unless extended.
+pub fn job(env: &Env, pipeline: &Pipeline, attempt: &Attempt, stop_at: BootTime, deadline: Option<Timestamp>) -> Job {
+    let values = |value| value_of(env, pipeline, attempt, value);
+    let fill = |template: &Template| template.render(values);
+    let command = &pipeline.command;
+    Job {
+        token: attempt.token,
+        program: match &command.body {
+            Body::Argv(elements) => Program::Argv(elements.iter().map(fill).collect()),
+            Body::Shell(line) => Program::Shell(line.clone()),
+        },
+        cwd: command.cwd.clone(),
+        env: environment(env, pipeline, attempt, deadline),
+        stdin: match &command.stdin {
+            Stdin::Null => Input::Null,
+            Stdin::Text(text) => Input::Text(fill(text)),
+            Stdin::File(path) => Input::File(path.clone()),
+        },
+        user: command.user.clone(),
+        group: command.group.clone(),
+        memory_limit_bytes: command.memory_limit_bytes,
+        timeout: pipeline.timeout,
+        kill_grace: pipeline.kill_grace,
+        stop_at,
+        start_mark: env.run_log.start_marks().map(|folder| folder.join(attempt.token.to_string())),
+        output: output_path(env, attempt),
+        output_limit_bytes: command.output_limit_bytes,
+    }
+}
+
+/// Where the output of an attempt is kept on this host.
+pub fn output_path(env: &Env, attempt: &Attempt) -> Option<PathBuf> {
+    let id = &attempt.run.pipeline;
+    let file = format!("{}.{}.log", compact(attempt.run.scheduled_for), attempt.number);
+    Some(env.output.as_ref()?.join(id.namespace.encoded()).join(id.name.encoded()).join(file))
+}
+
+fn environment(
+    env: &Env,
+    pipeline: &Pipeline,
+    attempt: &Attempt,
+    deadline: Option<Timestamp>,
+) -> Vec<(OsString, OsString)> {
+    let mut all: BTreeMap<OsString, OsString> =
+        env.variables.iter().filter(|(name, _)| is_inherited(&pipeline.command.inherit_env, name)).cloned().collect();
+    let of = |value| value_of(env, pipeline, attempt, value);
+    for (name, template) in &pipeline.command.env {
+        all.insert(name.into(), template.render(of).into());
+    }
+    let ours = [
+        ("TICKWARD_PIPELINE", of(Value::Pipeline)),
+        ("TICKWARD_RUN_ID", of(Value::RunId)),
+        ("TICKWARD_BATCH_ID", of(Value::BatchId)),
+        ("TICKWARD_SCHEDULED_FOR", rfc3339(attempt.run.scheduled_for)),
+        ("TICKWARD_ATTEMPT", of(Value::Attempt)),
+        ("TICKWARD_MAX_ATTEMPTS", of(Value::MaxAttempts)),
+        ("TICKWARD_TRIGGER", of(Value::Trigger)),
+        ("TICKWARD_FENCE", of(Value::Fence)),
+        ("TICKWARD_DEADLINE", deadline.map(rfc3339).unwrap_or_default()),
+        ("TICKWARD_DEGRADED", "0".into()),
+    ];
+    all.extend(ours.map(|(name, value)| (name.into(), value.into())));
+    all.into_iter().collect()
+}
+
+fn is_inherited(rule: &InheritEnv, name: &OsString) -> bool {
+    let text = name.to_string_lossy();
+    let own = OWN_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
+    match rule {
+        InheritEnv::All => !own,
+        InheritEnv::Nothing => false,
+        InheritEnv::Only(names) => !own && names.iter().any(|wanted| *wanted == text),
+    }
+}
+
+fn value_of(env: &Env, pipeline: &Pipeline, attempt: &Attempt, value: Value) -> String {
+    let scheduled_for = attempt.run.scheduled_for;
+    let local = |instant: Timestamp| instant.to_zoned(pipeline.zone.clone());
+    match value {
+        Value::Pipeline => attempt.run.pipeline.name.to_string(),
+        Value::Namespace => attempt.run.pipeline.namespace.to_string(),
+        Value::ScheduledFor => local(scheduled_for).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string(),
+        Value::ScheduledDate => local(scheduled_for).date().to_string(),
+        Value::PreviousScheduledFor => previous(pipeline, scheduled_for)
+            .map(|instant| local(instant).strftime("%Y-%m-%dT%H:%M:%S%:z").to_string())
+            .unwrap_or_default(),
+        Value::Attempt => attempt.number.to_string(),
+        Value::AttemptSuffix => attempt.suffix(),
+        Value::MaxAttempts => attempt.policy.retry.max_attempts.to_string(),
+        Value::RunId => attempt.run.id(),
+        Value::BatchId => format!("{}-{}", attempt.run.pipeline.name, compact(scheduled_for)),
+        Value::Trigger => attempt.trigger.word().into(),
+        Value::Env => variable(env, "TICKWARD_ENV"),
+        Value::Host => env.owner.host.clone(),
+        Value::Fence => attempt.fence.to_string(),
+    }
+}
+
+fn variable(env: &Env, name: &str) -> String {
+    let found = env.variables.iter().find(|(known, _)| known == name);
+    found.map(|(_, value)| value.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+fn previous(pipeline: &Pipeline, scheduled_for: Timestamp) -> Option<Timestamp> {
+    let before = scheduled_for.checked_sub(jiff::SignedDuration::from_micros(1)).ok()?;
+    pipeline.schedule.as_ref()?.previous_at_or_before(before)
+}
+
+/// An instant as everybody outside reads it: RFC 3339 in UTC.
+pub fn rfc3339(instant: Timestamp) -> String {
+    instant.to_string()
+}

@@ -1,0 +1,76 @@
+//! Loads what a tick decides on, after taking over what dead or silent workers have left.
+//!
+//! Holds always: an attempt is declared lost in a commit before the one that claims its successor.
+
+use std::time::Duration;
+
+use super::env::{Env, StartMark, StoreTime};
+use super::report::Report;
+use crate::plan::{Evidence, take_over};
+use crate::run::Attempt;
+use crate::runlog::contract::{Batch, Condition, End, Ended, Scope, View};
+use crate::runlog::Error;
+
+/// How long to wait for the body of a dead worker to be ended by the process that parents it.
+const ENDING: Duration = Duration::from_secs(3);
+
+/// The run-log as it stands after what was left behind has been taken over, and the store's time.
+///
+/// # Errors
+/// Those of the run-log; nothing was claimed.
+pub async fn gather(env: &Env, report: &mut Report) -> Result<(View, StoreTime), Error> {
+    let mut view = env.run_log.load(Scope::All).await?;
+    let ends = take_overs(env, &view).await;
+    if !ends.is_empty() {
+        let committed = env.run_log.commit(Batch { ends, transitions: Vec::new() }).await?;
+        for ended in committed.ends {
+            if let Ended::Folded(crate::plan::Folded::Ended, attempt) = ended {
+                tracing::warn!(run = attempt.run.id(), attempt = attempt.number, outcome = ?attempt.outcome(), "took over");
+                report.ended.push(*attempt);
+            }
+        }
+        view = env.run_log.load(Scope::All).await?;
+    }
+    Ok((view.clone(), StoreTime::told(view.now, env.clock.boot())))
+}
+
+async fn take_overs(env: &Env, view: &View) -> Vec<End> {
+    let mut ends = Vec::new();
+    let active = view.open.values().flatten().filter(|attempt| attempt.is_active());
+    for attempt in active.filter(|attempt| attempt.owner.id != env.owner.id) {
+        let evidence = if env.host.is_gone(&attempt.owner) {
+            Evidence::OwnerGone
+        } else if attempt.lease_until <= view.now {
+            Evidence::LeaseOver
+        } else {
+            continue;
+        };
+        let Some(never_starts) = start_state(env, attempt, evidence).await else { continue };
+        ends.push(End {
+            completion: take_over(attempt, evidence, never_starts, view.now),
+            condition: match evidence {
+                Evidence::OwnerGone => Condition::Always,
+                Evidence::LeaseOver => Condition::LeaseOver,
+            },
+        });
+    }
+    ends
+}
+
+/// Whether the attempt can never start any more; none while its body is still being ended and its lease holds.
+async fn start_state(env: &Env, attempt: &Attempt, evidence: Evidence) -> Option<bool> {
+    let Some(folder) = env.run_log.start_marks() else { return Some(false) };
+    let mark = folder.join(attempt.token.to_string());
+    let until = env.clock.boot().plus(ENDING);
+    loop {
+        match env.host.forestall(&mark) {
+            StartMark::Forestalled => return Some(true),
+            StartMark::Started | StartMark::Unknown => return Some(false),
+            StartMark::StillEnding if evidence == Evidence::LeaseOver => return Some(false),
+            StartMark::StillEnding if env.clock.boot() >= until => return None,
+            StartMark::StillEnding => {
+                env.clock.sleep_until(env.clock.boot().plus(Duration::from_millis(20))).await;
+            }
+        }
+    }
+}

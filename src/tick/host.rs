@@ -1,0 +1,138 @@
+//! This host: who we are, who is gone, and the start marks on its disk.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::ErrorKind;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::path::Path;
+
+use nix::fcntl::{Flock, FlockArg};
+
+use super::env::{Host, StartMark};
+use crate::run::Owner;
+
+/// The machine we run on.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemHost;
+
+impl SystemHost {
+    /// This process, as claims name it.
+    pub fn owner(&self) -> Owner {
+        let pid = std::process::id();
+        Owner {
+            id: format!("{:032x}", self.mint()),
+            host: host_name(),
+            pid,
+            started: start_time(pid).unwrap_or(0),
+            boot: boot_id(),
+            pid_namespace: pid_namespace(),
+        }
+    }
+}
+
+/// This host's name, for people.
+pub fn host_name() -> String {
+    nix::unistd::gethostname().map_or_else(|_| "unknown".into(), |name| name.to_string_lossy().into_owned())
+}
+
+impl Host for SystemHost {
+    fn mint(&self) -> u128 {
+        let mut bytes = [0_u8; 16];
+        match getrandom::fill(&mut bytes) {
+            Ok(()) => u128::from_ne_bytes(bytes),
+            Err(error) => unreachable!("the kernel gives no random numbers: {error}"),
+        }
+    }
+
+    fn is_gone(&self, owner: &Owner) -> bool {
+        let comparable = owner.boot == boot_id() && owner.pid_namespace == pid_namespace();
+        comparable && !owner.boot.is_empty() && owner.started != 0 && start_time(owner.pid) != Some(owner.started)
+    }
+
+    fn forestall(&self, path: &Path) -> StartMark {
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+            Ok(_) => StartMark::Forestalled,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => match is_held(path) {
+                true => StartMark::StillEnding,
+                false => StartMark::Started,
+            },
+            Err(error) if error.kind() == ErrorKind::NotFound => forestall_without_folder(path),
+            Err(_) => StartMark::Unknown,
+        }
+    }
+
+    fn remove_mark(&self, path: &Path) {
+        // What is left behind is harmless: it only says that the attempt was started.
+        let _ = fs::remove_file(path);
+    }
+
+    fn make_folder(&self, path: &Path) -> std::io::Result<()> {
+        DirBuilder::new().recursive(true).mode(0o700).create(path)
+    }
+}
+
+/// Nobody has ever made a mark here: with the folder made, the mark can be.
+fn forestall_without_folder(path: &Path) -> StartMark {
+    let made = path.parent().is_some_and(|folder| SystemHost.make_folder(folder).is_ok());
+    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Ok(_) if made => StartMark::Forestalled,
+        _ => StartMark::Unknown,
+    }
+}
+
+/// Whoever parents a started body holds its mark locked until all of the body is gone.
+fn is_held(path: &Path) -> bool {
+    let Ok(file) = File::open(path) else { return false };
+    Flock::lock(file, FlockArg::LockExclusiveNonblock).is_err()
+}
+
+fn boot_id() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_string()).unwrap_or_default()
+}
+
+fn pid_namespace() -> u64 {
+    fs::metadata("/proc/self/ns/pid").map(|file| file.ino()).unwrap_or(0)
+}
+
+/// When a process started, in clock ticks since boot; none where there is no such process, or only its remains.
+fn start_time(pid: u32) -> Option<u64> {
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The second field is the program's name in parentheses and may contain anything.
+    let (_, fields) = stat.rsplit_once(')')?;
+    let mut fields = fields.split_ascii_whitespace();
+    let state = fields.next()?;
+    let started = fields.nth(18)?.parse().ok()?;
+    (!matches!(state, "Z" | "X" | "x")).then_some(started)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_process_that_can_be_compared_is_gone() {
+        let here = SystemHost.owner();
+        assert!(!SystemHost.is_gone(&here), "ourselves");
+        let cases = [
+            (Owner { started: here.started + 1, ..here.clone() }, true, "another process has our number"),
+            (Owner { pid: u32::MAX / 2, ..here.clone() }, true, "no such process"),
+            (Owner { boot: "another".into(), pid: u32::MAX / 2, ..here.clone() }, false, "another boot"),
+            (Owner { pid_namespace: 1, pid: u32::MAX / 2, ..here.clone() }, false, "another namespace"),
+            (Owner { started: 0, pid: u32::MAX / 2, ..here }, false, "start unknown"),
+        ];
+        for (owner, gone, what) in cases {
+            assert_eq!(SystemHost.is_gone(&owner), gone, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_mark_can_be_forestalled_once_and_tells_what_it_knows() {
+        let folder = tempfile::tempdir().unwrap();
+        let mark = folder.path().join("marks").join("a");
+        assert_eq!(SystemHost.forestall(&mark), StartMark::Forestalled);
+        assert_eq!(SystemHost.forestall(&mark), StartMark::Started);
+        let held = Flock::lock(File::open(&mark).unwrap(), FlockArg::LockExclusiveNonblock).unwrap();
+        assert_eq!(SystemHost.forestall(&mark), StartMark::StillEnding);
+        drop(held);
+        assert_eq!(SystemHost.forestall(&mark), StartMark::Started);
+    }
+}

@@ -1,0 +1,180 @@
+//! One tick: gather, plan, claim, execute, record, report.
+//!
+//! `run_due` looks at every pipeline once; `run_by_hand` at one that a person named. Both end in the same loop (`work`),
+//! which starts what is claimed, renews leases, records ends and claims what comes next.
+//!
+//! Holds always: a body is started only after its claim has been won; what is decided is decided by `plan`; all contact
+//! with the world goes through `Env`.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::occurrence::PipelineId;
+use crate::pipeline::Pipeline;
+use crate::plan::{self, Busy, Decision, Situation};
+use crate::run::{Attempt, Row};
+use crate::runlog::contract::{Query, Record, View};
+use crate::runlog::Error;
+
+mod claim;
+mod env;
+mod execute;
+mod gather;
+mod host;
+mod record;
+mod report;
+mod work;
+
+pub use env::{Env, Host, StartMark, StopWish, StoreTime};
+pub use execute::{output_path, rfc3339};
+pub use host::{SystemHost, host_name};
+pub use report::{Event, Report};
+
+/// How a tick is to be done.
+#[derive(Clone)]
+pub struct Options {
+    /// How far back a schedule seen for the first time reaches.
+    pub interval: Duration,
+    /// How many bodies may run at once.
+    pub jobs: usize,
+    /// Decide, and do nothing of it.
+    pub dry_run: bool,
+    /// Claim nothing more, and stop what runs, after this long.
+    pub time_budget: Option<Duration>,
+    /// Retries that are due within this long are made by this tick.
+    pub short_retry: Duration,
+    /// Told what happens while it happens.
+    pub watch: Arc<dyn Fn(Event<'_>) + Send + Sync>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            interval: Duration::from_secs(60),
+            jobs: 8,
+            dry_run: false,
+            time_budget: None,
+            short_retry: Duration::from_secs(10),
+            watch: Arc::new(|_| {}),
+        }
+    }
+}
+
+/// Does one tick over `pipelines`.
+///
+/// # Errors
+/// The run-log could not be used, and nothing was claimed. What fails later is in the report.
+pub async fn run_due(env: &Env, pipelines: &[&Pipeline], options: &Options) -> Result<Report, Error> {
+    let mut report = begun(env);
+    let (view, time) = gather::gather(env, &mut report).await?;
+    report.started_at = view.now;
+    report.ended_at = view.now;
+    let decided: Vec<Decision> = pipelines.iter().map(|pipeline| decide(pipeline, &view, options.interval)).collect();
+    if options.dry_run {
+        note_dry_run(&mut report, decided);
+        return Ok(report);
+    }
+    let by_id = pipelines.iter().map(|pipeline| (pipeline.id.clone(), *pipeline)).collect();
+    Ok(work::Work::new(env, by_id, options, time, report).until_done(decided).await)
+}
+
+/// What a run by hand has come to.
+#[derive(Debug)]
+pub enum ByHand {
+    /// It was claimed and has ended, or waits for its next attempt.
+    Done(Box<Report>),
+    /// Another attempt of the pipeline is active.
+    Busy(Busy),
+}
+
+/// Runs one pipeline now; `scheduled_for` repeats the run of that instant.
+///
+/// # Errors
+/// As `run_due`.
+pub async fn run_by_hand(
+    env: &Env,
+    pipeline: &Pipeline,
+    scheduled_for: Option<Timestamp>,
+    options: &Options,
+) -> Result<ByHand, Error> {
+    let mut report = begun(env);
+    let (view, time) = gather::gather(env, &mut report).await?;
+    report.started_at = view.now;
+    report.ended_at = view.now;
+    let run = crate::occurrence::Run { pipeline: pipeline.id.clone(), scheduled_for: scheduled_for.unwrap_or(view.now) };
+    let query = Query { run: Some(run.clone()), attempts_only: true, limit: 1000, ..Query::default() };
+    let of_run = env.run_log.history(query).await?;
+    let latest = of_run
+        .iter()
+        .filter_map(|record| match record {
+            Record::Attempt(attempt) => Some(&**attempt),
+            Record::NotRun(_) => None,
+        })
+        .max_by_key(|attempt| attempt.number);
+    let decision = with_situation(pipeline, &view, options.interval, |situation| {
+        plan::by_hand(situation, run.scheduled_for, latest)
+    });
+    match decision {
+        Err(busy) => Ok(ByHand::Busy(busy)),
+        Ok(decision) => {
+            let by_id = HashMap::from([(pipeline.id.clone(), pipeline)]);
+            let work = work::Work::new(env, by_id, options, time, report).only(run.clone());
+            let report = work.until_done(vec![decision]).await;
+            match report.claimed_elsewhere > 0 && report.ended.is_empty() {
+                true => Ok(ByHand::Busy(Busy(run))),
+                false => Ok(ByHand::Done(Box::new(report))),
+            }
+        }
+    }
+}
+
+fn begun(env: &Env) -> Report {
+    let id = format!("{:016x}", env.host.mint() >> 64);
+    Report::begun(id, env.owner.host.clone(), env.clock.now())
+}
+
+/// Decides about one pipeline on what was loaded.
+fn decide(pipeline: &Pipeline, view: &View, interval: Duration) -> Decision {
+    with_situation(pipeline, view, interval, plan::decide)
+}
+
+fn with_situation<T>(
+    pipeline: &Pipeline,
+    view: &View,
+    interval: Duration,
+    decide: impl FnOnce(&Situation<'_>) -> T,
+) -> T {
+    let absent;
+    let row = match view.rows.get(&pipeline.id) {
+        Some(row) => row,
+        None => {
+            absent = Row::absent(pipeline.id.clone());
+            &absent
+        }
+    };
+    let open: Vec<&Attempt> = view.open.get(&pipeline.id).into_iter().flatten().collect();
+    let decided = view.decided.get(&pipeline.id).map_or(&[][..], Vec::as_slice);
+    decide(&Situation { pipeline, row, open: &open, decided, now: view.now, interval })
+}
+
+fn note_dry_run(report: &mut Report, decided: Vec<Decision>) {
+    for decision in decided {
+        note(report, &decision);
+        report.due.extend(decision.claim);
+        report.not_run.extend(decision.not_run);
+    }
+}
+
+/// Takes what a decision says into the report, whether it is committed or not.
+fn note(report: &mut Report, decision: &Decision) {
+    if let Some(waiting) = &decision.waiting {
+        report.waiting.insert(waiting.run.clone(), waiting.clone());
+    }
+    let name = decision.row.pipeline.to_string();
+    report.notes.extend(decision.notes.iter().map(|note| (name.clone(), note.clone())));
+}
+
+type Pipelines<'a> = HashMap<PipelineId, &'a Pipeline>;

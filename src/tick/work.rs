@@ -1,0 +1,413 @@
+//! The loop of a tick: start what is claimed, renew, record what has ended, claim what comes next.
+//!
+//! Whether something is to run is decided by `plan`; how the run-log's answers are taken in is in `answers`. One request to
+//! the run-log is under way at a time; bodies run meanwhile.
+//!
+//! Holds always: at most `jobs` bodies at once; claims run ahead of free places only while bodies end quickly, so that
+//! other ticks find what this one cannot start soon; a commit that carries ends carries the next claims.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::future::Future;
+use std::pin::Pin;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::task::JoinSet;
+
+use super::claim::{self, Held};
+use super::env::{Env, StopWish, StoreTime};
+use super::report::{Event, Report};
+use super::{Options, Pipelines, execute, record};
+use crate::clock::BootTime;
+use crate::executor::{Ended as BodyEnded, Stop};
+use crate::occurrence::{PipelineId, Run, Token};
+use crate::plan::Decision;
+use crate::run::Attempt;
+use crate::runlog::contract::{Batch, Committed, Condition, End, Scope, Transition, View};
+use crate::runlog::Error;
+
+mod answers;
+
+/// At most so many claims wait for a free place.
+const AHEAD: usize = 64;
+/// Claims run ahead by as many as have ended within this time.
+const LATELY: Duration = Duration::from_secs(1);
+/// While bodies end quickly, ends are recorded together, at the latest after this time.
+const TOGETHER: Duration = Duration::from_millis(20);
+/// A claim that has waited so long for a place is given back, for other ticks to take.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// At most so many pipelines in one commit.
+const BATCH: usize = 1000;
+
+/// A tick at work.
+pub struct Work<'a> {
+    env: &'a Env,
+    pipelines: Pipelines<'a>,
+    options: &'a Options,
+    time: StoreTime,
+    report: Report,
+    /// Nothing but this run (a run by hand).
+    only: Option<Run>,
+    /// Decisions without a claim, to be committed.
+    to_note: Vec<Decision>,
+    /// Decisions with a claim, to be committed when there is a place for it.
+    to_claim: VecDeque<Decision>,
+    claimed: VecDeque<Held>,
+    running: HashMap<Token, Held>,
+    bodies: JoinSet<(Token, BodyEnded)>,
+    ended: Vec<End>,
+    ended_since: Option<BootTime>,
+    lately: VecDeque<BootTime>,
+    /// Pipelines that have more due once their active attempt has ended.
+    more_is_due: HashSet<PipelineId>,
+    /// Pipelines to be looked at again at an instant.
+    wakes: BTreeSet<(Timestamp, PipelineId)>,
+    look_again: Vec<PipelineId>,
+    /// Pipelines that lost a claim once; a second time is left to the next tick.
+    lost_once: HashSet<PipelineId>,
+    asked: Option<Asked>,
+    failures: u32,
+    ask_not_before: BootTime,
+    stopping: bool,
+    gives_up_at: Option<BootTime>,
+}
+
+type Asked = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// What the run-log has answered.
+enum Answer {
+    Committed(Batch, Result<Committed, Error>),
+    /// After a commit whose answer was lost: what the store has now.
+    Resolved(Batch, Result<View, Error>),
+    Loaded(Vec<PipelineId>, Result<View, Error>),
+    Renewed(Vec<Token>, BootTime, Result<Vec<Token>, Error>),
+}
+
+impl<'a> Work<'a> {
+    /// Work on `pipelines`, whose store's time is `time`.
+    pub fn new(env: &'a Env, pipelines: Pipelines<'a>, options: &'a Options, time: StoreTime, report: Report) -> Self {
+        Work {
+            env,
+            pipelines,
+            options,
+            time,
+            report,
+            only: None,
+            to_note: Vec::new(),
+            to_claim: VecDeque::new(),
+            claimed: VecDeque::new(),
+            running: HashMap::new(),
+            bodies: JoinSet::new(),
+            ended: Vec::new(),
+            ended_since: None,
+            lately: VecDeque::new(),
+            more_is_due: HashSet::new(),
+            wakes: BTreeSet::new(),
+            look_again: Vec::new(),
+            lost_once: HashSet::new(),
+            asked: None,
+            failures: 0,
+            ask_not_before: env.clock.boot(),
+            stopping: false,
+            gives_up_at: None,
+        }
+    }
+
+    /// The same, but for nothing except `run`.
+    pub fn only(mut self, run: Run) -> Self {
+        self.only = Some(run);
+        self
+    }
+
+    /// Carries out `decided` and all that follows from it.
+    pub async fn until_done(mut self, decided: Vec<Decision>) -> Report {
+        let mut stop = self.env.stop.clone();
+        let budget_at = self.options.time_budget.map(|budget| self.env.clock.boot().plus(budget));
+        self.take(decided);
+        self.heed(*stop.borrow_and_update());
+        loop {
+            self.start_claimed();
+            self.give_back();
+            self.ask();
+            if self.is_done() {
+                break;
+            }
+            let wake = self.next_instant(budget_at.filter(|_| !self.stopping));
+            let asked = self.asked.as_mut();
+            tokio::select! {
+                biased;
+                Ok(()) = stop.changed() => {
+                    let wish = *stop.borrow_and_update();
+                    self.heed(wish);
+                }
+                Some(Ok((token, ended))) = self.bodies.join_next(), if !self.bodies.is_empty() => {
+                    self.body_ended(token, &ended);
+                }
+                answer = async { match asked { Some(asked) => asked.await, None => std::future::pending().await } } => {
+                    self.asked = None;
+                    self.answered(answer);
+                }
+                () = self.env.clock.sleep_until(wake) => {}
+            }
+            if budget_at.is_some_and(|at| self.env.clock.boot() >= at) && !self.stopping {
+                self.report.out_of_time = true;
+                self.wind_up("the time budget was over");
+            }
+        }
+        self.report.ended_at = self.time.now(&*self.env.clock);
+        self.report
+    }
+
+    /// Sorts decisions into what is committed now and what is when there is a place.
+    fn take(&mut self, decided: Vec<Decision>) {
+        let soon = self.soon();
+        for decision in decided {
+            let id = decision.row.pipeline.clone();
+            if self.only.is_some() && decision.claim.as_ref().map(|draft| &draft.run) != self.only.as_ref() {
+                continue;
+            }
+            super::note(&mut self.report, &decision);
+            if decision.more_is_due {
+                self.more_is_due.insert(id.clone());
+            }
+            if let Some(at) = decision.wake_at.filter(|at| *at <= soon) {
+                self.wakes.insert((at, id));
+            }
+            match (decision.changed, decision.claim.is_some()) {
+                (false, _) => {}
+                (true, false) => self.to_note.push(decision),
+                (true, true) => self.to_claim.push_back(decision),
+            }
+        }
+    }
+
+    fn start_claimed(&mut self) {
+        if self.stopping || self.claimed.is_empty() {
+            return;
+        }
+        while self.running.len() < self.options.jobs {
+            let Some(held) = self.claimed.pop_front() else { return };
+            self.start(held);
+        }
+    }
+
+    /// Gives back claims that have waited too long for a place.
+    fn give_back(&mut self) {
+        let now = self.env.clock.boot();
+        let (wait, impatient) = self.claimed.drain(..).partition(|held| now < held.claimed_at.plus(PATIENCE));
+        self.claimed = wait;
+        self.release(impatient, "no place became free in time");
+    }
+
+    fn release(&mut self, claims: VecDeque<Held>, why: &str) {
+        let now = self.time.now(&*self.env.clock);
+        for held in claims {
+            let completion = record::never_started(&held.attempt, why, now);
+            self.to_end(End { completion, condition: Condition::Always });
+        }
+    }
+
+    fn start(&mut self, held: Held) {
+        let Some(pipeline) = self.pipelines.get(&held.attempt.run.pipeline) else { return };
+        let now = self.time.now(&*self.env.clock);
+        let timeout = pipeline.timeout.and_then(|timeout| jiff::SignedDuration::try_from(timeout).ok());
+        let deadline = timeout.and_then(|timeout| now.checked_add(timeout).ok());
+        let job = execute::job(self.env, pipeline, &held.attempt, held.stop_at(), deadline);
+        let executor = self.env.executor.clone();
+        let attempt = &held.attempt;
+        tracing::debug!(run = attempt.run.id(), attempt = attempt.number, fence = attempt.fence, "starts");
+        (self.options.watch)(Event::Started(attempt));
+        let token = attempt.token;
+        self.running.insert(token, held);
+        self.bodies.spawn(async move { (token, executor.run(job).await) });
+    }
+
+    fn body_ended(&mut self, token: Token, ended: &BodyEnded) {
+        let Some(held) = self.running.remove(&token) else { return };
+        let Some(pipeline) = self.pipelines.get(&held.attempt.run.pipeline) else { return };
+        let now = self.time.now(&*self.env.clock);
+        let completion = record::completion(pipeline, &held.attempt, ended, &self.time, now);
+        self.lately.push_back(self.env.clock.boot());
+        self.to_end(End { completion, condition: Condition::Always });
+    }
+
+    fn to_end(&mut self, end: End) {
+        self.ended_since.get_or_insert(self.env.clock.boot());
+        self.ended.push(end);
+    }
+
+    /// Sends the next request to the run-log, if one is wanted and none is under way.
+    fn ask(&mut self) {
+        let now = self.env.clock.boot();
+        self.wake_up();
+        if self.asked.is_some() || now < self.ask_not_before {
+            return;
+        }
+        if let Some((tokens, lease)) = self.to_renew(now) {
+            self.ask_renewal(tokens, lease, now);
+        } else if !self.look_again.is_empty() {
+            let ids: Vec<_> = std::mem::take(&mut self.look_again);
+            let run_log = self.env.run_log.clone();
+            self.asked = Some(Box::pin(async move {
+                let view = run_log.load(Scope::Only(ids.clone())).await;
+                Answer::Loaded(ids, view)
+            }));
+        } else if let Some(batch) = self.next_batch(now) {
+            let run_log = self.env.run_log.clone();
+            self.asked = Some(Box::pin(async move {
+                let committed = run_log.commit(batch.clone()).await;
+                Answer::Committed(batch, committed)
+            }));
+        }
+    }
+
+    fn next_batch(&mut self, now: BootTime) -> Option<Batch> {
+        let places = self.places(now);
+        let quick = self.lately.len() > self.options.jobs;
+        let waited = self.ended_since.is_some_and(|since| !quick || now >= since.plus(TOGETHER));
+        let idle = self.running.is_empty() && self.claimed.is_empty();
+        let record = !self.ended.is_empty() && (waited || idle);
+        let claim = places > 0 && !self.to_claim.is_empty();
+        if !(record || claim || !self.to_note.is_empty()) {
+            return None;
+        }
+        self.ended_since = None;
+        let ends = std::mem::take(&mut self.ended);
+        let notes = self.to_note.split_off(self.to_note.len().saturating_sub(BATCH));
+        let claims = self.to_claim.drain(..places.min(self.to_claim.len()).min(BATCH));
+        let decisions: Vec<Decision> = notes.into_iter().chain(claims).collect();
+        let store_now = self.time.now(&*self.env.clock);
+        let transitions = decisions.iter().filter_map(|decision| self.transition(decision, store_now)).collect();
+        Some(Batch { ends, transitions })
+    }
+
+    fn transition(&self, decision: &Decision, now: Timestamp) -> Option<Transition> {
+        let pipeline = self.pipelines.get(&decision.row.pipeline)?;
+        Some(claim::transition(self.env, pipeline, decision, now))
+    }
+
+    /// How many more claims there is a place for, free or soon to be.
+    fn places(&mut self, now: BootTime) -> usize {
+        while self.lately.front().is_some_and(|at| now >= at.plus(LATELY)) {
+            self.lately.pop_front();
+        }
+        if self.stopping {
+            return 0;
+        }
+        let ahead = self.lately.len().min(AHEAD);
+        let (held, free) = (self.running.len() + self.claimed.len(), self.options.jobs + ahead);
+        let enough = held >= self.options.jobs && self.claimed.len() * 2 >= ahead;
+        if enough { 0 } else { free.saturating_sub(held) }
+    }
+
+    fn held(&self) -> impl Iterator<Item = &Held> {
+        self.claimed.iter().chain(self.running.values())
+    }
+
+    /// The claims whose renewal is due: all of one length of lease.
+    fn to_renew(&self, now: BootTime) -> Option<(Vec<Token>, Duration)> {
+        let due = self.held().find(|held| held.renew_at() <= now)?.lease;
+        Some((self.held().filter(|held| held.lease == due).map(|held| held.attempt.token).collect(), due))
+    }
+
+    fn ask_renewal(&mut self, tokens: Vec<Token>, lease: Duration, now: BootTime) {
+        let lease = jiff::SignedDuration::try_from(lease).unwrap_or(jiff::SignedDuration::ZERO);
+        let until = self.time.of(now).checked_add(lease).unwrap_or(Timestamp::MAX);
+        let run_log = self.env.run_log.clone();
+        self.asked = Some(Box::pin(async move {
+            let held = run_log.renew(tokens.clone(), until).await;
+            Answer::Renewed(tokens, now, held)
+        }));
+    }
+
+    /// Looks again at the pipelines whose instant has come.
+    fn wake_up(&mut self) {
+        let now = self.time.now(&*self.env.clock);
+        while let Some((at, id)) = self.wakes.pop_first() {
+            if at > now {
+                self.wakes.insert((at, id));
+                return;
+            }
+            self.look_again.push(id);
+        }
+    }
+
+    fn soon(&self) -> Timestamp {
+        let short = jiff::SignedDuration::try_from(self.options.short_retry).unwrap_or(jiff::SignedDuration::ZERO);
+        self.time.now(&*self.env.clock).checked_add(short).unwrap_or(Timestamp::MAX)
+    }
+
+    /// When there is something to do even if nothing happens.
+    fn next_instant(&self, budget_at: Option<BootTime>) -> BootTime {
+        let never = self.env.clock.boot().plus(Duration::from_secs(3600));
+        let renew = self.held().map(Held::renew_at).min();
+        let give_back = self.claimed.iter().map(|held| held.claimed_at.plus(PATIENCE)).min();
+        let together = self.ended_since.map(|since| since.plus(TOGETHER));
+        let wake = self.wakes.first().map(|(at, _)| self.time.boot_at(*at));
+        let place = self.lately.front().map(|at| at.plus(LATELY)).filter(|_| !self.to_claim.is_empty());
+        let mut next = [renew, give_back, together, wake, budget_at, place].into_iter().flatten().min().unwrap_or(never);
+        if self.asked.is_some() {
+            next = budget_at.unwrap_or(never);
+        } else if self.failures > 0 {
+            next = next.max(self.ask_not_before);
+        }
+        next
+    }
+
+    fn is_done(&self) -> bool {
+        let nothing_to_store = self.ended.is_empty() && self.to_note.is_empty();
+        let given_up = self.gives_up_at.is_some_and(|at| self.env.clock.boot() >= at);
+        let nothing_to_do = self.to_claim.is_empty()
+            && self.look_again.is_empty()
+            && self.wakes.is_empty()
+            && self.claimed.is_empty()
+            && nothing_to_store;
+        self.running.is_empty() && self.asked.is_none() && (nothing_to_do || given_up)
+    }
+
+    fn heed(&mut self, wish: StopWish) {
+        match wish {
+            StopWish::None => {}
+            StopWish::Soon(signal) => {
+                self.report.stopped_by.get_or_insert(signal);
+                self.wind_up("the tick was told to stop");
+            }
+            StopWish::Now(signal) => {
+                self.report.stopped_by.get_or_insert(signal);
+                self.wind_up("the tick was told to stop");
+                self.env.executor.kill_all();
+            }
+        }
+    }
+
+    /// Claims nothing more, gives back what was not started, and stops what runs.
+    fn wind_up(&mut self, why: &str) {
+        self.stopping = true;
+        self.to_claim.clear();
+        self.wakes.clear();
+        self.look_again.clear();
+        let claimed = std::mem::take(&mut self.claimed);
+        self.release(claimed, why);
+        for token in self.running.keys() {
+            self.env.executor.stop(*token, Stop::Interrupted);
+        }
+    }
+
+    fn tell_ended(&mut self, attempt: Attempt) {
+        let outcome = attempt.outcome().map_or("", |outcome| outcome.word());
+        tracing::info!(
+            run = attempt.run.id(),
+            attempt = attempt.number,
+            outcome,
+            error = attempt.end.as_ref().and_then(|end| end.error.as_deref()),
+            "ended"
+        );
+        (self.options.watch)(Event::Ended(&attempt));
+        self.report.ended.push(attempt);
+    }
+}
+
+/// Claims by token, to tell which ones a store has.
+fn tokens_of(view: &View) -> BTreeMap<Token, &Attempt> {
+    view.open.values().flatten().map(|attempt| (attempt.token, attempt)).collect()
+}

@@ -1,0 +1,174 @@
+//! Takes in what the run-log has answered.
+//!
+//! Holds always: a claim whose answer was lost counts as won only where its token is found in the store; an end is sent
+//! again until it is recorded or the tick gives up and says so.
+
+use std::time::Duration;
+
+use super::{Answer, Held, Work, tokens_of};
+use crate::clock::BootTime;
+use crate::executor::Stop;
+use crate::occurrence::{PipelineId, Token};
+use crate::plan::Folded;
+use crate::run::{Attempt, Outcome};
+use crate::runlog::contract::{Batch, Committed, Ended, Scope, Transition, Verdict, View};
+use crate::runlog::Error;
+
+/// The first wait after a failed request; doubled each time.
+const FIRST_WAIT: Duration = Duration::from_millis(200);
+/// So many failures in a row, about 25 seconds, and a tick with nothing else to do gives up.
+const FAILURES: u32 = 7;
+
+impl Work<'_> {
+    pub(super) fn answered(&mut self, answer: Answer) {
+        match answer {
+            Answer::Committed(batch, Ok(committed)) => self.committed(batch, committed),
+            Answer::Committed(batch, Err(error)) => {
+                self.failed(&error);
+                self.ask_what_is_there(batch);
+            }
+            Answer::Resolved(batch, Ok(view)) => self.resolved(batch, &view),
+            Answer::Resolved(batch, Err(error)) => {
+                self.failed(&error);
+                batch.ends.into_iter().for_each(|end| self.to_end(end));
+                let claims = batch.transitions.into_iter().filter_map(|transition| transition.claim);
+                for claim in claims {
+                    tracing::warn!(run = claim.run.id(), "claim unknown: not run");
+                }
+            }
+            Answer::Loaded(ids, Ok(view)) => self.loaded(&ids, &view),
+            Answer::Loaded(_, Err(error)) => self.failed(&error),
+            Answer::Renewed(tokens, since, Ok(held)) => self.renewed(&tokens, since, &held),
+            Answer::Renewed(_, _, Err(error)) => self.failed(&error),
+        }
+    }
+
+    fn committed(&mut self, batch: Batch, committed: Committed) {
+        self.failures = 0;
+        self.gives_up_at = None;
+        self.report.unrecorded = None;
+        for (end, ended) in batch.ends.iter().zip(committed.ends) {
+            match ended {
+                Ended::Folded(folded, attempt) => self.folded(folded, *attempt),
+                Ended::Orphan | Ended::Refused => {
+                    tracing::error!(token = ?end.completion.token, outcome = %end.completion.outcome, "end not taken");
+                }
+            }
+        }
+        let now = self.env.clock.boot();
+        for (transition, verdict) in batch.transitions.into_iter().zip(committed.verdicts) {
+            match verdict {
+                Verdict::Won => self.won(transition, now),
+                Verdict::Lost => self.lost(transition),
+            }
+        }
+    }
+
+    fn folded(&mut self, folded: Folded, attempt: Attempt) {
+        if let Some(folder) = self.env.run_log.start_marks()
+            && attempt.outcome() != Some(Outcome::Released)
+        {
+            self.env.host.remove_mark(&folder.join(attempt.token.to_string()));
+        }
+        if folded == Folded::Late {
+            tracing::error!(run = attempt.run.id(), attempt = attempt.number, "ended after it had been declared lost");
+        }
+        let id = &attempt.run.pipeline;
+        if !self.stopping && self.more_is_due.remove(id) {
+            self.look_again.push(id.clone());
+        } else if let Some(at) = attempt.retry_at.filter(|at| !self.stopping && *at <= self.soon())
+            && attempt.outcome() != Some(Outcome::Released)
+        {
+            self.wakes.insert((at, id.clone()));
+        }
+        self.tell_ended(attempt);
+    }
+
+    fn won(&mut self, transition: Transition, now: BootTime) {
+        self.report.not_run.extend(transition.not_run);
+        let Some(attempt) = transition.claim else { return };
+        let Some(pipeline) = self.pipelines.get(&attempt.run.pipeline) else { return };
+        let sent = self.time.boot_at(attempt.claimed_at);
+        debug_assert!(sent <= now);
+        self.report.waiting.remove(&attempt.run);
+        let held = Held { claimed_at: now, since: sent, lease: pipeline.lease, kill_grace: pipeline.kill_grace, attempt };
+        self.claimed.push_back(held);
+        if self.stopping {
+            self.wind_up("the tick was told to stop");
+        }
+    }
+
+    fn lost(&mut self, transition: Transition) {
+        if transition.claim.is_some() {
+            self.report.claimed_elsewhere += 1;
+        }
+        let id = transition.row.pipeline;
+        tracing::debug!(pipeline = %id, "decided elsewhere meanwhile");
+        if !self.stopping && self.only.is_none() && self.lost_once.insert(id.clone()) {
+            self.look_again.push(id);
+        }
+    }
+
+    fn ask_what_is_there(&mut self, batch: Batch) {
+        let ids: Vec<PipelineId> = batch.transitions.iter().map(|transition| transition.row.pipeline.clone()).collect();
+        let run_log = self.env.run_log.clone();
+        let clock = self.env.clock.clone();
+        let not_before = self.ask_not_before;
+        self.asked = Some(Box::pin(async move {
+            clock.sleep_until(not_before).await;
+            let view = run_log.load(Scope::Only(ids)).await;
+            Answer::Resolved(batch, view)
+        }));
+    }
+
+    /// A commit whose answer was lost: own tokens that are in the store were won; ends are sent again.
+    fn resolved(&mut self, batch: Batch, view: &View) {
+        let now = self.env.clock.boot();
+        let there = tokens_of(view);
+        batch.ends.into_iter().for_each(|end| self.to_end(end));
+        for transition in batch.transitions {
+            match transition.claim.as_ref().is_some_and(|claim| there.contains_key(&claim.token)) {
+                true => self.won(transition, now),
+                false => self.lost(transition),
+            }
+        }
+    }
+
+    fn loaded(&mut self, ids: &[PipelineId], view: &View) {
+        let pipelines: Vec<_> = ids.iter().filter_map(|id| self.pipelines.get(id).copied()).collect();
+        let decided = pipelines.into_iter().map(|pipeline| super::super::decide(pipeline, view, self.options.interval));
+        let decided: Vec<_> = decided.collect();
+        if !self.stopping {
+            self.take(decided);
+        }
+    }
+
+    fn renewed(&mut self, tokens: &[Token], since: BootTime, held: &[Token]) {
+        self.failures = 0;
+        for claim in self.claimed.iter_mut().chain(self.running.values_mut()) {
+            let token = claim.attempt.token;
+            if held.contains(&token) {
+                claim.since = since;
+                self.env.executor.extend(token, claim.stop_at());
+            } else if tokens.contains(&token) {
+                tracing::error!(run = claim.attempt.run.id(), "claim taken over: the body is stopped");
+                self.env.executor.stop(token, Stop::LeaseOver);
+            }
+        }
+        let taken_over = |token: &Token| tokens.contains(token) && !held.contains(token);
+        self.claimed.retain(|claim| !taken_over(&claim.attempt.token));
+    }
+
+    /// The run-log did not do what it was asked: wait a little, then ask again.
+    fn failed(&mut self, error: &Error) {
+        self.failures += 1;
+        let wait = FIRST_WAIT * (1 << self.failures.min(6));
+        let now = self.env.clock.boot();
+        self.ask_not_before = now.plus(wait);
+        tracing::error!(%error, failures = self.failures, "run-log failed in the middle of a tick");
+        self.report.unrecorded = Some(error.to_string());
+        if self.failures >= FAILURES {
+            self.gives_up_at.get_or_insert(now);
+        }
+    }
+}
