@@ -1,5 +1,6 @@
 //! Turns any clock into a reliable orchestrator.
 
+pub mod cli;
 pub mod clock;
 pub mod executor;
 pub mod occurrence;

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
@@ -44,16 +44,16 @@ pub fn job(env: &Env, pipeline: &Pipeline, attempt: &Attempt, stop_at: BootTime,
         kill_grace: pipeline.kill_grace,
         stop_at,
         start_mark: env.run_log.start_marks().map(|folder| folder.join(attempt.token.to_string())),
-        output: output_path(env, attempt),
+        output: env.output.as_ref().map(|folder| output_file(folder, attempt)),
         output_limit_bytes: command.output_limit_bytes,
     }
 }
 
-/// Where the output of an attempt is kept on this host.
-pub fn output_path(env: &Env, attempt: &Attempt) -> Option<PathBuf> {
+/// The file below `folder` that keeps the output of an attempt on the host that ran it.
+pub fn output_file(folder: &Path, attempt: &Attempt) -> PathBuf {
     let id = &attempt.run.pipeline;
     let file = format!("{}.{}.log", compact(attempt.run.scheduled_for), attempt.number);
-    Some(env.output.as_ref()?.join(id.namespace.encoded()).join(id.name.encoded()).join(file))
+    folder.join(id.namespace.encoded()).join(id.name.encoded()).join(file)
 }
 
 fn environment(

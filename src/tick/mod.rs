@@ -29,7 +29,7 @@ mod report;
 mod work;
 
 pub use env::{Env, Host, StartMark, StopWish, StoreTime};
-pub use execute::{output_path, rfc3339};
+pub use execute::{output_file, rfc3339};
 pub use host::{SystemHost, host_name};
 pub use report::{Event, Report};
 

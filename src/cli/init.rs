@@ -1,0 +1,61 @@
+//! `tickward init`: a starter file, and the line to put into a crontab.
+
+use std::fs::OpenOptions;
+use std::io::{ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use super::exit::Exit;
+use super::print;
+
+const STARTER: &str = "\
+# Pipelines of this host. `tickward validate` checks this file, `tickward next hello` shows when `hello` is due.
+pipelines:
+  hello:
+    schedule: \"@hourly\"
+    command: echo \"hello, it is $(date)\"
+";
+
+/// Writes a starter file and shows the crontab line to add
+#[derive(clap::Args, Debug)]
+pub struct Init {
+    /// The file to write
+    #[arg(default_value = "tickward.yaml")]
+    file: PathBuf,
+}
+
+impl Init {
+    pub fn execute(&self) -> Exit {
+        let file = self.file.display();
+        let created = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&self.file);
+        match created.and_then(|mut file| file.write_all(STARTER.as_bytes())) {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                print::error(&format!("`{file}` exists already; it is left as it is"), "name another file: tickward init FILE");
+                return Exit::Usage;
+            }
+            Err(error) => {
+                print::error(&format!("`{file}` cannot be written: {error}"), "");
+                return Exit::Usage;
+            }
+        }
+        let absolute = self.file.canonicalize().unwrap_or_else(|_| self.file.clone());
+        let config = crontab_word(&absolute.display().to_string());
+        let program = std::env::current_exe().unwrap_or_else(|_| "tickward".into());
+        let program = crontab_word(&program.display().to_string());
+        print::out(&format!(
+            "Wrote {}.\n\n\
+             Try it now:\n    {program} run hello -c {config}\n\n\
+             Then let cron call it every minute: add this line with `crontab -e`\n    \
+             * * * * * {program} run-due -c {config}\n",
+            absolute.display(),
+        ));
+        Exit::Done
+    }
+}
+
+/// A path as one word of a crontab line: quoted where the shell would split it, `%` escaped.
+fn crontab_word(path: &str) -> String {
+    let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+@".contains(c));
+    if plain { path.into() } else { format!("'{}'", path.replace('\'', r"'\''").replace('%', r"\%")) }
+}

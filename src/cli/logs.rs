@@ -1,0 +1,130 @@
+//! `tickward logs`: what a body printed.
+//!
+//! Reads the file on this host; where there is none (another host ran it, or it is gone by age), the end of the output
+//! that the run-log keeps.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::exit::Exit;
+use super::print;
+use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
+use super::{block_on, history};
+use crate::clock::{Clock, SystemClock};
+use crate::run::Attempt;
+use crate::runlog::contract::{Query, Record};
+use crate::runlog::{Purpose, RunLog};
+use crate::tick::output_file;
+
+/// Shows what a pipeline's last run printed, or an earlier one's
+#[derive(clap::Args, Debug)]
+pub struct Logs {
+    /// A pipeline, or a run's id as `history -o json` shows it
+    name: String,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    run_log: RunLogArgs,
+    /// Which attempt of the run [default: the last]
+    #[arg(long)]
+    attempt: Option<u32>,
+    /// Go on until the attempt has ended
+    #[arg(short, long)]
+    follow: bool,
+}
+
+impl Logs {
+    pub fn execute(&self) -> Exit {
+        let session = Session::load_quietly(&self.config, &self.run_log);
+        match self.show(&session) {
+            Ok(()) => Exit::Done,
+            Err(exit) => exit,
+        }
+    }
+
+    fn show(&self, session: &Session) -> Result<(), Exit> {
+        let run_log = session.run_log(Purpose::Read, Arc::new(SystemClock))?;
+        let Some(attempt) = self.find(session, &*run_log)? else {
+            print::error(&format!("no run of `{}` is known", self.name), "`tickward history` shows what there is");
+            return Err(Exit::Usage);
+        };
+        let file = output_file(&session.state_folder().join("output"), &attempt);
+        if self.follow {
+            return self.follow(session, &*run_log, &file, attempt);
+        }
+        match File::open(&file) {
+            Ok(mut file) => copy(&mut file),
+            Err(_) => self.show_kept(&attempt),
+        }
+        Ok(())
+    }
+
+    fn find(&self, session: &Session, run_log: &dyn RunLog) -> Result<Option<Attempt>, Exit> {
+        let (name, run_id) = match self.name.split_once('@') {
+            Some((name, _)) => (name, Some(self.name.as_str())),
+            None => (self.name.as_str(), None),
+        };
+        let pipeline = Some(history::id_of(session, name)?);
+        let limit = if run_id.is_some() || self.attempt.is_some() { 10_000 } else { 1 };
+        let query = Query { pipeline, attempts_only: true, limit, ..Query::default() };
+        let records = block_on(run_log.history(query))?.map_err(|error| run_log_failed(&error))?;
+        let mut attempts = records.into_iter().filter_map(|record| match record {
+            Record::Attempt(attempt) => Some(*attempt),
+            Record::NotRun(_) => None,
+        });
+        Ok(attempts.find(|attempt| {
+            run_id.is_none_or(|id| attempt.run.id() == id) && self.attempt.is_none_or(|number| attempt.number == number)
+        }))
+    }
+
+    fn show_kept(&self, attempt: &Attempt) {
+        let Some(end) = &attempt.end else { return };
+        if end.output_bytes > end.tail.len() as u64 {
+            print::note("note: the file is not on this host; this is the end that the run-log keeps");
+        }
+        print::out(&shown(end.tail.as_bytes()));
+    }
+
+    fn follow(&self, session: &Session, run_log: &dyn RunLog, path: &Path, attempt: Attempt) -> Result<(), Exit> {
+        let mut file: Option<File> = None;
+        let mut attempt = attempt;
+        loop {
+            let over = !attempt.is_active();
+            if file.is_none() {
+                file = File::open(path).ok();
+            }
+            if let Some(file) = &mut file {
+                copy(file);
+            }
+            if over {
+                if file.is_none() {
+                    self.show_kept(&attempt);
+                }
+                return Ok(());
+            }
+            block_on(SystemClock.sleep_until(SystemClock.boot().plus(Duration::from_millis(200))))?;
+            attempt = self.find(session, run_log)?.unwrap_or(attempt);
+        }
+    }
+}
+
+/// Copies what is left of a file: as it is into a pipe or a file, made harmless onto a terminal.
+fn copy(file: &mut File) {
+    use std::io::IsTerminal;
+    let terminal = std::io::stdout().is_terminal();
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(length @ 1..) = file.read(&mut buffer) {
+        if terminal {
+            print::out(&shown(&buffer[..length]));
+        } else if std::io::stdout().lock().write_all(&buffer[..length]).is_err() {
+            std::process::exit(0);
+        }
+    }
+}
+
+fn shown(bytes: &[u8]) -> String {
+    print::printable(&String::from_utf8_lossy(bytes))
+}

@@ -1,0 +1,98 @@
+//! The command line: arguments in, one library function called, something printed, an exit code.
+//!
+//! One file a command; what they share is how the world is opened (`session`), how things are printed (`print`) and which
+//! exit code wins (`exit`).
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod exit;
+mod history;
+mod init;
+mod list;
+mod logging;
+mod logs;
+mod next;
+mod print;
+mod progress;
+mod run;
+mod run_due;
+mod schema;
+mod session;
+mod signals;
+mod status;
+mod validate;
+mod version;
+
+use exit::Exit;
+
+/// Runs what is due, once: claims it in the run-log, runs it, retries, records.
+///
+/// Call `tickward run-due` every minute, from cron, a systemd timer or anything else that has a clock.
+#[derive(Parser, Debug)]
+#[command(name = "tickward", version = version::text(), long_version = version::text(), max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand, Debug)]
+enum Command {
+    RunDue(run_due::RunDue),
+    Run(run::Run),
+    Status(status::Status),
+    History(history::History),
+    Logs(logs::Logs),
+    Next(next::Next),
+    List(list::List),
+    Validate(validate::Validate),
+    Schema(schema::Schema),
+    Init(init::Init),
+    Completions(schema::Completions),
+    Version(version::Version),
+}
+
+/// What `tickward` does when it is called: reads the arguments of this process and obeys them.
+pub fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|first| first == crate::executor::SUPERVISE_ARG) {
+        return crate::executor::supervise_main();
+    }
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return not_understood(&error),
+    };
+    logging::start();
+    let exit = match &arguments.command {
+        Command::RunDue(command) => command.execute(),
+        Command::Run(command) => command.execute(),
+        Command::Status(command) => command.execute(),
+        Command::History(command) => command.execute(),
+        Command::Logs(command) => command.execute(),
+        Command::Next(command) => command.execute(),
+        Command::List(command) => command.execute(),
+        Command::Validate(command) => command.execute(),
+        Command::Schema(command) => command.execute(),
+        Command::Init(command) => command.execute(),
+        Command::Completions(command) => command.execute(),
+        Command::Version(command) => command.execute(),
+    };
+    exit.into()
+}
+
+/// Help and version go to standard output, mistakes to standard error; a reader that has gone away is no error.
+fn not_understood(error: &clap::Error) -> ExitCode {
+    let _ = error.print();
+    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+}
+
+/// Runs `work` on an event loop of one thread.
+fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Exit> {
+    match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => Ok(runtime.block_on(work)),
+        Err(error) => {
+            print::error(&format!("no event loop: {error}"), "");
+            Err(Exit::RunLog)
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! `tickward next`: when a pipeline, or any schedule, is due.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::exit::Exit;
+use super::print::{self, Format};
+use super::session::{ConfigArgs, RunLogArgs, Session};
+use crate::clock::{Clock, SystemClock};
+use crate::plan::constant_delay;
+use crate::schedule::{self, Schedule};
+use crate::tick::rfc3339;
+
+/// Shows when a pipeline, or any schedule, is due next
+#[derive(clap::Args, Debug)]
+pub struct Next {
+    /// Which pipeline
+    #[arg(required_unless_present = "schedule", conflicts_with = "schedule")]
+    name: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
+    /// A schedule instead of a pipeline; may be repeated for a union
+    #[arg(long, value_name = "EXPR")]
+    schedule: Vec<String>,
+    /// The zone to read the schedule in
+    #[arg(long, value_name = "ZONE", default_value = "UTC", conflicts_with = "name")]
+    timezone: String,
+    /// Occurrences after this instant [default: now]
+    #[arg(long, value_name = "T")]
+    after: Option<Timestamp>,
+    /// How many
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    count: usize,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+impl Next {
+    pub fn execute(&self) -> Exit {
+        match self.occurrences() {
+            Ok((occurrences, spread, zone)) => {
+                self.print(&occurrences, spread, &zone);
+                Exit::Done
+            }
+            Err(exit) => exit,
+        }
+    }
+
+    fn occurrences(&self) -> Result<(Vec<Timestamp>, SignedDuration, jiff::tz::TimeZone), Exit> {
+        let after = self.after.unwrap_or_else(|| SystemClock.now());
+        let session;
+        let (schedule, spread) = match &self.name {
+            Some(name) => {
+                let no_run_log = RunLogArgs { run_log_url: None, no_run_log: true };
+                session = Session::load(&self.config, &no_run_log)?;
+                let pipeline = session.pipeline(name)?;
+                let spread = SignedDuration::try_from(constant_delay(&pipeline.id, pipeline.jitter)).unwrap_or_default();
+                (pipeline.schedule.clone(), spread)
+            }
+            None => (Some(self.typed_schedule()?), SignedDuration::ZERO),
+        };
+        let Some(schedule) = schedule else { return Ok((Vec::new(), spread, jiff::tz::TimeZone::UTC)) };
+        let occurrences = schedule.occurrences_between(after, Timestamp::MAX).take(self.count).collect();
+        Ok((occurrences, spread, schedule.zone().clone()))
+    }
+
+    fn typed_schedule(&self) -> Result<Schedule, Exit> {
+        let mistake = |error: schedule::Error| {
+            print::error(&error.to_string(), error.help.as_deref().unwrap_or_default());
+            Exit::Usage
+        };
+        let zone = schedule::parse_zone(&self.timezone).map_err(mistake)?;
+        let texts: Vec<&str> = self.schedule.iter().map(String::as_str).collect();
+        Schedule::parse(&texts, zone).map_err(mistake)
+    }
+
+    fn print(&self, occurrences: &[Timestamp], spread: SignedDuration, zone: &jiff::tz::TimeZone) {
+        if self.output == Format::Json {
+            return print::json(&occurrences.iter().map(|at| rfc3339(*at)).collect());
+        }
+        if occurrences.is_empty() {
+            print::note("no occurrence: it runs only by hand");
+        }
+        for at in occurrences {
+            let local = at.to_zoned(zone.clone());
+            let jitter = if spread.is_zero() { String::new() } else { format!("  + {spread:#} jitter") };
+            print::out(&format!("{}  {}{jitter}\n", rfc3339(*at), local.strftime("%a %Y-%m-%d %H:%M:%S %Z")));
+        }
+    }
+}

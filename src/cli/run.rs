@@ -1,0 +1,97 @@
+//! `tickward run NAME`: one pipeline now, through the same claim, record and retry policy as a tick.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::json;
+
+use super::exit::Exit;
+use super::print::{self, Format};
+use super::run_due::{WorkArgs, exit_of, failed_json};
+use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
+use super::{block_on, progress, signals};
+use crate::pipeline::Pipeline;
+use crate::run::Outcome;
+use crate::tick::{self, ByHand, Options, Report, rfc3339};
+
+/// Runs one pipeline now, claimed and recorded like any run
+#[derive(clap::Args, Debug)]
+pub struct Run {
+    /// Which pipeline
+    name: String,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    run_log: RunLogArgs,
+    /// Repeat the run of this instant: adds an attempt to it
+    #[arg(long, value_name = "T")]
+    scheduled_for: Option<Timestamp>,
+    /// Pretend that it is this instant, for tests and rehearsals
+    #[arg(long, value_name = "T")]
+    now: Option<Timestamp>,
+    #[command(flatten)]
+    work: WorkArgs,
+    /// How to print the result
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+impl Run {
+    pub fn execute(&self) -> Exit {
+        let session = match Session::load(&self.config, &self.run_log) {
+            Ok(session) => session,
+            Err(exit) => return exit,
+        };
+        let pipeline = match session.pipeline(&self.name) {
+            Ok(pipeline) => pipeline,
+            Err(exit) => return exit,
+        };
+        block_on(self.run(&session, pipeline)).unwrap_or_else(|exit| exit)
+    }
+
+    async fn run(&self, session: &Session, pipeline: &Pipeline) -> Exit {
+        let env = match session.env(self.now, false, signals::heeded()) {
+            Ok(env) => env,
+            Err(exit) => return exit,
+        };
+        let progress = Arc::new(progress::Progress::start(self.output));
+        let watcher = progress.clone();
+        let options = Options {
+            jobs: self.work.jobs(),
+            time_budget: self.work.time_budget,
+            watch: Arc::new(move |event| watcher.tell(&event)),
+            ..Options::default()
+        };
+        let scheduled_for = self.scheduled_for.map(crate::occurrence::whole_micros);
+        let done = tick::run_by_hand(&env, pipeline, scheduled_for, &options).await;
+        env.executor.close().await;
+        progress.finish();
+        match done {
+            Err(error) => run_log_failed(&error),
+            Ok(ByHand::Busy(busy)) => {
+                print::error(
+                    &format!("another run of `{}` is active: {}", self.name, busy.0.id()),
+                    "`tickward status` shows what runs; try again when it has ended",
+                );
+                Exit::Busy
+            }
+            Ok(ByHand::Done(report)) => self.tell(&report),
+        }
+    }
+
+    fn tell(&self, report: &Report) -> Exit {
+        let of_ours = report.ended.iter().filter(|attempt| attempt.run.pipeline.to_string().ends_with(&self.name));
+        let last = of_ours.last();
+        let exit = match last.and_then(|attempt| attempt.outcome()) {
+            Some(Outcome::TimedOut) => exit_of(report).or_worse(Exit::TimedOut),
+            _ => exit_of(report),
+        };
+        if let (Format::Json, Some(attempt)) = (self.output, last) {
+            let mut object = failed_json(attempt);
+            object["started_at"] = attempt.end.as_ref().and_then(|end| end.started_at).map(rfc3339).into();
+            object["rc"] = json!(exit.code());
+            print::json(&object);
+        }
+        exit
+    }
+}

@@ -1,0 +1,256 @@
+//! `tickward run-due`: one tick.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::print::{self, Format};
+use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
+use super::{block_on, progress, signals};
+use crate::pipeline::Pipeline;
+use crate::plan::{Note, WaitsFor};
+use crate::run::{Attempt, Reason};
+use crate::tick::{self, Options, Report, rfc3339};
+
+/// One tick: claims and runs what is due, then exits
+#[derive(clap::Args, Debug)]
+pub struct RunDue {
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    run_log: RunLogArgs,
+    /// How far back a pipeline or schedule seen for the first time reaches, in seconds or as 90s, 5m
+    #[arg(long, value_name = "D", default_value = "60", value_parser = parse_duration)]
+    interval: Duration,
+    /// Pretend that it is this instant, for tests and rehearsals
+    #[arg(long, value_name = "T")]
+    now: Option<Timestamp>,
+    #[command(flatten)]
+    work: WorkArgs,
+    /// Look at these pipelines only; may be repeated
+    #[arg(long, value_name = "NAME|tag:T")]
+    only: Vec<String>,
+    /// Say what would be done, and do nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// How to print the result
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// How work is done
+#[derive(clap::Args, Debug)]
+pub struct WorkArgs {
+    /// How many pipelines may run at once [default: 4 for each processor, at least 8]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub jobs: Option<u16>,
+    /// Claim nothing more, and stop what runs, after this long
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    pub time_budget: Option<Duration>,
+}
+
+impl WorkArgs {
+    /// How many bodies may run at once.
+    pub fn jobs(&self) -> usize {
+        let processors = std::thread::available_parallelism().map_or(2, usize::from);
+        self.jobs.map_or((4 * processors).max(8), usize::from)
+    }
+}
+
+/// A duration as people type it; a plain number means seconds.
+pub fn parse_duration(text: &str) -> Result<Duration, String> {
+    match text.parse::<u64>() {
+        Ok(seconds) => Ok(Duration::from_secs(seconds)),
+        Err(_) => crate::config::duration(text).map_err(|_| "write seconds, or a duration such as 90s, 5m, 1h30m".into()),
+    }
+}
+
+impl RunDue {
+    pub fn execute(&self) -> Exit {
+        let session = match Session::load(&self.config, &self.run_log) {
+            Ok(session) => session,
+            Err(exit) => return exit,
+        };
+        let pipelines = match self.selected(&session) {
+            Ok(pipelines) => pipelines,
+            Err(exit) => return exit,
+        };
+        block_on(self.tick(&session, &pipelines)).unwrap_or_else(|exit| exit)
+    }
+
+    async fn tick(&self, session: &Session, pipelines: &[&Pipeline]) -> Exit {
+        let env = match session.env(self.now, self.dry_run, signals::heeded()) {
+            Ok(env) => env,
+            Err(exit) => return exit,
+        };
+        let progress = Arc::new(progress::Progress::start(self.output));
+        let watcher = progress.clone();
+        let options = Options {
+            interval: self.interval,
+            jobs: self.work.jobs(),
+            dry_run: self.dry_run,
+            time_budget: self.work.time_budget,
+            watch: Arc::new(move |event| watcher.tell(&event)),
+            ..Options::default()
+        };
+        let report = tick::run_due(&env, pipelines, &options).await;
+        env.executor.close().await;
+        progress.finish();
+        let report = match report {
+            Ok(report) => report,
+            Err(error) => return run_log_failed(&error),
+        };
+        let exit = exit_of(&report).or_worse(session.exit());
+        print_notes(&report);
+        match self.output {
+            Format::Json => print::json(&as_json(&report, self.dry_run, exit)),
+            Format::Text => print_text(&report, self.dry_run),
+        }
+        exit
+    }
+
+    fn selected<'a>(&self, session: &'a Session) -> Result<Vec<&'a Pipeline>, Exit> {
+        let all = &session.loaded.pipelines;
+        if self.only.is_empty() {
+            return Ok(all.iter().collect());
+        }
+        for name in self.only.iter().filter(|word| !word.starts_with("tag:")) {
+            session.pipeline(name)?;
+        }
+        let wanted = |pipeline: &&Pipeline| {
+            self.only.iter().any(|word| match word.strip_prefix("tag:") {
+                Some(tag) => pipeline.tags.iter().any(|has| has == tag),
+                None => pipeline.id.name.as_str() == word || pipeline.id.to_string() == *word,
+            })
+        };
+        Ok(all.iter().filter(wanted).collect())
+    }
+}
+
+/// What a tick's report means for the exit code.
+pub fn exit_of(report: &Report) -> Exit {
+    let mut exit = if report.has_failure() { Exit::Failed } else { Exit::Done };
+    if report.out_of_time {
+        exit = exit.or_worse(Exit::TimedOut);
+    }
+    if report.unrecorded.is_some() {
+        exit = exit.or_worse(Exit::RunLog);
+    }
+    report.stopped_by.map_or(exit, |signal| exit.or_worse(Exit::Signal(signal)))
+}
+
+fn print_notes(report: &Report) {
+    for (pipeline, note) in &report.notes {
+        let line = match note {
+            Note::ConfigSplit => format!("{pipeline}: two schedules are in force at once; do all hosts have the same files?"),
+            Note::CursorAhead(cursor) => {
+                format!("{pipeline}: occurrences up to {cursor} were decided by a clock that was wrong; goes on from now")
+            }
+        };
+        print::note(&format!("warning: {line}"));
+    }
+    if let Some(why) = &report.unrecorded {
+        print::error(&format!("the run-log failed in the middle of the tick: {why}"), "outcomes of this tick may be missing from it");
+    }
+}
+
+/// What happened and was not told while it happened; nothing at all for an idle tick.
+fn print_text(report: &Report, dry_run: bool) {
+    for entry in &report.not_run {
+        let pipeline = &entry.pipeline;
+        let more = if entry.at_least { "at least " } else { "" };
+        let line = match entry.reason {
+            Reason::Missed if entry.count == 1 => format!("missed    {pipeline} of {}", entry.first),
+            Reason::Missed => format!("missed    {pipeline}: {more}{} from {} to {}", entry.count, entry.first, entry.last),
+            reason => format!("skipped   {pipeline} of {} ({})", entry.last, reason.word()),
+        };
+        print::note(&line);
+    }
+    for draft in report.due.iter().filter(|_| dry_run) {
+        print::note(&format!("would run {} attempt {} ({})", draft.run.id(), draft.number, draft.trigger.word()));
+    }
+}
+
+/// The object that `-o json` prints.
+fn as_json(report: &Report, dry_run: bool, exit: Exit) -> Value {
+    let skipped = report.not_run.iter().filter(|entry| entry.reason != Reason::Missed);
+    let missed = report.not_run.iter().filter(|entry| entry.reason == Reason::Missed);
+    let mut object = json!({
+        "tick": {
+            "id": report.id,
+            "started_at": rfc3339(report.started_at),
+            "ended_at": rfc3339(report.ended_at),
+            "host": report.host,
+            "degraded": false,
+            "gap_seconds": null,
+        },
+        "ran": report.ran().map(ran_json).collect::<Vec<_>>(),
+        "failed": report.failed().map(failed_json).collect::<Vec<_>>(),
+        "skipped": skipped.flat_map(|entry| {
+            let ends = if entry.count > 1 { vec![entry.first, entry.last] } else { vec![entry.last] };
+            ends.into_iter().map(|at| json!({
+                "pipeline": entry.pipeline.to_string(),
+                "scheduled_for": rfc3339(at),
+                "reason": entry.reason.word(),
+            })).collect::<Vec<_>>()
+        }).collect::<Vec<_>>(),
+        "missed": missed.map(|entry| json!({
+            "pipeline": entry.pipeline.to_string(),
+            "from": rfc3339(entry.first),
+            "to": rfc3339(entry.last),
+            "count": entry.count,
+            "at_least": entry.at_least,
+        })).collect::<Vec<_>>(),
+        "waiting": report.waiting.values().map(|waiting| json!({
+            "pipeline": waiting.run.pipeline.to_string(),
+            "scheduled_for": rfc3339(waiting.run.scheduled_for),
+            "for": match waiting.for_what {
+                WaitsFor::Backoff(at) => format!("next attempt at {}", rfc3339(at)),
+                WaitsFor::EarlierRun => "an earlier run".into(),
+            },
+        })).collect::<Vec<_>>(),
+        "started": [],
+        "claimed_elsewhere": report.claimed_elsewhere,
+        "rc": exit.code(),
+    });
+    if dry_run {
+        object["due"] = report
+            .due
+            .iter()
+            .map(|draft| {
+                json!({
+                    "pipeline": draft.run.pipeline.to_string(),
+                    "scheduled_for": rfc3339(draft.run.scheduled_for),
+                    "attempt": draft.number,
+                    "trigger": draft.trigger.word(),
+                })
+            })
+            .collect();
+    }
+    object
+}
+
+fn ran_json(attempt: &Attempt) -> Value {
+    let end = attempt.end.as_ref();
+    json!({
+        "pipeline": attempt.run.pipeline.to_string(),
+        "scheduled_for": rfc3339(attempt.run.scheduled_for),
+        "attempt": attempt.number,
+        "outcome": attempt.outcome().map(|outcome| outcome.word()),
+        "exit_code": end.and_then(|end| end.exit_code),
+        "duration_ms": end.map(|end| end.duration.as_millis() as u64),
+        "run_id": attempt.run.id(),
+    })
+}
+
+/// An attempt that did not succeed.
+pub fn failed_json(attempt: &Attempt) -> Value {
+    let mut object = ran_json(attempt);
+    object["error"] = attempt.end.as_ref().and_then(|end| end.error.clone()).into();
+    object["gave_up"] = attempt.gave_up.into();
+    object["next_attempt_at"] = attempt.retry_at.map(rfc3339).into();
+    object
+}

@@ -1,0 +1,182 @@
+//! Opens the world for a command: configuration, state folder, run-log, and the tick's `Env`.
+//!
+//! Flag beats environment beats file beats default.
+
+use std::io::Read;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::sync::watch;
+
+use super::exit::Exit;
+use super::print;
+use crate::clock::{Clock, Shifted, SystemClock};
+use crate::config::{self, Environment, Loaded, Severity};
+use crate::executor::{SubprocessExecutor, SupervisorProgram};
+use crate::pipeline::Pipeline;
+use crate::runlog::{self, Error, OpenOptions, Purpose, RunLog};
+use crate::tick::{Env, StopWish, SystemHost};
+
+/// Where the configuration is
+#[derive(clap::Args, Debug, Clone)]
+pub struct ConfigArgs {
+    /// Configuration file, folder of `*.yaml` files, or `-` for standard input; may be repeated
+    #[arg(short, long, value_name = "FILE|DIR|-")]
+    pub config: Vec<String>,
+}
+
+/// Where the run-log is
+#[derive(clap::Args, Debug, Clone)]
+pub struct RunLogArgs {
+    /// Run-log to use [default: sqlite, in the state folder]
+    #[arg(long, value_name = "URL")]
+    pub run_log_url: Option<String>,
+    /// Use no run-log: fire what fell due within the last interval, remember nothing
+    #[arg(long, conflicts_with = "run_log_url")]
+    pub no_run_log: bool,
+}
+
+/// The configuration, read; and where things are kept.
+pub struct Session {
+    /// What the configuration says.
+    pub loaded: Loaded,
+    variables: Environment,
+    run_log: RunLogArgs,
+}
+
+impl Session {
+    /// Reads the configuration and prints what is wrong with it.
+    ///
+    /// # Errors
+    /// `Usage` where nothing of it can be used.
+    pub fn load(config: &ConfigArgs, run_log: &RunLogArgs) -> Result<Session, Exit> {
+        let session = Session::load_quietly(config, run_log);
+        let errors = session.loaded.problems.iter().filter(|problem| problem.severity == Severity::Error);
+        errors.for_each(|problem| print::note(&print::printable(&problem.to_string())));
+        match session.loaded.pipelines.is_empty() && session.loaded.has_errors() {
+            true => Err(Exit::Usage),
+            false => Ok(session),
+        }
+    }
+
+    /// Reads the configuration and prints nothing.
+    pub fn load_quietly(config: &ConfigArgs, run_log: &RunLogArgs) -> Session {
+        let variables = Environment::of_process();
+        let discovered = config::discover(&config.config, &variables, || {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).map(|_| text)
+        });
+        let mut loaded = config::load(&discovered.sources, &variables);
+        loaded.problems.splice(0..0, discovered.problems);
+        Session { loaded, variables, run_log: run_log.clone() }
+    }
+
+    /// A session without configuration, for commands that only look at the run-log.
+    pub fn without_config(run_log: &RunLogArgs) -> Session {
+        Session { loaded: Loaded::default(), variables: Environment::of_process(), run_log: run_log.clone() }
+    }
+
+    /// Whether part of the configuration is broken.
+    pub fn exit(&self) -> Exit {
+        if self.loaded.has_errors() { Exit::PartlyInvalid } else { Exit::Done }
+    }
+
+    /// The pipeline of that name; a name may be prefixed by its namespace and a colon.
+    ///
+    /// # Errors
+    /// `Usage`, after saying so.
+    pub fn pipeline(&self, name: &str) -> Result<&Pipeline, Exit> {
+        let found = |pipeline: &&Pipeline| pipeline.id.name.as_str() == name || pipeline.id.to_string() == name;
+        if let Some(pipeline) = self.loaded.pipelines.iter().find(found) {
+            return Ok(pipeline);
+        }
+        if self.loaded.broken.iter().any(|broken| broken == name) {
+            print::error(&format!("pipeline `{name}` is broken: see above"), "");
+            return Err(Exit::Usage);
+        }
+        let names = self.loaded.pipelines.iter().map(|pipeline| pipeline.id.to_string());
+        let nearest = names.max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
+        let help = nearest.map_or(String::new(), |nearest| format!("did you mean `{nearest}`? `tickward list` shows all"));
+        print::error(&format!("there is no pipeline `{name}`"), &help);
+        Err(Exit::Usage)
+    }
+
+    /// The run-log's URL; none where none is wanted.
+    fn run_log_url(&self) -> Option<String> {
+        let given = |url: &str| Some(url.to_string()).filter(|url| !url.is_empty());
+        if self.run_log.no_run_log {
+            return None;
+        }
+        if let Some(url) = &self.run_log.run_log_url {
+            return given(url);
+        }
+        if let Some(url) = self.variables.get("TICKWARD_RUN_LOG_URL") {
+            return given(url);
+        }
+        if let Some(url) = self.variables.get("EMATIX_FLOW_RUN_LOG_URL") {
+            if !url.is_empty() {
+                print::note("notice: EMATIX_FLOW_RUN_LOG_URL is used because TICKWARD_RUN_LOG_URL is not set");
+            }
+            return given(url);
+        }
+        match &self.loaded.run_log {
+            Some(secret) => given(secret.expose()),
+            None => Some(self.state_folder().join("run_log.db").to_string_lossy().into_owned()),
+        }
+    }
+
+    /// Where this host's own things are kept.
+    pub fn state_folder(&self) -> PathBuf {
+        let folder = |name| self.variables.get_filled(name).map(PathBuf::from);
+        let xdg = || folder("XDG_STATE_HOME").map(|state| state.join("tickward"));
+        let root = || nix::unistd::geteuid().is_root().then(|| PathBuf::from("/var/lib/tickward"));
+        let home = || folder("HOME").map(|home| home.join(".local/state/tickward"));
+        folder("TICKWARD_STATE_DIR").or_else(xdg).or_else(root).or_else(home).unwrap_or_else(|| "tickward-state".into())
+    }
+
+    /// Opens the run-log for a tick; without one, a run-log in memory stands in.
+    ///
+    /// # Errors
+    /// `Usage` for an address that is no good, `RunLog` for the rest, after saying why.
+    pub fn run_log(&self, purpose: Purpose, clock: Arc<dyn Clock>) -> Result<Arc<dyn RunLog>, Exit> {
+        let url = self.run_log_url().unwrap_or_else(|| "memory://".into());
+        runlog::open(&url, OpenOptions { clock, purpose }).map_err(|error| run_log_failed(&error))
+    }
+
+    /// Everything a tick needs.
+    ///
+    /// # Errors
+    /// As `run_log`.
+    pub fn env(&self, now: Option<Timestamp>, dry_run: bool, stop: watch::Receiver<StopWish>) -> Result<Env, Exit> {
+        let clock: Arc<dyn Clock> = match now {
+            None => Arc::new(SystemClock),
+            Some(now) => Arc::new(Shifted::starting_at(now, SystemClock)),
+        };
+        let purpose = match (dry_run, now) {
+            (true, _) => Purpose::Read,
+            (false, None) => Purpose::Work,
+            (false, Some(_)) => Purpose::Rehearse,
+        };
+        Ok(Env {
+            run_log: self.run_log(purpose, clock.clone())?,
+            executor: Arc::new(SubprocessExecutor::new(SupervisorProgram::CurrentExe)),
+            host: Arc::new(SystemHost),
+            owner: SystemHost.owner(),
+            variables: std::env::vars_os().collect(),
+            output: Some(self.state_folder().join("output")),
+            clock,
+            stop,
+        })
+    }
+}
+
+/// Says why the run-log cannot be used.
+pub fn run_log_failed(error: &Error) -> Exit {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    print::error(&config::secret::masked(&format!("{error}{cause}")), error.help());
+    match error {
+        Error::Address { .. } => Exit::Usage,
+        _ => Exit::RunLog,
+    }
+}

@@ -1,0 +1,144 @@
+//! `tickward status`: what runs, what failed, what comes next.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use super::exit::Exit;
+use super::print::{self, Format};
+use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
+use super::{block_on, history, list};
+use crate::clock::SystemClock;
+use crate::occurrence::PipelineId;
+use crate::pipeline::Pipeline;
+use crate::run::{Attempt, LastEnd};
+use crate::runlog::Purpose;
+use crate::runlog::contract::{Scope, View};
+use crate::tick::rfc3339;
+
+/// Shows what runs, what failed and what comes next
+#[derive(clap::Args, Debug)]
+pub struct Status {
+    /// Which pipeline [default: all]
+    name: Option<String>,
+    #[command(flatten)]
+    config: ConfigArgs,
+    #[command(flatten)]
+    run_log: RunLogArgs,
+    /// How to print
+    #[arg(short, long, value_enum, default_value_t)]
+    output: Format,
+}
+
+/// How one pipeline stands.
+struct Line<'a> {
+    id: PipelineId,
+    pipeline: Option<&'a Pipeline>,
+    active: Vec<&'a Attempt>,
+    retry: Option<&'a Attempt>,
+    last: Option<&'a LastEnd>,
+    failures_in_a_row: u64,
+    next: Option<Timestamp>,
+}
+
+impl Status {
+    pub fn execute(&self) -> Exit {
+        let session = Session::load_quietly(&self.config, &self.run_log);
+        let only = match self.name.as_deref().map(|name| history::id_of(&session, name)).transpose() {
+            Ok(only) => only,
+            Err(exit) => return exit,
+        };
+        let view = match self.view(&session) {
+            Ok(view) => view,
+            Err(exit) => return exit,
+        };
+        let mut lines = lines(&session, &view);
+        lines.retain(|line| only.as_ref().is_none_or(|only| *only == line.id));
+        if let (Some(name), true) = (&self.name, lines.is_empty()) {
+            print::error(&format!("neither the configuration nor the run-log knows `{name}`"), "");
+            return Exit::Usage;
+        }
+        match self.output {
+            Format::Json => print::json(&lines.iter().map(as_json).collect()),
+            Format::Text if lines.is_empty() => print::note("no pipeline is registered, and none has ever run"),
+            Format::Text => {
+                let header = ["pipeline", "state", "last run", "outcome", "failures", "next"];
+                print::out(&print::table(&header, lines.iter().map(as_row).collect()));
+            }
+        }
+        Exit::Done
+    }
+
+    fn view(&self, session: &Session) -> Result<View, Exit> {
+        let run_log = session.run_log(Purpose::Read, Arc::new(SystemClock))?;
+        block_on(run_log.load(Scope::All))?.map_err(|error| run_log_failed(&error))
+    }
+}
+
+fn lines<'a>(session: &'a Session, view: &'a View) -> Vec<Line<'a>> {
+    let configured: Vec<&PipelineId> = session.loaded.pipelines.iter().map(|pipeline| &pipeline.id).collect();
+    let mut unknown: Vec<&PipelineId> = view.rows.keys().filter(|id| !configured.contains(id)).collect();
+    unknown.sort();
+    configured.into_iter().chain(unknown).map(|id| line(session, view, id)).collect()
+}
+
+fn line<'a>(session: &'a Session, view: &'a View, id: &PipelineId) -> Line<'a> {
+    let pipeline = session.loaded.pipelines.iter().find(|pipeline| pipeline.id == *id);
+    let open = || view.open.get(id).into_iter().flatten();
+    let row = view.rows.get(id);
+    Line {
+        id: id.clone(),
+        pipeline,
+        active: open().filter(|attempt| attempt.is_active()).collect(),
+        retry: open().find(|attempt| attempt.retry_at.is_some()),
+        last: row.and_then(|row| row.last.as_ref()),
+        failures_in_a_row: row.map_or(0, |row| row.failures_in_a_row),
+        next: pipeline.and_then(list::next_of),
+    }
+}
+
+impl Line<'_> {
+    fn state(&self) -> &'static str {
+        match (self.active.is_empty(), self.retry, self.pipeline) {
+            (false, ..) => "running",
+            (true, Some(_), _) => "retrying",
+            (true, None, Some(_)) => "waiting",
+            (true, None, None) => "not configured",
+        }
+    }
+}
+
+fn as_row(line: &Line<'_>) -> Vec<String> {
+    let dash = || "–".to_string();
+    let next = match line.retry.and_then(|attempt| attempt.retry_at) {
+        Some(at) => format!("{} (retry)", print::instant(at)),
+        None => line.next.map_or_else(dash, print::instant),
+    };
+    vec![
+        line.id.to_string(),
+        print::outcome_out(line.state()),
+        line.last.map_or_else(dash, |last| print::instant(last.scheduled_for)),
+        line.last.map_or_else(dash, |last| print::outcome_out(last.outcome.word())),
+        if line.failures_in_a_row > 0 { line.failures_in_a_row.to_string() } else { dash() },
+        next,
+    ]
+}
+
+fn as_json(line: &Line<'_>) -> Value {
+    json!({
+        "pipeline": line.id.to_string(),
+        "state": line.state(),
+        "configured": line.pipeline.is_some(),
+        "active": line.active.iter().map(|attempt| history::attempt_json(attempt)).collect::<Vec<_>>(),
+        "last": line.last.map(|last| json!({
+            "scheduled_for": rfc3339(last.scheduled_for),
+            "attempt": last.attempt,
+            "outcome": last.outcome.word(),
+            "ended_at": rfc3339(last.ended_at),
+        })),
+        "failures_in_a_row": line.failures_in_a_row,
+        "next_attempt_at": line.retry.and_then(|attempt| attempt.retry_at).map(rfc3339),
+        "next": line.next.map(rfc3339),
+    })
+}
