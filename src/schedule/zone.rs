@@ -1,0 +1,210 @@
+//! Knows time zones: their names, and what becomes of a crontab line when a zone's clock is shifted.
+//!
+//! Debian's cron(8) is the rule. A shift of up to three hours, as daylight saving brings, is smoothed for lines that
+//! name times of day: what falls into skipped time runs once, at the first instant after it; what falls into repeated
+//! time runs on the first pass only. Lines with `*` as minute or hour follow real time: nothing in skipped time, both
+//! passes of repeated time. A larger shift is a correction of the calendar, as in Samoa, which left out 2011-12-30: no
+//! line gets special treatment, so what was left out never comes and what was repeated comes twice.
+//!
+//! Holds always: the next instant is later than the one asked for, the previous one is not, and both walk the same set.
+//! The zone database is the compiled-in one, so that every host with the same program agrees.
+
+use std::sync::LazyLock;
+
+use jiff::Timestamp;
+use jiff::tz::{TimeZone, TimeZoneDatabase};
+
+use super::cron::{Kind, Line};
+use super::error::Error;
+use super::search::WallMinute;
+
+/// The largest shift that is smoothed, in seconds; this one included.
+const LARGEST_SHIFT: i64 = 3 * 60 * 60;
+
+static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
+
+/// Returns the zone of an IANA name, such as `Europe/Berlin`, in any case.
+///
+/// The zone comes from the compiled-in database, whatever the host has installed.
+///
+/// # Errors
+/// Fails if the name is not in the database; the advice is the nearest name that is.
+///
+/// ```
+/// let zone = tickward::schedule::parse_zone("europe/berlin")?;
+/// assert_eq!(zone.iana_name(), Some("Europe/Berlin"));
+/// assert!(tickward::schedule::parse_zone("Berlin").is_err());
+/// # Ok::<(), tickward::schedule::Error>(())
+/// ```
+pub fn parse_zone(name: &str) -> Result<TimeZone, Error> {
+    match DATABASE.get(name) {
+        Ok(zone) if !zone.is_unknown() => Ok(zone),
+        _ => {
+            let error = Error::new(format!("time zone `{name}` is not known"), 0..name.len());
+            Err(error.help(match nearest_name(name) {
+                Some(nearest) => format!("did you mean `{nearest}`?"),
+                None => "use a name of the IANA database, such as `Europe/Berlin` or `UTC`".to_owned(),
+            }))
+        }
+    }
+}
+
+/// The known name most like `name`; a city alone counts like the full name.
+fn nearest_name(name: &str) -> Option<String> {
+    let wanted = name.trim().to_ascii_lowercase().replace(' ', "_");
+    let likeness = |known: &str| {
+        let known = known.to_ascii_lowercase();
+        let city = known.rsplit('/').next().unwrap_or(&known);
+        strsim::jaro_winkler(&wanted, &known).max(strsim::jaro_winkler(&wanted, city))
+    };
+    let names = DATABASE.available().map(|known| (likeness(known.as_str()), known));
+    let (likeness, nearest) = names.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
+    (likeness > 0.85).then(|| nearest.as_str().to_owned())
+}
+
+/// Returns the text by which a zone is told from others: its IANA name if it has one.
+pub(super) fn name(zone: &TimeZone) -> String {
+    match (zone.iana_name(), zone.to_fixed_offset()) {
+        (Some(name), _) => name.to_owned(),
+        (None, Ok(offset)) => offset.to_string(),
+        (None, Err(_)) => format!("{zone:?}"),
+    }
+}
+
+/// A zone as the search for instants sees it. Instants are seconds since the Unix epoch.
+#[derive(Debug, Clone)]
+pub(super) struct WallClock {
+    zone: TimeZone,
+    /// The offset in seconds of a zone that never changes it, which spares all further questions.
+    constant: Option<i64>,
+}
+
+/// A change of offset: at instant `at` from `before` to `after`, in seconds.
+#[derive(Debug, Clone, Copy)]
+struct Shift {
+    at: i64,
+    before: i64,
+    after: i64,
+}
+
+impl Shift {
+    fn is_smoothed_for(self, line: &Line) -> bool {
+        line.kind == Kind::FixedTime && (self.after - self.before).abs() <= LARGEST_SHIFT
+    }
+
+    /// The first wall minute that belongs to the time after the shift; those before it have had their turn.
+    fn first_minute_after(self, line: &Line) -> WallMinute {
+        let begins = self.at + self.after;
+        minute_from(if self.is_smoothed_for(line) { begins.max(self.at + self.before) } else { begins })
+    }
+
+    /// Whether the line runs right after the shift because of `minute`, which the shift skips.
+    fn makes_up_for(self, line: &Line, minute: WallMinute) -> bool {
+        let skipped = minute_from(self.at + self.before)..minute_from(self.at + self.after);
+        self.is_smoothed_for(line) && skipped.contains(&minute)
+    }
+}
+
+impl WallClock {
+    pub(super) fn new(zone: TimeZone) -> WallClock {
+        let never_shifted = zone.following(Timestamp::MIN).next().is_none();
+        let constant = never_shifted.then(|| offset_at(&zone, 0));
+        WallClock { zone, constant }
+    }
+
+    /// Returns the first instant of `line` after `second`.
+    pub(super) fn next_after(&self, line: &Line, second: i64) -> Option<i64> {
+        if let Some(offset) = self.constant {
+            return line.wall.first_from(minute_after(second + offset)).map(|minute| minute * 60 - offset);
+        }
+        let mut offset = offset_at(&self.zone, second);
+        let mut from = minute_after(second + offset);
+        if let Some(repeated) = self.shift_back_before(second, offset) {
+            from = from.max(repeated.first_minute_after(line));
+        }
+        for transition in self.zone.following(timestamp(second)) {
+            let minute = line.wall.first_from(from)?;
+            let at = transition.timestamp().as_second();
+            if minute * 60 - offset < at {
+                return Some(minute * 60 - offset);
+            }
+            let shift = Shift { at, before: offset, after: i64::from(transition.offset().seconds()) };
+            if shift.makes_up_for(line, minute) {
+                return Some(at);
+            }
+            (from, offset) = (shift.first_minute_after(line), shift.after);
+        }
+        line.wall.first_from(from).map(|minute| minute * 60 - offset)
+    }
+
+    /// Returns the last instant of `line` at or before `second`.
+    pub(super) fn previous_at_or_before(&self, line: &Line, second: i64) -> Option<i64> {
+        if let Some(offset) = self.constant {
+            return line.wall.last_until((second + offset).div_euclid(60)).map(|minute| minute * 60 - offset);
+        }
+        let mut offset = offset_at(&self.zone, second);
+        let mut until = (second + offset).div_euclid(60);
+        for transition in self.zone.preceding(timestamp(second + 1)) {
+            let minute = line.wall.last_until(until)?;
+            let at = transition.timestamp().as_second();
+            let shift = Shift { at, before: offset_at(&self.zone, at - 1), after: offset };
+            if minute >= shift.first_minute_after(line) {
+                return Some(minute * 60 - offset);
+            }
+            if shift.makes_up_for(line, minute) {
+                return Some(at);
+            }
+            (until, offset) = (minute_from(at + shift.before) - 1, shift.before);
+        }
+        line.wall.last_until(until).map(|minute| minute * 60 - offset)
+    }
+
+    /// The shift back whose repeated time may not be over at `second`, if there is one.
+    fn shift_back_before(&self, second: i64, offset: i64) -> Option<Shift> {
+        // No zone shifts twice within the largest shift, so equal offsets mean that there was none.
+        let before = offset_at(&self.zone, second - LARGEST_SHIFT);
+        if before <= offset {
+            return None;
+        }
+        let transition = self.zone.preceding(timestamp(second + 1)).next()?;
+        Some(Shift { at: transition.timestamp().as_second(), before, after: offset })
+    }
+}
+
+fn offset_at(zone: &TimeZone, second: i64) -> i64 {
+    i64::from(zone.to_offset(timestamp(second)).seconds())
+}
+
+/// The instant, moved into the time library's range if it is outside.
+fn timestamp(second: i64) -> Timestamp {
+    let edge = if second < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_second(second).unwrap_or(edge)
+}
+
+/// The first minute that begins at or after a second of the wall clock.
+fn minute_from(wall_second: i64) -> WallMinute {
+    -(-wall_second).div_euclid(60)
+}
+
+/// The first minute that begins after a second of the wall clock.
+fn minute_after(wall_second: i64) -> WallMinute {
+    wall_second.div_euclid(60) + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_zone_shifts_twice_within_the_largest_shift() {
+        for name in DATABASE.available() {
+            let zone = parse_zone(name.as_str()).unwrap_or(TimeZone::UTC);
+            let shifts =
+                zone.following(Timestamp::MIN).take_while(|shift| shift.timestamp().as_second() < 4_200_000_000);
+            let shifts: Vec<i64> = shifts.map(|shift| shift.timestamp().as_second()).collect();
+            for pair in shifts.windows(2) {
+                assert!(pair[1] - pair[0] > 2 * LARGEST_SHIFT, "{} at {}", name.as_str(), pair[0]);
+            }
+        }
+    }
+}
