@@ -18,6 +18,13 @@ const MAX_EXPANDED: u64 = 16 << 20;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct NodeId(u32);
 
+impl NodeId {
+    /// Whether it stands after the other in the file.
+    pub(super) fn is_after(self, other: NodeId) -> bool {
+        self.0 > other.0
+    }
+}
+
 /// One document.
 #[derive(Debug)]
 pub(super) struct Tree<'a> {
