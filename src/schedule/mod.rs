@@ -42,18 +42,17 @@ use zone::WallClock;
 #[derive(Clone, Debug)]
 pub struct Schedule {
     texts: Vec<String>,
-    rules: Vec<Rule>,
     zone: TimeZone,
-    clock: WallClock,
 }
-
-/// One expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Rule {
-    Line(Line),
-    Every(Interval),
+/// Stand-in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    pub message: String,
+    pub span: std::ops::Range<usize>,
+    pub help: Option<String>,
+    pub index: usize,
 }
-
 impl Schedule {
     /// Reads a list of expressions, all in `zone`.
     ///
@@ -136,6 +135,24 @@ impl Schedule {
     }
 
     /// Returns the expressions as they were written.
+    pub fn texts(&self) -> &[String] {
+        &self.texts
+    }
+    pub fn next_after(&self, t: Timestamp) -> Option<Timestamp> {
+        Some(t)
+    }
+    pub fn previous_at_or_before(&self, t: Timestamp) -> Option<Timestamp> {
+        Some(t)
+    }
+    pub fn occurrences_between(&self, _after: Timestamp, _until: Timestamp) -> impl Iterator<Item = Timestamp> + '_ {
+        std::iter::empty()
+    }
+    pub fn zone(&self) -> &TimeZone {
+        &self.zone
+    }
+    pub fn canonical(&self) -> String {
+        self.texts.join("\n")
+    }
     pub fn texts(&self) -> &[String] {
         &self.texts
     }

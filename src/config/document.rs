@@ -1,0 +1,204 @@
+//! Reads one document: what holds for the whole file, then each pipeline on its own.
+//!
+//! Holds always: a mistake breaks what it governs and nothing else. A bad `timezone`, `namespace` or key in `defaults`
+//! breaks the pipelines that inherit it; an unknown key at the top or another version breaks the file; a key that this
+//! version cannot honour yet breaks nothing but is reported.
+
+use std::collections::HashMap;
+
+use super::environment::Environment;
+use super::keys;
+use super::problem::{Place, Problem};
+use super::reader::{Entry, Reader};
+use super::secret::Secret;
+use super::settings::{self, Given, Settings, Whose};
+use super::text::{SourceText, printable};
+use super::tree::{NodeId, Tree};
+use super::validate::{self, Inherited};
+use super::value;
+use crate::occurrence::{Name, PipelineId};
+use crate::pipeline::Pipeline;
+
+/// Where each pipeline was first seen: in which source, at which byte.
+pub(super) type Seen = HashMap<PipelineId, (usize, usize)>;
+
+/// What one document holds.
+#[derive(Debug, Default)]
+pub(super) struct Document {
+    pub(super) pipelines: Vec<Pipeline>,
+    pub(super) broken: Vec<String>,
+    pub(super) run_log: Option<(Secret, Place)>,
+    pub(super) problems: Vec<Problem>,
+}
+
+/// Reads `sources[index]`; the names in `seen` are taken.
+pub(super) fn read(sources: &[SourceText], index: usize, environment: &Environment, seen: &mut Seen) -> Document {
+    let source = &sources[index];
+    let refused = |problem| Document { problems: vec![problem], ..Document::default() };
+    let (tree, root) = match Tree::parse(source.text()) {
+        Ok(Some(parsed)) => parsed,
+        Ok(None) => {
+            let help = "write `pipelines:` and a pipeline below it, or remove the file";
+            return refused(Problem::error(Some(Place::whole(source.name())), "the file is empty").with_help(help));
+        }
+        Err(error) => {
+            let problem = Problem::error(Some(source.place(error.start)), error.message);
+            return refused(match error.help {
+                Some(help) => problem.with_help(help),
+                None => problem,
+            });
+        }
+    };
+    let mut reading = Reading {
+        reader: Reader::new(source, &tree, environment),
+        sources,
+        index,
+        seen,
+        inherited: Inherited::default(),
+        document: Document::default(),
+    };
+    reading.top(root);
+    let mut document = reading.document;
+    document.problems = reading.reader.problems;
+    document.problems.sort_by_key(|problem| problem.place.as_ref().map(|place| (place.line, place.column)));
+    document
+}
+
+struct Reading<'a, 's> {
+    reader: Reader<'a>,
+    sources: &'a [SourceText],
+    index: usize,
+    seen: &'s mut Seen,
+    inherited: Inherited<'a>,
+    document: Document,
+}
+
+impl<'a> Reading<'a, '_> {
+    fn top(&mut self, root: NodeId) {
+        let Some(entries) = self.reader.entries(root, "the document") else { return };
+        let mut pipelines = None;
+        for entry in entries {
+            match entry.name {
+                "version" => self.version(entry),
+                "timezone" => self.inherited.timezone = settings::given(&mut self.reader, entry, value::zone),
+                "namespace" => self.inherited.namespace = settings::given(&mut self.reader, entry, value::name),
+                "run_log" => self.run_log(entry),
+                "defaults" => self.defaults(entry),
+                "pipelines" => pipelines = Some(entry),
+                name if name.starts_with("x-") => {}
+                _ => self.other(entry),
+            }
+        }
+        if let Some(entry) = pipelines {
+            self.pipelines(entry);
+        }
+    }
+
+    fn version(&mut self, entry: Entry<'a>) {
+        let version = settings::given(&mut self.reader, entry, |reader, entry| value::count(reader, entry, 1, 1));
+        self.inherited.is_broken |= matches!(version, Given::Broken);
+    }
+
+    fn run_log(&mut self, entry: Entry<'a>) {
+        if self.reader.is_null(entry.value) {
+            return;
+        }
+        let scalar = self.reader.scalar(entry.value, "`run_log`", "a URL");
+        let place = self.reader.source.place(self.reader.tree.node(entry.value).start);
+        self.document.run_log = scalar.map(|scalar| (Secret::new(scalar.text), place));
+    }
+
+    fn defaults(&mut self, entry: Entry<'a>) {
+        let errors = self.reader.errors;
+        let entries = self.reader.entries(entry.value, "`defaults`");
+        let is_broken = self.reader.errors > errors;
+        let mut defaults = settings::read(&mut self.reader, &entries.unwrap_or_default(), Whose::Defaults);
+        defaults.broken |= is_broken;
+        validate::check_defaults(&mut self.reader, &mut defaults, entry.value);
+        self.inherited.defaults = defaults;
+    }
+
+    fn other(&mut self, entry: Entry<'a>) {
+        let name = entry.name;
+        match keys::NOT_YET_IN_DOCUMENT.iter().find(|(key, _)| *key == name) {
+            Some((_, instead)) => {
+                self.reader.refuse(entry.key, format!("this version does not support `{name}`"), instead);
+            }
+            None => {
+                self.inherited.is_broken = true;
+                let is_of_pipeline = keys::find(keys::PIPELINE, name).is_some();
+                let help = match is_of_pipeline {
+                    true => format!("put `{name}` into a pipeline or into `defaults`"),
+                    false => keys::advice(keys::DOCUMENT, name),
+                };
+                self.reader.refuse(entry.key, format!("unknown key `{name}`"), help);
+            }
+        }
+    }
+
+    fn pipelines(&mut self, entry: Entry<'a>) {
+        let Some((entries, doubles)) = self.reader.entries_and_doubles(entry.value, "`pipelines`") else { return };
+        self.document.pipelines.reserve(entries.len());
+        for entry in entries.into_iter().filter(|entry| !entry.name.starts_with("x-")) {
+            self.reader.pipeline = Some(entry.name);
+            match self.pipeline(entry) {
+                Some(pipeline) => self.document.pipelines.push(pipeline),
+                None => self.document.broken.push(printable(entry.name)),
+            }
+        }
+        for (double, first) in doubles {
+            let at = (self.index, self.reader.tree.node(first).start);
+            self.reader.pipeline = Some(double.name);
+            self.refuse_double(double.key, at);
+            self.document.broken.push(printable(double.name));
+        }
+        self.reader.pipeline = None;
+    }
+
+    fn pipeline(&mut self, entry: Entry<'a>) -> Option<Pipeline> {
+        let errors = self.reader.errors;
+        let what = "the pipeline";
+        let name = Name::parse(entry.name);
+        if let Err(invalid) = &name {
+            self.reader.refuse(entry.key, invalid.to_string(), value::NAME_HELP);
+        }
+        let entries = self.reader.entries(entry.value, what)?;
+        let own = settings::read(&mut self.reader, &entries, Whose::Pipeline);
+        let namespace = validate::namespace(&own.namespace, &self.inherited, &default_namespace());
+        let id = name.ok().zip(namespace).map(|(name, namespace)| PipelineId { namespace, name });
+        if let Some(id) = &id {
+            self.claim(id, entry.key);
+        }
+        let pipeline = self.finished(id, entry.key, own);
+        pipeline.filter(|_| self.reader.errors == errors)
+    }
+
+    fn finished(&mut self, id: Option<PipelineId>, key: NodeId, own: Settings<'a>) -> Option<Pipeline> {
+        let pipeline = validate::pipeline(&mut self.reader, id, key, own, &self.inherited);
+        pipeline.filter(|_| !self.inherited.is_broken)
+    }
+
+    /// Takes a name, or reports where it was taken first.
+    fn claim(&mut self, id: &PipelineId, key: NodeId) {
+        let start = self.reader.tree.node(key).start;
+        match self.seen.get(id).copied() {
+            Some(first) => self.refuse_double(key, first),
+            None => {
+                self.seen.insert(id.clone(), (self.index, start));
+            }
+        }
+    }
+
+    fn refuse_double(&mut self, key: NodeId, first: (usize, usize)) {
+        let source = &self.sources[first.0];
+        let message = format!("the name is taken by {}:{}", source.name(), source.line(first.1));
+        self.reader.refuse(key, message, "give it another name, or another `namespace`");
+    }
+}
+
+/// The namespace of those that name none.
+fn default_namespace() -> Name {
+    static DEFAULT: std::sync::OnceLock<Name> = std::sync::OnceLock::new();
+    #[expect(clippy::expect_used, reason = "the text is a name")]
+    DEFAULT.get_or_init(|| Name::parse("default").expect("`default` is a name")).clone()
+}

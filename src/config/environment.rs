@@ -1,0 +1,39 @@
+//! The process's environment as a value, taken once.
+
+use std::collections::HashMap;
+use std::fmt;
+
+/// Variables by name. What is no Unicode is left out.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Environment(HashMap<String, String>);
+
+impl Environment {
+    /// The environment of this process as it is now.
+    pub fn of_process() -> Environment {
+        let unicode = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+            Some((name.into_string().ok()?, value.into_string().ok()?))
+        };
+        Environment(std::env::vars_os().filter_map(unicode).collect())
+    }
+
+    /// Just these variables.
+    pub fn of<N: Into<String>, V: Into<String>>(variables: impl IntoIterator<Item = (N, V)>) -> Environment {
+        Environment(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+    }
+
+    /// The value of a variable; none if it is not set.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
+    }
+
+    /// The value of a variable; none if it is not set or empty.
+    pub fn get_filled(&self, name: &str) -> Option<&str> {
+        self.get(name).filter(|value| !value.is_empty())
+    }
+}
+
+impl fmt::Debug for Environment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Environment({} variables)", self.0.len())
+    }
+}

@@ -1,0 +1,312 @@
+//! Every key of a configuration: its name, type, default, meaning and an example.
+//!
+//! The one list: `document` and `settings` accept a key only if it stands here, `schema` is printed from it, the user's
+//! page is tested against it.
+
+/// One key.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub(super) name: &'static str,
+    pub(super) kind: Kind,
+    /// What it says, for people.
+    pub(super) about: &'static str,
+    /// What holds without it, as JSON; none where nothing does.
+    pub(super) default: Option<&'static str>,
+    /// A value, as YAML in flow form, which is JSON too.
+    pub(super) example: &'static str,
+}
+
+/// The type of a value.
+#[derive(Debug)]
+pub(super) enum Kind {
+    Text,
+    /// A text or a list of texts.
+    Texts,
+    /// Elements of a command, or a line for the shell.
+    Command,
+    /// Names of variables and texts, numbers or booleans.
+    Variables,
+    /// A Boolean or a list of names.
+    InheritEnv,
+    /// Nothing, a text, `{ text: … }` or `{ file: … }`.
+    Stdin,
+    Duration,
+    Size,
+    Percent,
+    /// A whole number in a range.
+    Count(u32, u32),
+    /// One of these words.
+    Word(&'static [&'static str]),
+    /// One of these words, or a mapping of these keys.
+    WordOrKeys(&'static [&'static str], &'static [Key]),
+    /// Exit codes and words.
+    ExitCodes,
+    /// A mapping of these keys.
+    Keys(&'static [Key]),
+    /// The keys of a pipeline but for those of `NOT_IN_DEFAULTS`.
+    Defaults,
+    /// Names and the keys of a pipeline.
+    Pipelines,
+}
+
+const fn key(
+    name: &'static str,
+    kind: Kind,
+    default: Option<&'static str>,
+    example: &'static str,
+    about: &'static str,
+) -> Key {
+    Key { name, kind, about, default, example }
+}
+
+/// The keys of a document.
+pub(super) const DOCUMENT: &[Key] = &[
+    key("version", Kind::Count(1, 1), Some("1"), "1", "Version of the format."),
+    key(
+        "timezone",
+        Kind::Text,
+        Some("\"UTC\""),
+        "\"Europe/Berlin\"",
+        "Zone of the schedules and dates of this file's pipelines.",
+    ),
+    key("namespace", Kind::Text, Some("\"default\""), "\"team-a\"", "Keeps teams apart that share a run-log."),
+    key(
+        "run_log",
+        Kind::Text,
+        None,
+        "\"sqlite:///var/lib/tickward/run_log.db\"",
+        "URL of the run-log; empty means none.",
+    ),
+    key(
+        "defaults",
+        Kind::Defaults,
+        None,
+        "{\"timeout\": \"1h\"}",
+        "What holds for every pipeline of this file that does not say otherwise.",
+    ),
+    key(
+        "pipelines",
+        Kind::Pipelines,
+        None,
+        "{\"hello\": {\"command\": [\"echo\", \"hello\"]}}",
+        "The pipelines, each under its name.",
+    ),
+];
+
+/// The keys of a pipeline.
+pub(super) const PIPELINE: &[Key] = &[
+    key("description", Kind::Text, None, "\"Customer load\"", "What it does, for people."),
+    key("owner", Kind::Text, None, "\"data-team\"", "Who answers for it, for people."),
+    key(
+        "runbook",
+        Kind::Text,
+        None,
+        "\"https://wiki.example.com/daily-etl\"",
+        "Where to read what to do when it fails.",
+    ),
+    key("tags", Kind::Texts, None, "[\"critical\"]", "Words to select pipelines by."),
+    key(
+        "schedule",
+        Kind::Texts,
+        None,
+        "\"0 2 * * *\"",
+        "When it is due, one or several; without it, it runs by hand only.",
+    ),
+    key(
+        "timezone",
+        Kind::Text,
+        None,
+        "\"America/New_York\"",
+        "Zone of its schedule and dates; without it, the file's.",
+    ),
+    key("namespace", Kind::Text, None, "\"team-a\"", "Keeps teams apart that share a run-log; without it, the file's."),
+    key(
+        "jitter",
+        Kind::Duration,
+        Some("\"0s\""),
+        "\"5m\"",
+        "Longest constant delay by which it is spread from others that are due at once.",
+    ),
+    key(
+        "command",
+        Kind::Command,
+        None,
+        "[\"/opt/etl/run\", \"--day\", \"{{ scheduled_date }}\"]",
+        "What to run: a list is the program and its arguments, a string a line for /bin/sh.",
+    ),
+    key("cwd", Kind::Text, None, "\"/opt/etl\"", "Working directory; without it, that of the tick."),
+    key("env", Kind::Variables, None, "{\"LOG_LEVEL\": \"warn\"}", "Variables set for the command."),
+    key(
+        "inherit_env",
+        Kind::InheritEnv,
+        Some("true"),
+        "[\"PATH\", \"HOME\"]",
+        "Which of the tick's own variables the command sees: true for all, false for none, or a list.",
+    ),
+    key("stdin", Kind::Stdin, None, "{\"text\": \"yes\"}", "What the command reads; without it, nothing."),
+    key("user", Kind::Text, None, "\"etl\"", "User to run as, a name or a number."),
+    key("group", Kind::Text, None, "\"etl\"", "Group to run as, a name or a number."),
+    key("limits", Kind::Keys(LIMITS), None, "{\"memory\": \"512M\", \"output\": \"10M\"}", "How much it may use."),
+    key("timeout", Kind::Duration, None, "\"1h\"", "How long an attempt may take; without it, as long as it likes."),
+    key(
+        "kill_grace",
+        Kind::Duration,
+        Some("\"10s\""),
+        "\"30s\"",
+        "How long it may take to end after SIGTERM before SIGKILL; at most a third of the lease.",
+    ),
+    key("lease", Kind::Duration, Some("\"5m\""), "\"5m\"", "How long a claim holds unless renewed."),
+    key("retry", Kind::Keys(RETRY), None, "{\"max_attempts\": 3}", "What happens after a failed attempt."),
+    key(
+        "overlap",
+        Kind::Word(&["skip", "Forbid"]),
+        Some("\"skip\""),
+        "\"skip\"",
+        "What happens when it is due while its previous run is still going.",
+    ),
+    key(
+        "catch_up",
+        Kind::WordOrKeys(&["skip", "latest", "all"], CATCH_UP),
+        Some("\"latest\""),
+        "{\"policy\": \"all\", \"max\": 100, \"window\": \"24h\"}",
+        "What happens to occurrences nobody ran in time.",
+    ),
+    key(
+        "exit_codes",
+        Kind::ExitCodes,
+        None,
+        "{\"0\": \"success\", \"2\": \"partial\", \"3\": \"fatal\"}",
+        "What exit codes mean; of those not listed 0 is success, all others are worth a retry.",
+    ),
+    key(
+        "on_interrupt",
+        Kind::Word(&["retry", "rerun"]),
+        Some("\"retry\""),
+        "\"rerun\"",
+        "What happens to a run that was interrupted because the tick was told to stop.",
+    ),
+];
+
+/// Keys of a pipeline that are no defaults.
+pub(super) const NOT_IN_DEFAULTS: [&str; 3] = ["description", "schedule", "command"];
+
+/// The keys of `limits`.
+pub(super) const LIMITS: &[Key] = &[
+    key("memory", Kind::Size, None, "\"512M\"", "Address space of each process; without it, that of the tick."),
+    key("output", Kind::Size, Some("\"10M\""), "\"10M\"", "How much output is kept on disk per attempt."),
+];
+
+/// The keys of `retry`.
+pub(super) const RETRY: &[Key] = &[
+    key("max_attempts", Kind::Count(1, 1000), Some("1"), "3", "Attempts in all, the first included."),
+    key(
+        "backoff",
+        Kind::Word(&["fixed", "linear", "exponential"]),
+        Some("\"exponential\""),
+        "\"fixed\"",
+        "How the wait grows.",
+    ),
+    key("delay", Kind::Duration, Some("\"30s\""), "\"1m\"", "The first wait."),
+    key("max_delay", Kind::Duration, None, "\"10m\"", "The longest wait; without it, no bound."),
+    key("jitter", Kind::Percent, Some("\"0%\""), "\"20%\"", "By how much a wait may differ, both ways."),
+    key(
+        "when_next_due",
+        Kind::Word(&["supersede", "finish_first"]),
+        Some("\"supersede\""),
+        "\"finish_first\"",
+        "What happens to a pending retry when the next occurrence falls due.",
+    ),
+];
+
+/// The keys of `catch_up`.
+pub(super) const CATCH_UP: &[Key] = &[
+    key("policy", Kind::Word(&["skip", "latest", "all"]), None, "\"all\"", "Which of the missed occurrences run."),
+    key("max", Kind::Count(1, 10_000), Some("100"), "10", "With `all`: at most this many, the newest."),
+    key("window", Kind::Duration, None, "\"24h\"", "With `all`: none older than this; without it, however old."),
+];
+
+/// Keys that this version knows of but cannot honour yet, and what is possible instead.
+pub(super) const NOT_YET_IN_DOCUMENT: &[(&str, &str)] = &[
+    ("alerters", "the exit code of `run-due` is 1 when a pipeline failed: let what starts the tick send the alert"),
+    ("metrics", "`run-due -o json` prints what a tick did: feed that to your metrics"),
+    ("environments", "keep one file per environment, or use `${VAR}`"),
+    ("hooks", "put the steps into the command"),
+    ("executor", "commands run on the host of the tick"),
+    ("executors", "commands run on the host of the tick"),
+    ("on_run_log_error", "use `run-due --on-run-log-error`"),
+    ("include", "give several files or a folder with `-c`"),
+];
+
+/// The same for the keys of a pipeline and of `defaults`.
+pub(super) const NOT_YET_IN_PIPELINE: &[(&str, &str)] = &[
+    ("depends_on", "put the steps into one command, or leave enough time between the schedules"),
+    ("on_gave_up", "the next occurrence starts afresh"),
+    ("start_deadline", "use `catch_up` with a `window`"),
+    ("previously", "a pipeline with a new name starts with a new history"),
+    ("on_run_log_error", "use `run-due --on-run-log-error`"),
+    ("alerters", "the exit code of `run-due` is 1 when a pipeline failed: let what starts the tick send the alert"),
+    ("metrics", "`run-due -o json` prints what a tick did: feed that to your metrics"),
+    ("hooks", "put the steps into the command"),
+    ("on_success", "put the steps into the command"),
+    ("on_failure", "put the steps into the command"),
+    ("executor", "commands run on the host of the tick"),
+    ("environments", "keep one file per environment, or use `${VAR}`"),
+    ("enabled", "take the pipeline out of the file, or out of what `-c` names"),
+    ("paused", "take the pipeline out of the file, or out of what `-c` names"),
+];
+
+/// Words that other tools taught, and ours.
+const ELSEWHERE: &[(&str, &str)] = &[
+    ("cron", "schedule"),
+    ("cmd", "command"),
+    ("run", "command"),
+    ("args", "command"),
+    ("argv", "command"),
+    ("exec", "command"),
+    ("script", "command"),
+    ("tz", "timezone"),
+    ("time_zone", "timezone"),
+    ("workdir", "cwd"),
+    ("working_dir", "cwd"),
+    ("working_directory", "cwd"),
+    ("dir", "cwd"),
+    ("environment", "env"),
+    ("retries", "retry"),
+    ("attempts", "max_attempts"),
+    ("concurrency", "overlap"),
+    ("concurrencyPolicy", "overlap"),
+    ("backfill", "catch_up"),
+    ("grace", "kill_grace"),
+    ("jobs", "pipelines"),
+    ("tasks", "pipelines"),
+];
+
+/// The key of that name.
+pub(super) fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
+    keys.iter().find(|key| key.name == name)
+}
+
+/// Advice for an unknown key: the nearest known one, or all of them.
+pub(super) fn advice(keys: &[Key], name: &str) -> String {
+    let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
+    let taught = ELSEWHERE.iter().find(|(theirs, ours)| *theirs == name && known.contains(ours)).map(|(_, ours)| *ours);
+    match taught {
+        Some(ours) => format!("did you mean `{ours}`?"),
+        None => nearest_or_all(&known, name),
+    }
+}
+
+/// Advice for an unknown word: the nearest known one, or all of them.
+pub(super) fn nearest_or_all(known: &[&str], word: &str) -> String {
+    let lower = word.to_lowercase().replace('-', "_");
+    let bounded = &lower[..lower.char_indices().nth(64).map_or(lower.len(), |(at, _)| at)];
+    let nearest = known
+        .iter()
+        .map(|known| (strsim::damerau_levenshtein(&known.to_lowercase(), bounded), *known))
+        .min_by_key(|(distance, _)| *distance)
+        .filter(|(distance, known)| *distance <= 1 + known.len() / 4);
+    match nearest {
+        Some((_, known)) => format!("did you mean `{known}`?"),
+        None => format!("use one of: {}", known.join(", ")),
+    }
+}

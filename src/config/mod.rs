@@ -1,0 +1,132 @@
+//! From files and environment to pipelines.
+//!
+//! `discover` finds the sources, `load` reads them: text → `tree` (YAML with places) → `settings` (each key on its own)
+//! → `validate` (what is inherited, what fits together) → `Pipeline`. Every mistake is collected with its place.
+//!
+//! Holds always: a broken pipeline or file does not stop the others; nothing is in force that was not written; no
+//! secret is in a `Problem`. No clock, no logging, and the process's environment only as a value.
+
+mod body;
+mod discover;
+mod document;
+mod environment;
+mod interpolate;
+mod keys;
+mod problem;
+mod quantity;
+mod reader;
+mod schema;
+pub mod secret;
+mod settings;
+mod text;
+mod tree;
+mod validate;
+mod value;
+
+use std::collections::HashMap;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+pub use discover::{Discovered, Source, discover};
+pub use environment::Environment;
+pub use problem::{Place, Problem, Severity};
+pub use schema::schema;
+pub use secret::Secret;
+
+use crate::pipeline::Pipeline;
+use text::SourceText;
+
+/// Bytes that a file may have.
+const MAX_BYTES: u64 = 64 << 20;
+
+/// What the configuration says.
+#[derive(Debug, Default)]
+pub struct Loaded {
+    /// Those that are right, in the order of sources and files.
+    pub pipelines: Vec<Pipeline>,
+    /// The names of those that are not, as written.
+    pub broken: Vec<String>,
+    /// The URL of the run-log. Empty: none is wanted. None: no file says anything.
+    pub run_log: Option<Secret>,
+    /// Every mistake, source by source in the order of lines.
+    pub problems: Vec<Problem>,
+    /// The files that were asked for, broken ones too.
+    pub files: Vec<PathBuf>,
+}
+
+impl Loaded {
+    /// Whether something of the configuration is not in force. Warnings do not count.
+    pub fn has_errors(&self) -> bool {
+        self.problems.iter().any(|problem| problem.severity == Severity::Error)
+    }
+}
+
+/// Reads all sources.
+///
+/// ```
+/// use tickward::config::{Environment, Source, load};
+/// let text = "pipelines:\n  hello:\n    schedule: \"@hourly\"\n    command: echo hello\n";
+/// let source = Source::Text { name: "<stdin>".into(), text: text.into() };
+/// let loaded = load(&[source], &Environment::default());
+/// assert_eq!(loaded.problems, []);
+/// assert_eq!(loaded.pipelines[0].id.to_string(), "hello");
+/// ```
+pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
+    let mut loaded = Loaded::default();
+    let mut texts = Vec::new();
+    for source in sources {
+        match source {
+            Source::Text { name, text } => texts.push(SourceText::new(name.clone(), text.clone())),
+            Source::File(path) => {
+                loaded.files.push(path.clone());
+                match read_file(path) {
+                    Ok(text) => texts.push(SourceText::new(path.display().to_string(), text)),
+                    Err(problem) => loaded.problems.push(problem),
+                }
+            }
+        }
+    }
+    let mut seen = HashMap::new();
+    let mut run_log: Option<(Secret, Place)> = None;
+    for index in 0..texts.len() {
+        let document = document::read(&texts, index, environment, &mut seen);
+        loaded.pipelines.extend(document.pipelines);
+        loaded.broken.extend(document.broken);
+        loaded.problems.extend(document.problems);
+        match (&run_log, document.run_log) {
+            (Some((first, place)), Some((second, at))) if *first != second => {
+                let message = format!("`run_log` is set to something else by {}:{}", place.file, place.line);
+                let help = "keep one; the first is in force";
+                loaded.problems.push(Problem::error(Some(at), message).with_help(help));
+            }
+            (None, found) => run_log = found,
+            _ => {}
+        }
+    }
+    loaded.run_log = run_log.map(|(url, _)| url);
+    if loaded.pipelines.is_empty() && loaded.broken.is_empty() && loaded.problems.is_empty() && !sources.is_empty() {
+        let help = "write `pipelines:` and a pipeline below it: a name, `schedule:` and `command:`";
+        loaded.problems.push(Problem::error(None, "the configuration has no pipelines").with_help(help));
+    }
+    loaded
+}
+
+/// The text of a file, or why there is none.
+fn read_file(path: &Path) -> Result<String, Problem> {
+    let mut bytes = Vec::new();
+    let read = std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
+    if let Err(error) = read {
+        let message = format!("cannot read the file: {}", discover::reason(&error));
+        return Err(discover::of_file(path, &message, "check the path and its permissions"));
+    }
+    if bytes.len() as u64 > MAX_BYTES {
+        let message = format!("the file is larger than {} MiB", MAX_BYTES >> 20);
+        return Err(discover::of_file(path, &message, "split it into several, or check that it is the right one"));
+    }
+    String::from_utf8(bytes).map_err(|error| {
+        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
+        let message = format!("line {line} is not UTF-8");
+        discover::of_file(path, &message, "save the file as UTF-8")
+    })
+}

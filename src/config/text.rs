@@ -1,0 +1,155 @@
+//! A configuration's text under its name, and the line and column of each of its bytes.
+//!
+//! Holds always: lines and columns count from 1, columns in characters; a shown line has no secret that `secret` knows
+//! to recognise, no control characters, and a bounded length.
+
+use std::cell::OnceCell;
+use std::ops::Range;
+
+use super::problem::Place;
+use super::secret;
+
+/// Characters of a line that are shown at most.
+const SHOWN: usize = 160;
+
+/// One text and what to call it.
+#[derive(Debug)]
+pub(super) struct SourceText {
+    name: String,
+    text: String,
+    line_starts: OnceCell<Vec<usize>>,
+}
+
+impl SourceText {
+    /// Takes the text without its byte order mark.
+    pub(super) fn new(name: String, mut text: String) -> SourceText {
+        if text.starts_with('\u{feff}') {
+            text.drain(..'\u{feff}'.len_utf8());
+        }
+        SourceText { name: printable(&name), text, line_starts: OnceCell::new() }
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The line of a byte, from 1.
+    pub(super) fn line(&self, at: usize) -> u32 {
+        self.line_starts().partition_point(|start| *start <= at) as u32
+    }
+
+    /// Where a byte stands, with its line as it may be shown.
+    pub(super) fn place(&self, at: usize) -> Place {
+        let at = at.min(self.text.len());
+        let line = self.line(at);
+        let start = self.line_starts()[line as usize - 1];
+        let source = self.text[start..].lines().next().unwrap_or_default();
+        let before = self.text.get(start..at).unwrap_or_default();
+        let column = before.chars().count() + 1;
+        let (shown, caret) = shown_line(source, before.len().min(source.len()));
+        Place { file: self.name.clone(), line, column: column as u32, source: shown, caret }
+    }
+
+    fn line_starts(&self) -> &[usize] {
+        self.line_starts.get_or_init(|| {
+            let ends = self.text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+            std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect()
+        })
+    }
+}
+
+/// The line with its secrets masked and cut to a bounded length, and how many characters stand before byte `at` of it.
+fn shown_line(line: &str, at: usize) -> (String, usize) {
+    let masked = secret::secrets_in(line);
+    let caret = shown(line, 0..at, &masked).chars().count();
+    let whole: Vec<char> = printable(&shown(line, 0..line.len(), &masked)).chars().collect();
+    if whole.len() <= SHOWN {
+        return (whole.into_iter().collect(), caret);
+    }
+    let from = caret.saturating_sub(SHOWN / 2);
+    let to = (from + SHOWN).min(whole.len());
+    let lead = if from > 0 { "…" } else { "" };
+    let tail = if to < whole.len() { "…" } else { "" };
+    let cut: String = whole[from..to].iter().collect();
+    (format!("{lead}{cut}{tail}"), caret - from + lead.chars().count())
+}
+
+/// The part of a line before `range.end`, with a mask in place of each secret that starts there.
+fn shown(line: &str, range: Range<usize>, masked: &[Range<usize>]) -> String {
+    let mut text = String::new();
+    let mut at = range.start;
+    for secret in masked.iter().filter(|secret| secret.start < range.end) {
+        text.push_str(&line[at..secret.start]);
+        if secret.end > range.end {
+            return text;
+        }
+        text.push_str(secret::MASK);
+        at = secret.end;
+    }
+    text.push_str(&line[at..range.end]);
+    text
+}
+
+/// The text with a stand-in for each control character, of which there is one for one.
+pub(super) fn printable(text: &str) -> String {
+    let is_unsafe = |c: char| c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    if !text.contains(is_unsafe) {
+        return text.to_owned();
+    }
+    text.chars()
+        .map(|c| {
+            if c == '\t' {
+                ' '
+            } else if is_unsafe(c) {
+                '\u{fffd}'
+            } else {
+                c
+            }
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_have_lines_and_columns_in_characters() {
+        let source = SourceText::new("f".into(), "\u{feff}é: a\r\n\tb: ü x\n".into());
+        for (at, line, column, shown, caret) in [
+            (0, 1, 1, "é: a", 0),
+            (4, 1, 4, "é: a", 3),
+            (7, 2, 1, " b: ü x", 0),
+            (14, 2, 7, " b: ü x", 6),
+            (99, 3, 1, "", 0),
+        ] {
+            let place = source.place(at);
+            assert_eq!(
+                (place.line, place.column, place.source.as_str(), place.caret),
+                (line, column, shown, caret),
+                "byte {at}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_caret_follows_where_masks_change_the_length() {
+        let line = "run_log: postgres://u:secret-word@h/db # x";
+        let (shown, caret) = shown_line(line, line.len() - 1);
+        assert_eq!(shown, "run_log: postgres://u:***@h/db # x");
+        assert_eq!(shown.chars().nth(caret), Some('x'));
+        let (_, inside) = shown_line(line, line.find("word").unwrap());
+        assert_eq!(inside, shown.find("***").unwrap());
+    }
+
+    #[test]
+    fn long_lines_are_cut_around_the_caret() {
+        let line = "x".repeat(500) + "!" + &"y".repeat(500);
+        let (shown, caret) = shown_line(&line, 500);
+        assert!(shown.chars().count() <= SHOWN + 2 && shown.chars().nth(caret) == Some('!'), "{shown}");
+    }
+}
