@@ -1,7 +1,18 @@
-//! x
+//! Turns any clock into a reliable orchestrator: one tick claims, runs, retries and records what is due.
+//!
+//! The program `tickward` is a thin shell over this crate. ARCHITECTURE.md draws the house; data flows one way:
+//! `config → schedule → plan (pure) → claim → execute → record → report`.
 
+pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod executor;
 pub mod occurrence;
 pub mod pipeline;
+pub mod plan;
+pub mod run;
+pub mod runlog;
 pub mod schedule;
+pub mod scheme;
+pub mod template;
+pub mod tick;

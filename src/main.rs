@@ -1,1 +1,5 @@
-fn main() {}
+//! The `tickward` program.
+
+fn main() -> std::process::ExitCode {
+    tickward::cli::main()
+}

@@ -64,9 +64,7 @@ pub fn find<B: Copy>(table: &[Scheme<B>], scheme: &str) -> Result<B, Miss> {
     match table.iter().find(|row| row.names.contains(&lower.as_str())) {
         None => Err(Miss::Unknown { help: format!("use one of: {}", built()), scheme }),
         Some(Scheme { backend: Some(backend), .. }) => Ok(*backend),
-        Some(Scheme { feature: "", .. }) => {
-            Err(Miss::NotBuilt { help: format!("use one of: {}", built()), scheme })
-        }
+        Some(Scheme { feature: "", .. }) => Err(Miss::NotBuilt { help: format!("use one of: {}", built()), scheme }),
         Some(Scheme { feature, .. }) => {
             let help = format!("build with `--features {feature}`, or use one of: {}", built());
             Err(Miss::NotBuilt { help, scheme })

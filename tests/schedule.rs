@@ -1,5 +1,7 @@
 //! When schedules come due: against vectors of another implementation, tables of cases, and laws that hold for all.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
 #[path = "schedule/daylight_saving.rs"]
 mod daylight_saving;
 #[path = "schedule/errors.rs"]

@@ -53,7 +53,8 @@ impl History {
             print::note("nothing has run yet");
         } else {
             let rows = records.iter().map(as_row).collect();
-            let header = ["pipeline", "scheduled for", "attempt", "outcome", "exit", "took", "trigger", "what happened"];
+            let header =
+                ["pipeline", "scheduled for", "attempt", "outcome", "exit", "took", "trigger", "what happened"];
             print::out(&print::table(&header, rows));
         }
         Exit::Done

@@ -31,7 +31,10 @@ impl Init {
         match created.and_then(|mut file| file.write_all(STARTER.as_bytes())) {
             Ok(()) => {}
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-                print::error(&format!("`{file}` exists already; it is left as it is"), "name another file: tickward init FILE");
+                print::error(
+                    &format!("`{file}` exists already; it is left as it is"),
+                    "name another file: tickward init FILE",
+                );
                 return Exit::Usage;
             }
             Err(error) => {

@@ -31,9 +31,11 @@ impl List {
             Format::Json => print::json(&pipelines.iter().map(as_json).collect()),
             Format::Text => {
                 let mut rows: Vec<_> = pipelines.iter().map(as_row).collect();
-                rows.extend(session.loaded.broken.iter().map(|name| {
-                    vec![name.clone(), "broken: see above".into(), "–".into(), "–".into(), String::new()]
-                }));
+                rows.extend(
+                    session.loaded.broken.iter().map(|name| {
+                        vec![name.clone(), "broken: see above".into(), "–".into(), "–".into(), String::new()]
+                    }),
+                );
                 print::out(&print::table(&["pipeline", "schedule", "zone", "next", "command"], rows));
             }
         }

@@ -24,7 +24,10 @@ pub fn start() {
         None => Targets::new().with_default(tracing::Level::WARN),
         Some(Ok(targets)) => targets,
         Some(Err(_)) => {
-            print::error("TICKWARD_LOG is not understood", "write a level, or directives such as info,tickward::runlog=debug");
+            print::error(
+                "TICKWARD_LOG is not understood",
+                "write a level, or directives such as info,tickward::runlog=debug",
+            );
             Targets::new().with_default(tracing::Level::WARN)
         }
     };

@@ -31,7 +31,7 @@ use exit::Exit;
 ///
 /// Call `tickward run-due` every minute, from cron, a systemd timer or anything else that has a clock.
 #[derive(Parser, Debug)]
-#[command(name = "tickward", version = version::text(), long_version = version::text(), max_term_width = 100)]
+#[command(name = "tickward", version = version::text(), max_term_width = 100)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,

@@ -54,7 +54,8 @@ impl Next {
                 let no_run_log = RunLogArgs { run_log_url: None, no_run_log: true };
                 session = Session::load(&self.config, &no_run_log)?;
                 let pipeline = session.pipeline(name)?;
-                let spread = SignedDuration::try_from(constant_delay(&pipeline.id, pipeline.jitter)).unwrap_or_default();
+                let spread =
+                    SignedDuration::try_from(constant_delay(&pipeline.id, pipeline.jitter)).unwrap_or_default();
                 (pipeline.schedule.clone(), spread)
             }
             None => (Some(self.typed_schedule()?), SignedDuration::ZERO),

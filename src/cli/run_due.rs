@@ -64,7 +64,9 @@ impl WorkArgs {
 pub fn parse_duration(text: &str) -> Result<Duration, String> {
     match text.parse::<u64>() {
         Ok(seconds) => Ok(Duration::from_secs(seconds)),
-        Err(_) => crate::config::duration(text).map_err(|_| "write seconds, or a duration such as 90s, 5m, 1h30m".into()),
+        Err(_) => {
+            crate::config::duration(text).ok_or_else(|| "write seconds, or a duration such as 90s, 5m, 1h30m".into())
+        }
     }
 }
 
@@ -145,15 +147,22 @@ pub fn exit_of(report: &Report) -> Exit {
 fn print_notes(report: &Report) {
     for (pipeline, note) in &report.notes {
         let line = match note {
-            Note::ConfigSplit => format!("{pipeline}: two schedules are in force at once; do all hosts have the same files?"),
+            Note::ConfigSplit => {
+                format!("{pipeline}: two schedules are in force at once; do all hosts have the same files?")
+            }
             Note::CursorAhead(cursor) => {
-                format!("{pipeline}: occurrences up to {cursor} were decided by a clock that was wrong; goes on from now")
+                format!(
+                    "{pipeline}: occurrences up to {cursor} were decided by a clock that was wrong; goes on from now"
+                )
             }
         };
         print::note(&format!("warning: {line}"));
     }
     if let Some(why) = &report.unrecorded {
-        print::error(&format!("the run-log failed in the middle of the tick: {why}"), "outcomes of this tick may be missing from it");
+        print::error(
+            &format!("the run-log failed in the middle of the tick: {why}"),
+            "outcomes of this tick may be missing from it",
+        );
     }
 }
 
@@ -164,7 +173,9 @@ fn print_text(report: &Report, dry_run: bool) {
         let more = if entry.at_least { "at least " } else { "" };
         let line = match entry.reason {
             Reason::Missed if entry.count == 1 => format!("missed    {pipeline} of {}", entry.first),
-            Reason::Missed => format!("missed    {pipeline}: {more}{} from {} to {}", entry.count, entry.first, entry.last),
+            Reason::Missed => {
+                format!("missed    {pipeline}: {more}{} from {} to {}", entry.count, entry.first, entry.last)
+            }
             reason => format!("skipped   {pipeline} of {} ({})", entry.last, reason.word()),
         };
         print::note(&line);

@@ -97,7 +97,8 @@ impl Session {
         }
         let names = self.loaded.pipelines.iter().map(|pipeline| pipeline.id.to_string());
         let nearest = names.max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
-        let help = nearest.map_or(String::new(), |nearest| format!("did you mean `{nearest}`? `tickward list` shows all"));
+        let help =
+            nearest.map_or(String::new(), |nearest| format!("did you mean `{nearest}`? `tickward list` shows all"));
         print::error(&format!("there is no pipeline `{name}`"), &help);
         Err(Exit::Usage)
     }
@@ -160,7 +161,7 @@ impl Session {
         };
         Ok(Env {
             run_log: self.run_log(purpose, clock.clone())?,
-            executor: Arc::new(SubprocessExecutor::new(SupervisorProgram::CurrentExe)),
+            executor: Arc::new(SubprocessExecutor::new(SupervisorProgram::this())),
             host: Arc::new(SystemHost),
             owner: SystemHost.owner(),
             variables: std::env::vars_os().collect(),

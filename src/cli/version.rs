@@ -18,7 +18,7 @@ impl Version {
             Format::Text => print::out(&format!("tickward {}\n", text())),
             Format::Json => print::json(&serde_json::json!({
                 "version": env!("CARGO_PKG_VERSION"),
-                "zone_database": crate::schedule::zone_database_version(),
+                "zone_database": crate::schedule::database_version(),
                 "run_logs": run_logs(),
             })),
         }
@@ -31,7 +31,7 @@ pub fn text() -> String {
     format!(
         "{} (time zones {}; run-logs: {})",
         env!("CARGO_PKG_VERSION"),
-        crate::schedule::zone_database_version(),
+        crate::schedule::database_version(),
         run_logs().join(", ")
     )
 }

@@ -39,6 +39,11 @@ use text::SourceText;
 /// Bytes that a file may have.
 const MAX_BYTES: u64 = 64 << 20;
 
+/// A duration as the configuration takes it (`90s`, `1h30m`); none where the text is none.
+pub fn duration(text: &str) -> Option<std::time::Duration> {
+    quantity::duration(text).ok()
+}
+
 /// What the configuration says.
 #[derive(Debug, Default)]
 pub struct Loaded {

@@ -7,9 +7,21 @@
 //! Holds always: a job is started at most once; every started job ends in exactly one `Ended`; when either the tick or the
 //! supervisor is gone, no process of a body is left.
 
+mod body;
+mod connection;
+mod course;
+mod family;
+mod identity;
+mod launch;
+mod line;
+mod orphans;
+mod output;
+mod process_group;
+mod subprocess;
+mod supervisor;
+mod supervisor_setup;
+mod wire;
 
-pub mod output;
-pub use output::Output;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -19,6 +31,10 @@ use async_trait::async_trait;
 use crate::clock::BootTime;
 use crate::occurrence::Token;
 
+pub use orphans::reap_orphans;
+pub use output::Output;
+pub use subprocess::{SubprocessExecutor, SupervisorProgram};
+pub use supervisor::{SUPERVISE_ARG, supervise_main};
 
 /// Where bodies run.
 #[async_trait]

@@ -77,9 +77,9 @@ mod tests {
         ] {
             let row = format!("{due:?} at {now} under {policy:?}");
             let split = due.len() - due.len().min(keep(policy));
-            let older = due[..split].iter().fold(None, |s: Option<Stretch>, h| {
-                Some(s.map_or(Stretch::one(at(*h, 0)), |s| s.then(at(*h, 0))))
-            });
+            let older = due[..split]
+                .iter()
+                .fold(None, |s: Option<Stretch>, h| Some(s.map_or(Stretch::one(at(*h, 0)), |s| s.then(at(*h, 0)))));
             let newest = due[split..].iter().map(|h| at(*h, 0)).collect();
             let kept = apply(policy, Due { newest, older }, now, Duration::from_secs(60));
             assert_eq!(kept.run, run.iter().map(|h| at(*h, 0)).collect::<Vec<_>>(), "{row}");

@@ -8,7 +8,7 @@
 use jiff::Timestamp;
 
 use super::due::Stretch;
-use super::{Decision, Draft, Note, Situation, WaitsFor, Waiting, catch_up, due, jitter, retry, sight};
+use super::{Decision, Draft, Note, Situation, Waiting, WaitsFor, catch_up, due, jitter, retry, sight};
 use crate::occurrence::Run;
 use crate::pipeline::{CatchUp, Overlap};
 use crate::run::{NotRun, Reason, Trigger};
@@ -70,7 +70,8 @@ fn believable_cursor(situation: &Situation<'_>, decision: &mut Decision) -> Opti
 fn claim_oldest(situation: &Situation<'_>, decision: &mut Decision, due: &[Timestamp]) {
     let scheduled_for = due[0];
     let late = situation.now.duration_since(scheduled_for);
-    let in_time = late <= jiff::SignedDuration::try_from(situation.interval + situation.pipeline.jitter).unwrap_or(late);
+    let in_time =
+        late <= jiff::SignedDuration::try_from(situation.interval + situation.pipeline.jitter).unwrap_or(late);
     decision.claim = Some(Draft {
         run: Run { pipeline: situation.pipeline.id.clone(), scheduled_for },
         number: 1,

@@ -7,7 +7,7 @@
 
 use jiff::Timestamp;
 
-use super::{Decision, Draft, Situation, WaitsFor, Waiting};
+use super::{Decision, Draft, Situation, Waiting, WaitsFor};
 use crate::pipeline::{CatchUp, WhenNextDue};
 use crate::run::{Attempt, NotRun, Outcome, Reason, Trigger};
 
@@ -26,8 +26,7 @@ pub fn settle(situation: &Situation<'_>, newest_due: Option<Timestamp>, decision
             decision.changed = true;
             holds = true;
         } else {
-            let for_what =
-                if retry_at > situation.now { WaitsFor::Backoff(retry_at) } else { WaitsFor::EarlierRun };
+            let for_what = if retry_at > situation.now { WaitsFor::Backoff(retry_at) } else { WaitsFor::EarlierRun };
             decision.waiting = Some(Waiting { run: attempt.run.clone(), for_what });
             if retry_at > situation.now {
                 decision.wake_at = Some(decision.wake_at.map_or(retry_at, |earlier| earlier.min(retry_at)));

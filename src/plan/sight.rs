@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Decision, Note, Situation};
 use super::jitter::stable_hash;
+use super::{Decision, Note, Situation};
 use crate::run::KnownSchedule;
 use crate::schedule::Schedule;
 
@@ -43,5 +43,7 @@ pub fn recognise(schedule: &Schedule, situation: &Situation<'_>, decision: &mut 
 }
 
 fn is_roll_out(known: &KnownSchedule, now: Timestamp) -> bool {
-    known.replaced_at.is_some_and(|at| now.duration_since(at) < jiff::SignedDuration::try_from(ROLL_OUT).unwrap_or_default())
+    known
+        .replaced_at
+        .is_some_and(|at| now.duration_since(at) < jiff::SignedDuration::try_from(ROLL_OUT).unwrap_or_default())
 }

@@ -113,9 +113,9 @@ impl State {
     fn apply(&mut self, transition: Transition) -> Verdict {
         let Transition { mut row, claim, closed, not_run } = transition;
         let version = self.rows.get(&row.pipeline).map_or(0, |row| row.version);
-        let closes_pending = closed.iter().all(|token| {
-            self.attempts.values().any(|attempt| attempt.token == *token && attempt.retry_at.is_some())
-        });
+        let closes_pending = closed
+            .iter()
+            .all(|token| self.attempts.values().any(|attempt| attempt.token == *token && attempt.retry_at.is_some()));
         let claim_is_new = claim.as_ref().is_none_or(|claim| self.may_insert(claim));
         if version != row.version || !closes_pending || !claim_is_new {
             return Verdict::Lost;

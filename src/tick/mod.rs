@@ -16,8 +16,8 @@ use crate::occurrence::PipelineId;
 use crate::pipeline::Pipeline;
 use crate::plan::{self, Busy, Decision, Situation};
 use crate::run::{Attempt, Row};
-use crate::runlog::contract::{Query, Record, View};
 use crate::runlog::Error;
+use crate::runlog::contract::{Query, Record, View};
 
 mod claim;
 mod env;
@@ -104,7 +104,8 @@ pub async fn run_by_hand(
     let (view, time) = gather::gather(env, &mut report).await?;
     report.started_at = view.now;
     report.ended_at = view.now;
-    let run = crate::occurrence::Run { pipeline: pipeline.id.clone(), scheduled_for: scheduled_for.unwrap_or(view.now) };
+    let run =
+        crate::occurrence::Run { pipeline: pipeline.id.clone(), scheduled_for: scheduled_for.unwrap_or(view.now) };
     let query = Query { run: Some(run.clone()), attempts_only: true, limit: 1000, ..Query::default() };
     let of_run = env.run_log.history(query).await?;
     let latest = of_run

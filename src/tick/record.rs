@@ -12,7 +12,13 @@ use super::env::StoreTime;
 const TAIL_BYTES: usize = 4096;
 
 /// The end of `attempt`; `store_time` dates it.
-pub fn completion(pipeline: &Pipeline, attempt: &Attempt, ended: &Ended, store_time: &StoreTime, now: jiff::Timestamp) -> Completion {
+pub fn completion(
+    pipeline: &Pipeline,
+    attempt: &Attempt,
+    ended: &Ended,
+    store_time: &StoreTime,
+    now: jiff::Timestamp,
+) -> Completion {
     let (outcome, fatal, error) = meaning(pipeline, ended);
     let started_at = ended.started_at.map(|boot| crate::occurrence::whole_micros(store_time.of(boot)));
     Completion {
@@ -84,7 +90,10 @@ fn released(why: &str) -> (Outcome, bool, Option<String>) {
 }
 
 fn shown(timeout: Option<Duration>) -> String {
-    timeout.map_or_else(|| "its timeout".into(), |timeout| format!("{:#}", jiff::SignedDuration::try_from(timeout).unwrap_or_default()))
+    timeout.map_or_else(
+        || "its timeout".into(),
+        |timeout| format!("{:#}", jiff::SignedDuration::try_from(timeout).unwrap_or_default()),
+    )
 }
 
 /// A signal's name, or its number where it has none.

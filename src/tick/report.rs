@@ -68,9 +68,7 @@ impl Report {
 
     /// Attempts that did not; released ones, which never started, aside.
     pub fn failed(&self) -> impl Iterator<Item = &Attempt> {
-        self.ended
-            .iter()
-            .filter(|attempt| attempt.outcome().is_some_and(|o| !o.is_success() && o != Outcome::Released))
+        self.ended.iter().filter(|attempt| attempt.outcome().is_some_and(|o| !o.is_success() && o != Outcome::Released))
     }
 
     /// Whether a run's last attempt in this tick did not succeed.

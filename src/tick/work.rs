@@ -23,8 +23,8 @@ use crate::executor::{Ended as BodyEnded, Stop};
 use crate::occurrence::{PipelineId, Run, Token};
 use crate::plan::Decision;
 use crate::run::Attempt;
-use crate::runlog::contract::{Batch, Committed, Condition, End, Scope, Transition, View};
 use crate::runlog::Error;
+use crate::runlog::contract::{Batch, Committed, Condition, End, Scope, Transition, View};
 
 mod answers;
 
@@ -70,6 +70,7 @@ pub struct Work<'a> {
     ask_not_before: BootTime,
     stopping: bool,
     gives_up_at: Option<BootTime>,
+    marks_ready: bool,
 }
 
 type Asked = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -110,6 +111,7 @@ impl<'a> Work<'a> {
             ask_not_before: env.clock.boot(),
             stopping: false,
             gives_up_at: None,
+            marks_ready: false,
         }
     }
 
@@ -185,9 +187,22 @@ impl<'a> Work<'a> {
         if self.stopping || self.claimed.is_empty() {
             return;
         }
+        self.make_mark_folder();
         while self.running.len() < self.options.jobs {
             let Some(held) = self.claimed.pop_front() else { return };
             self.start(held);
+        }
+    }
+
+    /// The folder for start marks, made once. Without it bodies are refused, each with the reason.
+    fn make_mark_folder(&mut self) {
+        if std::mem::replace(&mut self.marks_ready, true) {
+            return;
+        }
+        if let Some(folder) = self.env.run_log.start_marks()
+            && let Err(error) = self.env.host.make_folder(&folder)
+        {
+            tracing::error!(folder = %folder.display(), %error, "no folder for start marks");
         }
     }
 
@@ -345,7 +360,8 @@ impl<'a> Work<'a> {
         let together = self.ended_since.map(|since| since.plus(TOGETHER));
         let wake = self.wakes.first().map(|(at, _)| self.time.boot_at(*at));
         let place = self.lately.front().map(|at| at.plus(LATELY)).filter(|_| !self.to_claim.is_empty());
-        let mut next = [renew, give_back, together, wake, budget_at, place].into_iter().flatten().min().unwrap_or(never);
+        let mut next =
+            [renew, give_back, together, wake, budget_at, place].into_iter().flatten().min().unwrap_or(never);
         if self.asked.is_some() {
             next = budget_at.unwrap_or(never);
         } else if self.failures > 0 {

@@ -29,7 +29,10 @@ impl Address {
             }
         };
         if path.is_empty() {
-            return Err(bad("the run-log's address names no file", "write sqlite:///absolute/path or sqlite:relative/path"));
+            return Err(bad(
+                "the run-log's address names no file",
+                "write sqlite:///absolute/path or sqlite:relative/path",
+            ));
         }
         let mut address = Address { path: PathBuf::from(path), network_fs: false };
         for parameter in parameters.split('&').filter(|parameter| !parameter.is_empty()) {
@@ -37,7 +40,8 @@ impl Address {
                 Some(("network_fs", "allow")) => address.network_fs = true,
                 _ => {
                     let name = parameter.split('=').next().unwrap_or_default();
-                    let message = format!("the run-log's address has a parameter `{name}` that SQLite does not take so");
+                    let message =
+                        format!("the run-log's address has a parameter `{name}` that SQLite does not take so");
                     return Err(bad(&message, "known is: network_fs=allow"));
                 }
             }

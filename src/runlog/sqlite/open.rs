@@ -88,8 +88,9 @@ fn refuse_network_file_system(path: &Path) -> Result<(), Error> {
                 "the run-log `{}` is on a network file system ({name}), where SQLite's locks do not hold",
                 path.display()
             ),
-            help: "put it on a local disk, use a server or a bucket, or say `?network_fs=allow` if one host only uses it"
-                .into(),
+            help:
+                "put it on a local disk, use a server or a bucket, or say `?network_fs=allow` if one host only uses it"
+                    .into(),
         }),
     }
 }

@@ -91,10 +91,7 @@ pub fn attempt_by_token(connection: &Connection, token: Token) -> rusqlite::Resu
 pub fn row(connection: &Connection, id: &PipelineId) -> rusqlite::Result<Option<Row>> {
     use rusqlite::OptionalExtension;
     let statement = format!("{PIPELINE} WHERE namespace = ?1 AND pipeline = ?2");
-    connection
-        .prepare_cached(&statement)?
-        .query_row((id.namespace.as_str(), id.name.as_str()), pipeline)
-        .optional()
+    connection.prepare_cached(&statement)?.query_row((id.namespace.as_str(), id.name.as_str()), pipeline).optional()
 }
 
 /// What happened, newest first.

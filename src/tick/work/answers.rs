@@ -11,8 +11,8 @@ use crate::executor::Stop;
 use crate::occurrence::{PipelineId, Token};
 use crate::plan::Folded;
 use crate::run::{Attempt, Outcome};
-use crate::runlog::contract::{Batch, Committed, Ended, Scope, Transition, Verdict, View};
 use crate::runlog::Error;
+use crate::runlog::contract::{Batch, Committed, Ended, Scope, Transition, Verdict, View};
 
 /// The first wait after a failed request; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -91,7 +91,8 @@ impl Work<'_> {
         let sent = self.time.boot_at(attempt.claimed_at);
         debug_assert!(sent <= now);
         self.report.waiting.remove(&attempt.run);
-        let held = Held { claimed_at: now, since: sent, lease: pipeline.lease, kill_grace: pipeline.kill_grace, attempt };
+        let held =
+            Held { claimed_at: now, since: sent, lease: pipeline.lease, kill_grace: pipeline.kill_grace, attempt };
         self.claimed.push_back(held);
         if self.stopping {
             self.wind_up("the tick was told to stop");

@@ -1,0 +1,120 @@
+//! Runs jobs as local processes, by way of a supervisor that is started with the first job.
+//!
+//! This is the tick's side: it hands jobs over and waits for reports. The socket is written by one task and read by another
+//! (`connection`).
+//!
+//! Holds always: every job handed over gets exactly one `Ended`; if the supervisor is lost, that is after every process it
+//! had has been killed.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use async_trait::async_trait;
+use tokio::sync::oneshot;
+
+use super::connection::Connection;
+use super::wire::Request;
+use super::{End, Ended, Executor, Job, NotStarted, Stop};
+use crate::clock::BootTime;
+use crate::occurrence::Token;
+
+/// The program that becomes the supervisor when its first argument is `SUPERVISE_ARG`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SupervisorProgram(PathBuf);
+
+impl SupervisorProgram {
+    /// The running program itself, also where its file was replaced or removed meanwhile.
+    pub fn this() -> SupervisorProgram {
+        SupervisorProgram("/proc/self/exe".into())
+    }
+
+    /// Another program, whose `main` calls `supervise_main`.
+    pub fn at(path: impl Into<PathBuf>) -> SupervisorProgram {
+        SupervisorProgram(path.into())
+    }
+}
+
+/// Runs jobs as processes of this machine. Needs a tokio runtime with I/O and time.
+///
+/// Dropping it ends its bodies as if the tick had died.
+pub struct SubprocessExecutor {
+    program: SupervisorProgram,
+    state: Mutex<State>,
+}
+
+enum State {
+    Idle,
+    Connected(Connection),
+    Closed,
+}
+
+impl SubprocessExecutor {
+    /// An executor without a supervisor yet: the first job starts it.
+    pub fn new(program: SupervisorProgram) -> SubprocessExecutor {
+        SubprocessExecutor { program, state: Mutex::new(State::Idle) }
+    }
+
+    /// The process id of the supervisor, if there is one.
+    pub fn supervisor_pid(&self) -> Option<u32> {
+        match &*self.state() {
+            State::Connected(connection) => Some(connection.supervisor_pid()),
+            State::Idle | State::Closed => None,
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn hand_over(&self, job: Job) -> Result<oneshot::Receiver<Ended>, String> {
+        let mut state = self.state();
+        if let State::Closed = *state {
+            return Err("the executor takes no more jobs".into());
+        }
+        let is_usable = matches!(&*state, State::Connected(connection) if connection.is_up());
+        if !is_usable {
+            *state = State::Connected(Connection::open(&self.program.0)?);
+        }
+        match &*state {
+            State::Connected(connection) => connection.start(job),
+            State::Idle | State::Closed => Err("the executor takes no more jobs".into()),
+        }
+    }
+
+    fn tell(&self, request: &Request) {
+        if let State::Connected(connection) = &*self.state() {
+            connection.send(request);
+        }
+    }
+}
+
+#[async_trait]
+impl Executor for SubprocessExecutor {
+    async fn run(&self, job: Job) -> Ended {
+        match self.hand_over(job) {
+            Err(reason) => Ended::not_started(NotStarted::Failed(reason)),
+            Ok(end) => end.await.unwrap_or_else(|_| {
+                Ended::without_a_body(End::SupervisorLost("nobody is left to hear from the supervisor".into()))
+            }),
+        }
+    }
+
+    fn extend(&self, token: Token, stop_at: BootTime) {
+        self.tell(&Request::Extend(token, stop_at));
+    }
+
+    fn stop(&self, token: Token, why: Stop) {
+        self.tell(&Request::Stop(token, why));
+    }
+
+    fn kill_all(&self) {
+        self.tell(&Request::KillAll);
+    }
+
+    async fn close(&self) {
+        let before = std::mem::replace(&mut *self.state(), State::Closed);
+        if let State::Connected(connection) = before {
+            connection.close().await;
+        }
+    }
+}

@@ -1,0 +1,327 @@
+//! Parents the bodies of one tick: starts them, reads what they print, stops them in time, leaves nothing of them behind.
+//!
+//! A process of its own with one thread and one loop: it goes on enforcing leases while the tick is frozen, and ends every
+//! body when the tick is gone. It decides nothing by itself: deadlines are for `course`, whose process is whose for
+//! `family`. It ignores the signals by which people end a tick; what those mean is for the tick to say.
+//!
+//! Holds always: no job is started once the tick's end of the socket is closed; when this process ends by itself, no
+//! descendant that can be killed is left.
+
+use std::os::fd::AsFd;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
+use nix::sys::signal::Signal;
+use nix::sys::signalfd::SignalFd;
+
+use super::body::Body;
+use super::course::{Rest, Step};
+use super::family::{Family, Kin, Members, Serial, has_no_child};
+use super::line::Line;
+use super::process_group::{group_exists, signal_one};
+use super::supervisor_setup::{self, Reaped};
+use super::wire::{Report, Request};
+use super::{Ended, Job, Stop};
+use crate::clock::{BootTime, boot_now};
+
+/// The first argument that makes a program the supervisor.
+pub const SUPERVISE_ARG: &str = "__supervise";
+
+const CHUNK_BYTES: usize = 64 * 1024;
+/// The longest wait: poll(2) does not count the time in suspend, our deadlines do.
+const LONGEST_WAIT: Duration = Duration::from_secs(1);
+/// How often processes that belong to no body any more are sent SIGKILL again.
+const STRAYS_AGAIN: Duration = Duration::from_millis(100);
+/// How long such processes are waited for before ending without them.
+const STRAYS_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Is the supervisor until the tick has no more work or is gone. The socket to the tick is descriptor 0.
+///
+/// For the first line of `main` when the first argument is `SUPERVISE_ARG`: it has to be called before any thread is
+/// started and anything is printed. Ends with code 2 if it was not called by a tick.
+pub fn supervise_main() -> ExitCode {
+    match supervisor_setup::prepare() {
+        Ok((line, children)) => {
+            Supervisor::new(line, children).run();
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            eprintln!("error: {reason}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    /// The tick may send more jobs.
+    Serving,
+    /// It will not; the last body ends us.
+    Closing,
+    /// The tick is gone.
+    Alone,
+}
+
+struct Supervisor {
+    line: Line,
+    children: SignalFd,
+    family: Family,
+    bodies: Vec<Body>,
+    started: Serial,
+    mode: Mode,
+    chunk: Box<[u8]>,
+    strays_since: Option<BootTime>,
+}
+
+impl Supervisor {
+    fn new(line: Line, children: SignalFd) -> Supervisor {
+        Supervisor {
+            line,
+            children,
+            family: Family::new(),
+            bodies: Vec::new(),
+            started: 0,
+            mode: Mode::Serving,
+            chunk: vec![0; CHUNK_BYTES].into(),
+            strays_since: None,
+        }
+    }
+
+    fn run(mut self) {
+        loop {
+            let has_reaped = self.wait_and_take();
+            self.step_bodies(has_reaped);
+            self.line.flush();
+            let strays_left = self.bodies.is_empty() && self.end_strays();
+            if self.mode != Mode::Serving && self.bodies.is_empty() && !strays_left {
+                let nobody_reads = self.mode == Mode::Alone || !self.line.is_up();
+                if nobody_reads || self.line.is_flushed() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Waits for the next event or deadline and takes in what came; returns whether a child has ended.
+    fn wait_and_take(&mut self) -> bool {
+        let timeout = self.time_to_wait();
+        let (mut fds, mut owners) = (Vec::with_capacity(self.bodies.len() + 2), Vec::new());
+        fds.push(PollFd::new(self.children.as_fd(), PollFlags::POLLIN));
+        for (index, body) in self.bodies.iter().enumerate() {
+            if let Some(pipe) = body.pipe() {
+                fds.push(PollFd::new(pipe, PollFlags::POLLIN));
+                owners.push(index);
+            }
+        }
+        if self.mode != Mode::Alone {
+            fds.push(PollFd::new(self.line.as_fd(), self.line.interest()));
+        }
+        // An error is EINTR or ENOMEM: both mean to look again.
+        if poll(&mut fds, timeout).is_err() {
+            return false;
+        }
+        let is_ready = |fd: &PollFd<'_>| fd.any().unwrap_or(true);
+        let has_reaped = is_ready(&fds[0]);
+        let tick_spoke = self.mode != Mode::Alone && fds.last().is_some_and(is_ready);
+        let printed = owners.iter().zip(&fds[1..]).filter(|(_, fd)| is_ready(fd)).map(|(index, _)| *index);
+        for index in printed.collect::<Vec<_>>() {
+            self.bodies[index].drain(&mut self.chunk);
+        }
+        if has_reaped {
+            self.reap();
+        }
+        if tick_spoke {
+            self.hear();
+        }
+        has_reaped
+    }
+
+    fn time_to_wait(&self) -> PollTimeout {
+        let mut until = boot_now().plus(LONGEST_WAIT);
+        for body in &self.bodies {
+            let is_to_be_looked_at = body.is_reported && !body.course.is_asked();
+            let deadline = body.course.deadline(body.pipe().is_some());
+            let due = if is_to_be_looked_at { self.family.next_look() } else { deadline };
+            until = until.min(due);
+        }
+        if self.bodies.is_empty() && self.strays_since.is_some_and(|since| boot_now().since(since) < STRAYS_PATIENCE) {
+            until = until.min(boot_now().plus(STRAYS_AGAIN));
+        }
+        let millis = until.since(boot_now()).as_micros().div_ceil(1000);
+        PollTimeout::from(u16::try_from(millis).unwrap_or(u16::MAX))
+    }
+
+    fn hear(&mut self) {
+        match self.line.receive(&mut self.chunk) {
+            Ok(requests) => requests.into_iter().for_each(|request| self.obey(request)),
+            Err(_) if self.mode == Mode::Closing && self.bodies.is_empty() => {}
+            Err(_) => self.go_alone(),
+        }
+    }
+
+    fn obey(&mut self, request: Request) {
+        let now = boot_now();
+        match request {
+            Request::Start(job) => self.start(*job, now),
+            Request::Extend(token, stop_at) => {
+                if let Some(body) = self.bodies.iter_mut().find(|body| body.token == token) {
+                    body.course.extend(stop_at);
+                }
+            }
+            Request::Stop(token, why) => {
+                let named = self.bodies.iter_mut().find(|body| body.token == token && body.course.may_be_stopped());
+                if let Some(body) = named {
+                    body.ask(Some(why), now);
+                }
+            }
+            Request::KillAll => {
+                for body in &mut self.bodies {
+                    body.course.kill_now(now, Stop::Interrupted);
+                    body.kill_group();
+                }
+            }
+            Request::Close => self.mode = Mode::Closing,
+        }
+    }
+
+    fn start(&mut self, job: Job, now: BootTime) {
+        if !self.line.is_up() {
+            return self.go_alone();
+        }
+        let token = job.token;
+        self.started += 1;
+        match Body::start(job, self.started, &self.family.tag(self.started), now) {
+            Ok(body) => self.bodies.push(body),
+            Err(why) => self.line.send(&Report { token, ended: Ended::not_started(why) }),
+        }
+    }
+
+    /// The tick is gone, so nobody can record what the bodies do: they end.
+    fn go_alone(&mut self) {
+        if self.mode == Mode::Alone {
+            return;
+        }
+        self.mode = Mode::Alone;
+        let now = boot_now();
+        for body in &mut self.bodies {
+            if body.course.may_be_stopped() {
+                body.ask(Some(Stop::Interrupted), now);
+            }
+            body.course.hurry(now);
+        }
+    }
+
+    /// Waits for all children that have ended, bodies' leaders and adopted ones alike.
+    fn reap(&mut self) {
+        let now = boot_now();
+        // One read takes the one pending signal; the children are counted by waiting for them.
+        let _ = self.children.read_signal();
+        let kin = self.kin();
+        while let Some(Reaped { pid, end, usage }) = supervisor_setup::next_ended_child() {
+            let leader = kin.iter().find(|body| body.leader == pid && body.leader_lives);
+            let owner = leader.map(|body| body.serial).or_else(|| self.family.owner_of(pid.as_raw(), &kin));
+            let Some(body) = self.bodies.iter_mut().find(|body| Some(body.kin().serial) == owner) else { continue };
+            body.account(&usage);
+            if leader.is_some() {
+                body.leader_ended(end, now);
+                body.drain(&mut self.chunk);
+                if self.mode == Mode::Alone {
+                    body.course.hurry(now);
+                }
+            }
+        }
+    }
+
+    fn kin(&self) -> Vec<Kin> {
+        self.bodies.iter().map(Body::kin).collect()
+    }
+
+    /// Does for each body what its course asks for.
+    fn step_bodies(&mut self, has_reaped: bool) {
+        let now = boot_now();
+        let steps = self.bodies.iter().map(|body| body.course.step(now, body.pipe().is_some())).collect::<Vec<_>>();
+        if steps.iter().all(|step| *step == Step::Wait) {
+            return;
+        }
+        let members = self.look_if_needed(&steps, has_reaped, now);
+        for (body, step) in self.bodies.iter_mut().zip(steps) {
+            let own = members.as_ref().map(|members| members.get(&body.kin().serial).map_or(&[][..], Vec::as_slice));
+            match step {
+                Step::Wait => {}
+                Step::Ask(why) => body.ask(Some(why), now),
+                Step::Kill => {
+                    body.kill_group();
+                    own.unwrap_or_default().iter().for_each(|pid| signal_one(*pid, Signal::SIGKILL));
+                    body.course.killed(now);
+                }
+                Step::Rest(rest) => {
+                    if let Some(left) = tidy(body, rest, own, now)
+                        && !body.is_reported
+                    {
+                        self.line.send(&body.report(left, &mut self.chunk));
+                    }
+                }
+            }
+        }
+        // Without a look nobody knows whether a body that was reported has left something.
+        let has_left = |body: &Body| members.as_ref().is_none_or(|members| members.contains_key(&body.kin().serial));
+        self.bodies.retain(|body| !body.is_reported || (has_left(body) && !body.course.is_given_up(now)));
+    }
+
+    /// Looks at all processes where a step needs it, or where it has not been done for long enough.
+    fn look_if_needed(&mut self, steps: &[Step], has_reaped: bool, now: BootTime) -> Option<Members> {
+        if has_no_child() {
+            return Some(Members::new());
+        }
+        let is_needed = self.bodies.iter().zip(steps).any(|(body, step)| match step {
+            Step::Wait | Step::Ask(_) => false,
+            Step::Kill | Step::Rest(Rest::Kill | Rest::GiveUp) => true,
+            Step::Rest(Rest::Ask) => !body.is_reported && (group_exists(body.kin().leader) || body.pipe().is_some()),
+            Step::Rest(Rest::Wait) => has_reaped,
+        });
+        let is_wanted = steps.iter().any(|step| matches!(step, Step::Rest(_))) && self.family.next_look() <= now;
+        (is_needed || is_wanted).then(|| {
+            let kin = self.kin();
+            self.family.look(&kin)
+        })
+    }
+
+    /// Kills what belongs to no body any more; returns whether something is left that is worth waiting for.
+    fn end_strays(&mut self) -> bool {
+        if has_no_child() {
+            self.strays_since = None;
+            return false;
+        }
+        let now = boot_now();
+        let since = *self.strays_since.get_or_insert(now);
+        let is_worth_it = now.since(since) < STRAYS_PATIENCE;
+        if is_worth_it {
+            self.family.kill_everything();
+        }
+        is_worth_it
+    }
+}
+
+/// Ends what a leader has left; returns how much of it is given up, once the body's end can be told.
+fn tidy(body: &mut Body, rest: Rest, own: Option<&[i32]>, now: BootTime) -> Option<usize> {
+    match (rest, own) {
+        (_, Some([])) => return Some(0),
+        // The group is empty; whether something left it is seen later.
+        (Rest::Ask, None) => return Some(0),
+        (Rest::GiveUp, Some(left)) => return Some(left.len()),
+        (Rest::Ask, Some(left)) => {
+            for pid in left {
+                signal_one(*pid, Signal::SIGTERM);
+                signal_one(*pid, Signal::SIGCONT);
+            }
+            body.course.asked(now, None);
+        }
+        (Rest::Kill, Some(left)) => {
+            left.iter().for_each(|pid| signal_one(*pid, Signal::SIGKILL));
+            body.course.killed(now);
+        }
+        (Rest::Wait | Rest::Kill | Rest::GiveUp, _) => {}
+    }
+    None
+}
