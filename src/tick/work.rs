@@ -218,7 +218,7 @@ impl<'a> Work<'a> {
         let now = self.time.now(&*self.env.clock);
         for held in claims {
             let completion = record::never_started(&held.attempt, why, now);
-            self.to_end(End { completion, condition: Condition::Always });
+            self.note_end(End { completion, condition: Condition::Always });
         }
     }
 
@@ -243,10 +243,10 @@ impl<'a> Work<'a> {
         let now = self.time.now(&*self.env.clock);
         let completion = record::completion(pipeline, &held.attempt, ended, &self.time, now);
         self.lately.push_back(self.env.clock.boot());
-        self.to_end(End { completion, condition: Condition::Always });
+        self.note_end(End { completion, condition: Condition::Always });
     }
 
-    fn to_end(&mut self, end: End) {
+    fn note_end(&mut self, end: End) {
         self.ended_since.get_or_insert(self.env.clock.boot());
         self.ended.push(end);
     }
