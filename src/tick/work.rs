@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use super::claim::{self, Held};
 use super::env::{Env, StopWish, StoreTime};
+use super::output_files::{self, output_folder};
 use super::report::{Event, Report};
 use super::{Options, Pipelines, execute, record};
 use crate::clock::BootTime;
@@ -156,8 +157,18 @@ impl<'a> Work<'a> {
                 self.wind_up("the time budget was over");
             }
         }
+        self.prune_output();
         self.report.ended_at = self.time.now(&*self.env.clock);
         self.report
+    }
+
+    /// Removes old output of the pipelines that have run.
+    fn prune_output(&self) {
+        let Some(folder) = &self.env.output else { return };
+        let ran: BTreeSet<_> = self.report.ended.iter().map(|attempt| &attempt.run.pipeline).collect();
+        for id in ran {
+            output_files::prune(&*self.env.host, &output_folder(folder, id), self.options.keep);
+        }
     }
 
     /// Sorts decisions into what is committed now and what is when there is a place.
