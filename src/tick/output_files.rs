@@ -87,7 +87,7 @@ mod tests {
         for (what, keep, files, gone) in [
             ("all fit", Keep { count: 9, age: day * 9, bytes: 99 }, vec![(1, 10), (2, 10)], vec![]),
             ("count", Keep { count: 2, age: day * 9, bytes: 99 }, vec![(3, 1), (1, 1), (2, 1)], vec!["3"]),
-            ("age", Keep { count: 9, age: day * 2, bytes: 99 }, vec![(1, 1), (3, 1), (4, 1)], vec!["3", "4"]),
+            ("age", Keep { count: 9, age: day * 2, bytes: 99 }, vec![(1, 1), (3, 1), (4, 1)], vec!["4"]),
             ("bytes", Keep { count: 9, age: day * 9, bytes: 15 }, vec![(1, 10), (2, 10), (3, 1)], vec!["2", "3"]),
             ("the newest stays", Keep { count: 0, age: day, bytes: 1 }, vec![(5, 10)], vec![]),
         ] {
