@@ -282,6 +282,8 @@ pub struct NotRun {
     /// When that was decided, by the store's clock.
     pub decided_at: Timestamp,
     /// The decided occurrence before `first`: a missed stretch that ends there and this one are one.
+    ///
+    /// For the store that takes the stretch in; what it gives back has none.
     pub after: Option<Timestamp>,
 }
 
