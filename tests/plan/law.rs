@@ -16,8 +16,10 @@ use tickward::run::{Attempt, Outcome, Reason};
 
 use crate::story::{Story, at, pipeline};
 
+type IsDue = fn(i64) -> bool;
+
 /// Schedules, and whether a minute of the day is one of theirs.
-const SCHEDULES: [(&str, fn(i64) -> bool); 6] = [
+const SCHEDULES: [(&str, IsDue); 6] = [
     ("'* * * * *'", |_| true),
     ("'*/7 * * * *'", |minute| minute % 60 % 7 == 0),
     ("'@hourly'", |minute| minute % 60 == 0),
@@ -148,7 +150,7 @@ impl Life {
 }
 
 /// What the schedule says, by arithmetic: whole minutes of the days after the first of January.
-fn occurrences(is_due: fn(i64) -> bool, span: Range<Timestamp>) -> Vec<Timestamp> {
+fn occurrences(is_due: IsDue, span: Range<Timestamp>) -> Vec<Timestamp> {
     let midnight = at("00:00");
     let minutes = (0..).map(|minute: i64| (minute, midnight + Duration::from_secs(minute.unsigned_abs() * 60)));
     let until = minutes.take_while(|(_, instant)| *instant <= span.end);
@@ -156,7 +158,7 @@ fn occurrences(is_due: fn(i64) -> bool, span: Range<Timestamp>) -> Vec<Timestamp
     due.map(|(_, instant)| instant).collect()
 }
 
-fn is_accounted_for(life: &Life, is_due: fn(i64) -> bool, max_attempts: u32) -> Result<(), TestCaseError> {
+fn is_accounted_for(life: &Life, is_due: IsDue, max_attempts: u32) -> Result<(), TestCaseError> {
     let story = &life.story;
     let first_seen = at("00:00:30") - story.interval;
     let delay = constant_delay(&life.pipeline.id, life.pipeline.jitter);
