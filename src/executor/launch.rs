@@ -53,13 +53,15 @@ pub(super) fn launch(job: &Job, tag: &str) -> Result<Launched, String> {
     fcntl(&output, FcntlArg::F_SETFL(OFlag::O_NONBLOCK)).map_err(failed)?;
     let (verdict, say) = pipe2(OFlag::O_CLOEXEC | OFlag::O_NONBLOCK).map_err(failed)?;
     let supervisor = getpid();
+    // Every page that the child writes to is copied for it: what needs no other user is made ready before.
+    let program = (job.user.is_none() && job.group.is_none()).then(|| Executable::of(job, tag, None));
     // SAFETY: the supervisor has one thread, so no lock can be held by another and the child may do what any process may.
     match unsafe { fork() }.map_err(failed)? {
         ForkResult::Parent { child } => {
             Ok(Launched { leader: child, output: File::from(output), verdict: File::from(verdict) })
         }
         ForkResult::Child => {
-            let text = match catch_unwind(AssertUnwindSafe(|| become_body(job, tag, &print, supervisor))) {
+            let text = match catch_unwind(AssertUnwindSafe(|| become_body(job, tag, program, &print, supervisor))) {
                 Ok(Verdict { why: NotStarted::Refused, .. }) => "R".into(),
                 Ok(Verdict { why: NotStarted::LeaseOver, .. }) => "L".into(),
                 Ok(Verdict { why: NotStarted::Failed(reason), mark_was_made: true }) => format!("M{reason}"),
@@ -96,8 +98,8 @@ pub(super) fn verdict(pipe: &mut File) -> Option<Verdict> {
 }
 
 /// Returns only if this process could not become the body.
-fn become_body(job: &Job, tag: &str, print: &OwnedFd, supervisor: Pid) -> Verdict {
-    match get_ready(job, tag, print, supervisor) {
+fn become_body(job: &Job, tag: &str, program: Option<Ready>, print: &OwnedFd, supervisor: Pid) -> Verdict {
+    match get_ready(job, tag, program, print, supervisor) {
         Err(why) => Verdict { why, mark_was_made: false },
         Ok((program, identity)) => {
             let why = take_off(job, &program, identity.as_ref(), supervisor);
@@ -110,6 +112,7 @@ fn become_body(job: &Job, tag: &str, print: &OwnedFd, supervisor: Pid) -> Verdic
 fn get_ready(
     job: &Job,
     tag: &str,
+    program: Option<Ready>,
     print: &OwnedFd,
     supervisor: Pid,
 ) -> Result<(Executable, Option<Identity>), NotStarted> {
@@ -118,7 +121,7 @@ fn get_ready(
     setsid().map_err(in_words("no session of its own"))?;
     end_with(supervisor).map_err(in_words("no link to the supervisor"))?;
     let identity = Identity::of(job.user.as_deref(), job.group.as_deref()).map_err(failed)?;
-    let program = Executable::of(job, tag, identity.as_ref()).map_err(failed)?;
+    let program = program.unwrap_or_else(|| Executable::of(job, tag, identity.as_ref())).map_err(failed)?;
     dup2_stdout(print).and_then(|()| dup2_stderr(print)).map_err(in_words("no output"))?;
     if let Some(identity) = &identity {
         // Else /dev/stdout could not be opened by the other user. Without root there is no other user.
@@ -195,6 +198,9 @@ fn about(path: &Path, error: &io::Error) -> String {
     }
 }
 
+/// A program made ready, or why that cannot be.
+type Ready = Result<Executable, String>;
+
 /// A program with all that execve(2) wants.
 struct Executable {
     name: String,
@@ -205,7 +211,7 @@ struct Executable {
 }
 
 impl Executable {
-    fn of(job: &Job, tag: &str, identity: Option<&Identity>) -> Result<Executable, String> {
+    fn of(job: &Job, tag: &str, identity: Option<&Identity>) -> Ready {
         let words = match &job.program {
             Program::Argv(words) => words.clone(),
             Program::Shell(line) => vec!["/bin/sh".into(), "-c".into(), line.clone()],
