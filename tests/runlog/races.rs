@@ -58,7 +58,7 @@ pub async fn each_occurrence_is_won_once(bench: Bench) {
     let stored: Vec<_> = view.open.into_values().flatten().collect();
     assert_eq!((winners.len(), stored.len()), (200, 200));
     for claim in stored {
-        assert_eq!(winners[&claim.run], [claim.clone()], "{}", claim.run.id());
+        assert_eq!(winners[&claim.run], std::slice::from_ref(&claim), "{}", claim.run.id());
     }
     for row in view.rows.into_values() {
         assert_eq!(row.fence, rounds, "{}: a fence for each claim", row.pipeline);
@@ -107,7 +107,7 @@ pub async fn many_connections_make_one_store(bench: Bench) {
 pub async fn what_one_connection_commits_the_other_sees(bench: Bench) {
     let other = bench.again(Purpose::Work).unwrap();
     let attempt = bench.claimed("p", "02:00").await;
-    assert_eq!(other.load(Scope::All).await.unwrap().open[&id("p")], [attempt.clone()]);
+    assert_eq!(other.load(Scope::All).await.unwrap().open[&id("p")], std::slice::from_ref(&attempt));
     let transitions = vec![claiming(Row::absent(id("p")), at("02:00"), 1)];
     assert_eq!(other.commit(Batch { ends: Vec::new(), transitions }).await.unwrap().verdicts, [Verdict::Lost]);
     let ends = vec![end(&attempt, Outcome::Succeeded, at("02:01"))];

@@ -26,7 +26,8 @@ pub async fn a_view_is_of_the_pipelines_asked_for(bench: Bench) {
         let view = bench.view(scope.clone()).await;
         let mut rows: Vec<String> = view.rows.keys().map(|id| id.to_string()).collect();
         let mut open: Vec<String> = view.open.keys().map(|id| id.to_string()).collect();
-        (rows.sort(), open.sort());
+        rows.sort();
+        open.sort();
         assert_eq!((rows, open), (expected.iter().map(|n| n.to_string()).collect(), names(&expected)), "{scope:?}");
     }
 }
