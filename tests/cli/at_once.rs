@@ -92,7 +92,8 @@ pipelines:
 ",
     );
     let first = sandbox.start("run-due --now 2026-03-02T02:00:05Z -o json");
-    sandbox.wait("both to be started", || sandbox.starts().len() == 2);
+    let quick_is_over = || sandbox.attempts().iter().any(|attempt| attempt.0 == "quick" && attempt.3 == "succeeded");
+    sandbox.wait("one to run and the other to be over", || sandbox.starts().len() == 2 && quick_is_over());
     let second = sandbox.tick("2026-03-02T02:01:05Z");
     assert_eq!(second["ran"][0]["run_id"], "quick@20260302T020100Z", "{second}");
     sandbox.write("go", "");

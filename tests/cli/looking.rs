@@ -1,5 +1,8 @@
 //! Commands that look: list, status, history, logs, next.
 
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, ChildStdout};
+
 use serde_json::{Value, json};
 
 use super::sandbox::{Done, Sandbox, each, keys};
@@ -108,20 +111,45 @@ fn logs_shows_the_output_of_the_last_run_or_of_an_earlier_one() {
     assert_eq!(sandbox.run("logs one").expect(0).stdout, "one@20260302T020100Z 2\n", "the run-log keeps the end");
 }
 
+/// Follows the output of `one` and returns once its first line has been shown.
+fn following(sandbox: &Sandbox) -> (Child, BufReader<ChildStdout>) {
+    let mut follow = sandbox.start("logs -f one");
+    let mut printed = BufReader::new(follow.stdout.take().unwrap());
+    let mut first = String::new();
+    printed.read_line(&mut first).unwrap();
+    assert_eq!(first, "first\n", "it is shown while the body runs");
+    (follow, printed)
+}
+
+const WAITS: &str =
+    "pipelines: { one: { command: 'echo first; ENTER; until test -e go; do sleep 0.01; done; echo last' } }";
+
 #[test]
 fn following_goes_on_until_the_attempt_has_ended_and_no_longer() {
-    let sandbox = Sandbox::with(
-        "pipelines:
-  one: { command: 'echo first; ENTER; until test -e go; do sleep 0.01; done; echo last' }",
-    );
+    let sandbox = Sandbox::with(WAITS);
     let run = sandbox.start("run one");
     sandbox.wait("it to run", || sandbox.starts().len() == 1);
-    let follow = sandbox.start("logs -f one");
-    std::thread::sleep(std::time::Duration::from_millis(300));
+    let (follow, mut printed) = following(&sandbox);
     sandbox.write("go", "");
     Done::wait(run).expect(0);
-    let done = Done::wait(follow).expect(0);
-    assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("first\nlast\n", ""));
+    let mut rest = String::new();
+    printed.read_to_string(&mut rest).unwrap();
+    assert_eq!((rest.as_str(), Done::wait(follow).expect(0).stderr.as_str()), ("last\n", ""));
+}
+
+#[test]
+fn following_stays_with_its_attempt_when_a_newer_run_begins() {
+    let sandbox = Sandbox::with(WAITS);
+    let first = sandbox.start("run one");
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    let (follow, _printed) = following(&sandbox);
+    sandbox.write("go", "");
+    Done::wait(first).expect(0);
+    std::fs::remove_file(sandbox.path("go")).unwrap();
+    let second = sandbox.start("run one");
+    Done::wait(follow).expect(0);
+    sandbox.write("go", "");
+    Done::wait(second).expect(0);
 }
 
 #[test]

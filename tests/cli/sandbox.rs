@@ -6,6 +6,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
@@ -99,17 +100,20 @@ impl Sandbox {
     }
 
     /// Runs `tickward` with these arguments, separated by spaces.
+    #[track_caller]
     pub fn run(&self, line: &str) -> Done {
         self.call(&line.split_whitespace().collect::<Vec<_>>())
     }
 
+    #[track_caller]
     pub fn call(&self, arguments: &[&str]) -> Done {
-        Done::of(self.command(arguments).output().unwrap())
+        Done::of_command(&mut self.command(arguments))
     }
 
+    #[track_caller]
     pub fn call_with(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Done {
         let mut command = self.command(arguments);
-        Done::of(command.envs(variables.iter().copied()).output().unwrap())
+        Done::of_command(command.envs(variables.iter().copied()))
     }
 
     /// Starts `tickward` and returns at once.
@@ -119,6 +123,7 @@ impl Sandbox {
     }
 
     /// One tick of a rehearsal at this instant: what it printed as JSON.
+    #[track_caller]
     pub fn tick(&self, now: &str) -> Value {
         self.run(&format!("run-due -o json --now {now}")).json()
     }
@@ -195,8 +200,23 @@ impl Done {
     }
 
     /// Waits for a started command.
+    #[track_caller]
     pub fn wait(child: Child) -> Done {
-        Done::of(child.wait_with_output().unwrap())
+        let pid = Pid::from_raw(i32::try_from(child.id()).unwrap());
+        let (sender, ended) = mpsc::channel();
+        std::thread::spawn(move || sender.send(child.wait_with_output()));
+        match ended.recv_timeout(PATIENCE) {
+            Ok(output) => Done::of(output.unwrap()),
+            Err(_) => {
+                let _ = kill(pid, Signal::SIGKILL);
+                panic!("the command did not end");
+            }
+        }
+    }
+
+    #[track_caller]
+    fn of_command(command: &mut Command) -> Done {
+        Done::wait(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap())
     }
 
     /// Standard output as the one JSON value that it must be.

@@ -8,7 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::super::{Error, OpenOptions, Purpose};
 use super::address::Address;
@@ -16,6 +16,8 @@ use super::{migrate, sorted};
 
 /// How long a transaction waits for another process's.
 const BUSY: Duration = Duration::from_secs(10);
+/// How often the journal's change is tried while others get in between.
+const CHANGES: usize = 100;
 
 /// Opens the file of `address`, ready for use.
 ///
@@ -53,7 +55,23 @@ fn prepare(connection: &Connection, journal: &str) -> rusqlite::Result<()> {
     if current.eq_ignore_ascii_case(journal) {
         return Ok(());
     }
-    connection.pragma_update_and_check(None, "journal_mode", journal, |row| row.get::<_, String>(0)).map(|_| ())
+    change_journal(connection, journal)
+}
+
+/// Changes the journal. SQLite does that from within a read: where another process writes just then, as when many open
+/// a new file at once, it fails at once instead of waiting. So the writer is waited for, and the change tried again.
+fn change_journal(connection: &Connection, journal: &str) -> rusqlite::Result<()> {
+    let change =
+        || connection.pragma_update_and_check(None, "journal_mode", journal, |row| row.get::<_, String>(0)).map(|_| ());
+    for _ in 1..CHANGES {
+        match change() {
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => {
+                connection.execute_batch("BEGIN IMMEDIATE; ROLLBACK")?;
+            }
+            done => return done,
+        }
+    }
+    change()
 }
 
 fn create_file(path: &Path) -> Result<(), Error> {
@@ -102,5 +120,29 @@ fn refuse_network_file_system(path: &Path) -> Result<(), Error> {
                 "put it on a local disk, use a server or a bucket, or say `?network_fs=allow` if one host only uses it"
                     .into(),
         }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_file_that_another_process_writes_is_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("runs.db");
+        let writer = Connection::open(&path).unwrap();
+        writer.execute_batch("CREATE TABLE t (x); BEGIN IMMEDIATE").unwrap();
+        let (opened, waiting) = std::sync::mpsc::channel();
+        let opener = std::thread::spawn(move || {
+            let connection = Connection::open(&path).unwrap();
+            let done = prepare(&connection, "WAL");
+            opened.send(()).unwrap();
+            done
+        });
+        let early = waiting.recv_timeout(Duration::from_millis(100));
+        assert!(early.is_err(), "it does not give up while the other one writes");
+        writer.execute_batch("COMMIT").unwrap();
+        opener.join().unwrap().unwrap();
     }
 }
