@@ -128,15 +128,6 @@ pub fn duration(duration: Duration) -> String {
     }
 }
 
-/// A number of bytes for people.
-pub fn bytes(bytes: u64) -> String {
-    let units = [("GiB", 1_u64 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    match units.into_iter().find(|(_, unit)| bytes >= *unit) {
-        Some((name, unit)) => format!("{}.{} {name}", bytes / unit, bytes % unit * 10 / unit),
-        None => format!("{bytes} B"),
-    }
-}
-
 /// A text in which control characters, line feeds and tabs aside, are shown and not obeyed.
 pub fn printable(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
@@ -160,12 +151,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_and_sizes_are_short() {
+    fn durations_are_short() {
         for (millis, text) in [(0, "0ms"), (850, "850ms"), (3_240, "3.2s"), (65_000, "1m 5s"), (7_380_000, "2h 3m")] {
             assert_eq!(duration(Duration::from_millis(millis)), text);
-        }
-        for (size, text) in [(0, "0 B"), (1536, "1.5 KiB"), (10 << 30, "10.0 GiB")] {
-            assert_eq!(bytes(size), text);
         }
     }
 

@@ -75,13 +75,12 @@ impl Run {
                 );
                 Exit::Busy
             }
-            Ok(ByHand::Done(report)) => self.tell(&report),
+            Ok(ByHand::Done(report)) => self.tell(&report, pipeline),
         }
     }
 
-    fn tell(&self, report: &Report) -> Exit {
-        let of_ours = report.ended.iter().filter(|attempt| attempt.run.pipeline.to_string().ends_with(&self.name));
-        let last = of_ours.last();
+    fn tell(&self, report: &Report, pipeline: &Pipeline) -> Exit {
+        let last = report.ended.iter().rfind(|attempt| attempt.run.pipeline == pipeline.id);
         let exit = match last.and_then(|attempt| attempt.outcome()) {
             Some(Outcome::TimedOut) => exit_of(report).or_worse(Exit::TimedOut),
             _ => exit_of(report),

@@ -72,11 +72,6 @@ impl Session {
         Session { loaded, variables, run_log: run_log.clone() }
     }
 
-    /// A session without configuration, for commands that only look at the run-log.
-    pub fn without_config(run_log: &RunLogArgs) -> Session {
-        Session { loaded: Loaded::default(), variables: Environment::of_process(), run_log: run_log.clone() }
-    }
-
     /// Whether part of the configuration is broken.
     pub fn exit(&self) -> Exit {
         if self.loaded.has_errors() { Exit::PartlyInvalid } else { Exit::Done }

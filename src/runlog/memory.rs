@@ -171,7 +171,7 @@ impl State {
             .map(|attempt| Record::Attempt(Box::new(attempt.clone())))
             .chain(not_run.map(|entry| Record::NotRun(entry.clone())))
             .collect();
-        records.sort_by(|a, b| super::newest_first(a, b));
+        records.sort_by(super::newest_first);
         records.truncate(query.limit);
         records
     }

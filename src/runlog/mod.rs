@@ -34,7 +34,7 @@ pub enum Purpose {
     Work,
     /// Ticks by an invented time (`--now`). A real store is refused; a new one is marked.
     Rehearse,
-    /// Only looked at.
+    /// Only looked at: what does not exist is not created.
     Read,
 }
 

@@ -79,22 +79,36 @@ fn days_before_month(month: i64) -> i64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use jiff::civil;
+    use jiff::{ToSpan, civil};
 
-    #[test]
-    fn agrees_with_the_time_library_on_every_day_of_its_range() {
-        let mut expected = civil::date(-9999, 1, 1);
-        let mut number = Date { year: -9999, month: 1, day: 1 }.day_number();
-        loop {
+    /// Compares every `step`-th day from the first of January of a year on, `count` times or to the end of the range.
+    fn compare(from_year: i16, step: i64, count: usize) {
+        let mut expected = civil::date(from_year, 1, 1);
+        let mut number = Date { year: i64::from(from_year), month: 1, day: 1 }.day_number();
+        for _ in 0..count {
             let date = Date::of(number);
             let (year, month, day) = (date.year as i16, date.month as i8, date.day as i8);
             assert_eq!((year, month, day), (expected.year(), expected.month(), expected.day()), "day {number}");
             assert_eq!(date.day_number(), number, "{expected}");
             assert_eq!(date.days_in_month() as i8, expected.days_in_month(), "{expected}");
             assert_eq!(weekday(number) as i8, expected.weekday().to_sunday_zero_offset(), "{expected}");
-            let Ok(next) = expected.tomorrow() else { break };
-            (expected, number) = (next, number + 1);
+            let Ok(next) = expected.checked_add(step.days()) else { return };
+            (expected, number) = (next, number + step);
         }
+    }
+
+    #[test]
+    fn agrees_with_the_time_library_on_every_day_of_four_centuries() {
+        compare(1899, 1, 146_097);
+    }
+
+    #[test]
+    fn agrees_with_the_time_library_through_its_range() {
+        compare(-9999, 59, usize::MAX);
+    }
+
+    #[test]
+    fn day_zero_is_the_epoch() {
         assert_eq!(Date::of(0), Date { year: 1970, month: 1, day: 1 });
     }
 }

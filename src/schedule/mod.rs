@@ -115,7 +115,8 @@ impl Schedule {
 
     /// Returns a text that is the same for all spellings of this schedule: white space, case, names, order.
     ///
-    /// Made for hashing, to tell an edit of the schedule from an edit of its text. The expressions are parted by `; ` and
+    /// Made for hashing, to tell an edit of the schedule from an edit of its text; where the hash is stored, a change of
+    /// this form makes every schedule count as edited. The expressions are parted by `; ` and
     /// read as themselves again; the zone's name follows in brackets.
     ///
     /// ```

@@ -203,6 +203,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn the_database_says_its_release() {
+        assert!(database_version().starts_with("20"), "{}", database_version());
+    }
+
+    #[test]
     fn no_zone_shifts_twice_within_the_largest_shift() {
         for name in DATABASE.available() {
             let zone = parse_zone(name.as_str()).unwrap_or(TimeZone::UTC);

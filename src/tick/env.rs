@@ -9,6 +9,7 @@ use std::sync::Arc;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::output_files::OutputFile;
 use crate::clock::{BootTime, Clock};
 use crate::executor::Executor;
 use crate::run::Owner;
@@ -66,6 +67,12 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// Those of the file system.
     fn make_folder(&self, path: &Path) -> std::io::Result<()>;
+
+    /// The files of output in a pipeline's folder; none where there is no such folder.
+    fn output_files(&self, folder: &Path) -> Vec<OutputFile>;
+
+    /// Removes a file of output, if that can be done.
+    fn remove_output(&self, path: &Path);
 }
 
 /// What trying to create somebody's start mark has shown.

@@ -4,11 +4,11 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
 use super::env::Env;
+use super::output_files::output_file;
 use crate::clock::BootTime;
 use crate::executor::{Input, Job, Program};
 use crate::occurrence::compact;
@@ -47,13 +47,6 @@ pub fn job(env: &Env, pipeline: &Pipeline, attempt: &Attempt, stop_at: BootTime,
         output: env.output.as_ref().map(|folder| output_file(folder, attempt)),
         output_limit_bytes: command.output_limit_bytes,
     }
-}
-
-/// The file below `folder` that keeps the output of an attempt on the host that ran it.
-pub fn output_file(folder: &Path, attempt: &Attempt) -> PathBuf {
-    let id = &attempt.run.pipeline;
-    let file = format!("{}.{}.log", compact(attempt.run.scheduled_for), attempt.number);
-    folder.join(id.namespace.encoded()).join(id.name.encoded()).join(file)
 }
 
 fn environment(

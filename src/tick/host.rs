@@ -8,6 +8,7 @@ use std::path::Path;
 use nix::fcntl::{Flock, FlockArg};
 
 use super::env::{Host, StartMark};
+use super::output_files::OutputFile;
 use crate::run::Owner;
 
 /// The machine we run on.
@@ -67,6 +68,22 @@ impl Host for SystemHost {
 
     fn make_folder(&self, path: &Path) -> std::io::Result<()> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)
+    }
+
+    fn output_files(&self, folder: &Path) -> Vec<OutputFile> {
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let output = |entry: fs::DirEntry| {
+            let data = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+            let written_at = data.modified().ok().and_then(|at| jiff::Timestamp::try_from(at).ok())?;
+            Some(OutputFile { path: entry.path(), written_at, bytes: data.len() })
+        };
+        entries.filter(|entry| entry.file_name().to_string_lossy().ends_with(".log")).filter_map(output).collect()
+    }
+
+    fn remove_output(&self, path: &Path) {
+        if let Err(error) = fs::remove_file(path) {
+            tracing::debug!(path = %path.display(), %error, "old output stays");
+        }
     }
 }
 

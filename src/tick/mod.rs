@@ -24,13 +24,15 @@ mod env;
 mod execute;
 mod gather;
 mod host;
+mod output_files;
 mod record;
 mod report;
 mod work;
 
 pub use env::{Env, Host, StartMark, StopWish, StoreTime};
-pub use execute::{output_file, rfc3339};
+pub use execute::rfc3339;
 pub use host::{SystemHost, host_name};
+pub use output_files::{Keep, OutputFile, output_file};
 pub use report::{Event, Report};
 
 /// How a tick is to be done.
@@ -46,6 +48,8 @@ pub struct Options {
     pub time_budget: Option<Duration>,
     /// Retries that are due within this long are made by this tick.
     pub short_retry: Duration,
+    /// How much output of each pipeline is kept on this host.
+    pub keep: Keep,
     /// Told what happens while it happens.
     pub watch: Arc<dyn Fn(Event<'_>) + Send + Sync>,
 }
@@ -58,6 +62,7 @@ impl Default for Options {
             dry_run: false,
             time_budget: None,
             short_retry: Duration::from_secs(10),
+            keep: Keep::default(),
             watch: Arc::new(|_| {}),
         }
     }

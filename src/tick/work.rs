@@ -16,6 +16,7 @@ use tokio::task::JoinSet;
 
 use super::claim::{self, Held};
 use super::env::{Env, StopWish, StoreTime};
+use super::output_files::{self, output_folder};
 use super::report::{Event, Report};
 use super::{Options, Pipelines, execute, record};
 use crate::clock::BootTime;
@@ -156,8 +157,18 @@ impl<'a> Work<'a> {
                 self.wind_up("the time budget was over");
             }
         }
+        self.prune_output();
         self.report.ended_at = self.time.now(&*self.env.clock);
         self.report
+    }
+
+    /// Removes old output of the pipelines that have run.
+    fn prune_output(&self) {
+        let Some(folder) = &self.env.output else { return };
+        let ran: BTreeSet<_> = self.report.ended.iter().map(|attempt| &attempt.run.pipeline).collect();
+        for id in ran {
+            output_files::prune(&*self.env.host, &output_folder(folder, id), self.options.keep);
+        }
     }
 
     /// Sorts decisions into what is committed now and what is when there is a place.
@@ -218,7 +229,7 @@ impl<'a> Work<'a> {
         let now = self.time.now(&*self.env.clock);
         for held in claims {
             let completion = record::never_started(&held.attempt, why, now);
-            self.to_end(End { completion, condition: Condition::Always });
+            self.note_end(End { completion, condition: Condition::Always });
         }
     }
 
@@ -243,10 +254,10 @@ impl<'a> Work<'a> {
         let now = self.time.now(&*self.env.clock);
         let completion = record::completion(pipeline, &held.attempt, ended, &self.time, now);
         self.lately.push_back(self.env.clock.boot());
-        self.to_end(End { completion, condition: Condition::Always });
+        self.note_end(End { completion, condition: Condition::Always });
     }
 
-    fn to_end(&mut self, end: End) {
+    fn note_end(&mut self, end: End) {
         self.ended_since.get_or_insert(self.env.clock.boot());
         self.ended.push(end);
     }

@@ -113,7 +113,7 @@ fn zone_and_instant() -> impl Strategy<Value = (&'static str, Timestamp)> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 1000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 600, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn the_next_instant_is_later_and_the_previous_one_is_not(text in text(), (zone, t) in zone_and_instant()) {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::super::{Error, OpenOptions};
+use super::super::{Error, OpenOptions, Purpose};
 use super::address::Address;
 use super::{migrate, sorted};
 
@@ -23,6 +23,9 @@ const BUSY: Duration = Duration::from_secs(10);
 /// `Refused` and `Unavailable`, in words.
 pub fn open(address: &Address, options: &OpenOptions) -> Result<Connection, Error> {
     let path = &address.path;
+    if options.purpose == Purpose::Read && !path.exists() {
+        return empty(path, options);
+    }
     create_file(path)?;
     if !address.network_fs {
         refuse_network_file_system(path)?;
@@ -31,6 +34,13 @@ pub fn open(address: &Address, options: &OpenOptions) -> Result<Connection, Erro
     let mut connection = Connection::open_with_flags(path, flags).map_err(|error| sorted(path, error))?;
     let journal = if address.network_fs { "DELETE" } else { "WAL" };
     prepare(&connection, journal).map_err(|error| sorted(path, error))?;
+    migrate::bring_up_to_date(&mut connection, path, options)?;
+    Ok(connection)
+}
+
+/// Who only looks leaves no file behind.
+fn empty(path: &Path, options: &OpenOptions) -> Result<Connection, Error> {
+    let mut connection = Connection::open_in_memory().map_err(|error| sorted(path, error))?;
     migrate::bring_up_to_date(&mut connection, path, options)?;
     Ok(connection)
 }

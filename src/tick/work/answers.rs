@@ -30,7 +30,7 @@ impl Work<'_> {
             Answer::Resolved(batch, Ok(view)) => self.resolved(batch, &view),
             Answer::Resolved(batch, Err(error)) => {
                 self.failed(&error);
-                batch.ends.into_iter().for_each(|end| self.to_end(end));
+                batch.ends.into_iter().for_each(|end| self.note_end(end));
                 let claims = batch.transitions.into_iter().filter_map(|transition| transition.claim);
                 for claim in claims {
                     tracing::warn!(run = claim.run.id(), "claim unknown: not run");
@@ -126,7 +126,7 @@ impl Work<'_> {
     fn resolved(&mut self, batch: Batch, view: &View) {
         let now = self.env.clock.boot();
         let there = tokens_of(view);
-        batch.ends.into_iter().for_each(|end| self.to_end(end));
+        batch.ends.into_iter().for_each(|end| self.note_end(end));
         for transition in batch.transitions {
             match transition.claim.as_ref().is_some_and(|claim| there.contains_key(&claim.token)) {
                 true => self.won(transition, now),
