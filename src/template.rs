@@ -35,7 +35,7 @@ pub enum Value {
     PreviousScheduledFor,
     /// `attempt`: the number of the attempt, from 1.
     Attempt,
-    /// `attempt_suffix`: empty for the first attempt, then `-2`, `-3`, …
+    /// `attempt_suffix`: empty for the first start of a run, then `-retry-1`, `-retry-2`, …
     AttemptSuffix,
     /// `max_attempts`: attempts in all.
     MaxAttempts,

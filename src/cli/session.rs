@@ -16,7 +16,7 @@ use crate::config::{self, Environment, Loaded, Severity};
 use crate::executor::{SubprocessExecutor, SupervisorProgram};
 use crate::pipeline::Pipeline;
 use crate::runlog::{self, Error, OpenOptions, Purpose, RunLog};
-use crate::tick::{Env, StopWish, SystemHost};
+use crate::tick::{Env, StopWish, SystemHost, held_file};
 
 /// Where the configuration is
 #[derive(clap::Args, Debug, Clone)]
@@ -154,11 +154,14 @@ impl Session {
             (false, None) => Purpose::Work,
             (false, Some(_)) => Purpose::Rehearse,
         };
+        let run_log = self.run_log(purpose, clock.clone())?;
+        let owner = SystemHost.owner();
+        let held = run_log.start_marks().map(|folder| held_file(&folder, &owner));
         Ok(Env {
-            run_log: self.run_log(purpose, clock.clone())?,
-            executor: Arc::new(SubprocessExecutor::new(SupervisorProgram::this())),
+            executor: Arc::new(SubprocessExecutor::new(SupervisorProgram::this()).holding(held)),
             host: Arc::new(SystemHost),
-            owner: SystemHost.owner(),
+            owner,
+            run_log,
             variables: std::env::vars_os().collect(),
             output: Some(self.state_folder().join("output")),
             clock,

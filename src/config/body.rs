@@ -4,6 +4,7 @@
 //! that a variable was filled in with.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::path::PathBuf;
 
 use super::keys;
@@ -81,10 +82,8 @@ fn shell<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option<Program> {
     for (named, span) in template::mentions(line).take(1) {
         let name = named.name();
         let message = format!("`{{{{ {name} }}}}` in a shell line is left as it stands");
-        let help = format!(
-            "put it into `env:` and use the variable, or write the command as a list; `{name}` is not filled in here"
-        );
-        reader.warn(entry.value, span.start, &message, &help);
+        let help = "put it into `env:` and use the variable, or write the command as a list";
+        reader.warn(entry.value, span.start, &message, help);
     }
     Some(Program { body: Body::Shell(line.to_owned()), shown: secret::masked_line(line) })
 }
@@ -106,7 +105,7 @@ fn push_quoted(shown: &mut String, element: &str) {
 }
 
 /// The template of a scalar in which what came from variables is text.
-fn checked_template<'a>(reader: &mut Reader<'a>, scalar: &Scalar<'a>, what: &str) -> Option<Template> {
+fn checked_template<'a>(reader: &mut Reader<'a>, scalar: &Scalar<'a>, what: impl Display) -> Option<Template> {
     if !value::without_nul(reader, scalar, what) {
         return None;
     }
@@ -131,9 +130,9 @@ pub(super) fn env<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option<BTree
         if OURS.contains(&name) {
             reader.refuse(inner.key, format!("`{name}` is set by tickward itself"), "use another name");
         }
-        let what = format!("variable `{name}`");
-        let scalar = reader.scalar(inner.value, &what, "a text, in quotes where it is empty");
-        let template = scalar.and_then(|scalar| checked_template(reader, &scalar, &what));
+        let what = format_args!("variable `{name}`");
+        let scalar = reader.scalar(inner.value, what, "a text, in quotes where it is empty");
+        let template = scalar.and_then(|scalar| checked_template(reader, &scalar, what));
         variables.extend(template.map(|template| (name.to_owned(), template)));
     }
     (reader.errors == errors).then_some(variables)

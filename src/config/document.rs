@@ -139,7 +139,7 @@ impl<'a> Reading<'a, '_> {
     fn pipelines(&mut self, entry: Entry<'a>) {
         let Some((entries, doubles)) = self.reader.entries_and_doubles(entry.value, "`pipelines`") else { return };
         self.document.pipelines.reserve(entries.len());
-        for entry in entries.into_iter().filter(|entry| !entry.name.starts_with("x-")) {
+        for entry in entries {
             self.reader.pipeline = Some(entry.name);
             match self.pipeline(entry) {
                 Some(pipeline) => self.document.pipelines.push(pipeline),

@@ -60,165 +60,68 @@ const fn key(
 }
 
 /// The keys of a document.
+#[rustfmt::skip]
 pub(super) const DOCUMENT: &[Key] = &[
     key("version", Kind::Count(1, 1), Some("1"), "1", "Version of the format."),
-    key(
-        "timezone",
-        Kind::Text,
-        Some("\"UTC\""),
-        "\"Europe/Berlin\"",
-        "Zone of the schedules and dates of this file's pipelines.",
-    ),
+    key("timezone", Kind::Text, Some("\"UTC\""), "\"Europe/Berlin\"", "Zone of the schedules and dates of this file's pipelines."),
     key("namespace", Kind::Text, Some("\"default\""), "\"team-a\"", "Keeps teams apart that share a run-log."),
-    key(
-        "run_log",
-        Kind::Text,
-        None,
-        "\"sqlite:///var/lib/tickward/run_log.db\"",
-        "URL of the run-log; empty means none.",
-    ),
-    key(
-        "defaults",
-        Kind::Defaults,
-        None,
-        "{\"timeout\": \"1h\"}",
-        "What holds for every pipeline of this file that does not say otherwise.",
-    ),
-    key(
-        "pipelines",
-        Kind::Pipelines,
-        None,
-        "{\"hello\": {\"command\": [\"echo\", \"hello\"]}}",
-        "The pipelines, each under its name.",
-    ),
+    key("run_log", Kind::Text, None, "\"sqlite:///var/lib/tickward/run_log.db\"", "URL of the run-log; empty means none."),
+    key("defaults", Kind::Defaults, None, "{\"timeout\": \"1h\"}", "What holds for every pipeline of this file that does not say otherwise."),
+    key("pipelines", Kind::Pipelines, None, "{\"hello\": {\"command\": [\"echo\", \"hello\"]}}", "The pipelines, each under its name."),
 ];
 
 /// The keys of a pipeline.
+#[rustfmt::skip]
 pub(super) const PIPELINE: &[Key] = &[
     key("description", Kind::Text, None, "\"Customer load\"", "What it does, for people."),
     key("owner", Kind::Text, None, "\"data-team\"", "Who answers for it, for people."),
-    key(
-        "runbook",
-        Kind::Text,
-        None,
-        "\"https://wiki.example.com/daily-etl\"",
-        "Where to read what to do when it fails.",
-    ),
+    key("runbook", Kind::Text, None, "\"https://wiki.example.com/daily-etl\"", "Where to read what to do when it fails."),
     key("tags", Kind::Texts, None, "[\"critical\"]", "Words to select pipelines by."),
-    key(
-        "schedule",
-        Kind::Texts,
-        None,
-        "\"0 2 * * *\"",
-        "When it is due, one or several; without it, it runs by hand only.",
-    ),
-    key(
-        "timezone",
-        Kind::Text,
-        None,
-        "\"America/New_York\"",
-        "Zone of its schedule and dates; without it, the file's.",
-    ),
+    key("schedule", Kind::Texts, None, "\"0 2 * * *\"", "When it is due, one or several; without it, it runs by hand only."),
+    key("timezone", Kind::Text, None, "\"America/New_York\"", "Zone of its schedule and dates; without it, the file's."),
     key("namespace", Kind::Text, None, "\"team-a\"", "Keeps teams apart that share a run-log; without it, the file's."),
-    key(
-        "jitter",
-        Kind::Duration,
-        Some("\"0s\""),
-        "\"5m\"",
-        "Longest constant delay by which it is spread from others that are due at once.",
-    ),
-    key(
-        "command",
-        Kind::Command,
-        None,
-        "[\"/opt/etl/run\", \"--day\", \"{{ scheduled_date }}\"]",
-        "What to run: a list is the program and its arguments, a string a line for /bin/sh.",
-    ),
+    key("jitter", Kind::Duration, Some("\"0s\""), "\"5m\"", "Longest constant delay by which it is spread from others that are due at once."),
+    key("command", Kind::Command, None, "[\"/opt/etl/run\", \"--day\", \"{{ scheduled_date }}\"]", "What to run: a list is the program and its arguments, a string a line for /bin/sh."),
     key("cwd", Kind::Text, None, "\"/opt/etl\"", "Working directory; without it, that of the tick."),
     key("env", Kind::Variables, None, "{\"LOG_LEVEL\": \"warn\"}", "Variables set for the command."),
-    key(
-        "inherit_env",
-        Kind::InheritEnv,
-        Some("true"),
-        "[\"PATH\", \"HOME\"]",
-        "Which of the tick's own variables the command sees: true for all, false for none, or a list.",
-    ),
+    key("inherit_env", Kind::InheritEnv, Some("true"), "[\"PATH\", \"HOME\"]", "Which of the tick's own variables the command sees: true for all, false for none, or a list."),
     key("stdin", Kind::Stdin, None, "{\"text\": \"yes\"}", "What the command reads; without it, nothing."),
     key("user", Kind::Text, None, "\"etl\"", "User to run as, a name or a number."),
     key("group", Kind::Text, None, "\"etl\"", "Group to run as, a name or a number."),
     key("limits", Kind::Keys(LIMITS), None, "{\"memory\": \"512M\", \"output\": \"10M\"}", "How much it may use."),
     key("timeout", Kind::Duration, None, "\"1h\"", "How long an attempt may take; without it, as long as it likes."),
-    key(
-        "kill_grace",
-        Kind::Duration,
-        Some("\"10s\""),
-        "\"30s\"",
-        "How long it may take to end after SIGTERM before SIGKILL; at most a third of the lease.",
-    ),
+    key("kill_grace", Kind::Duration, Some("\"10s\""), "\"30s\"", "How long it may take to end after SIGTERM before SIGKILL; at most a third of the lease."),
     key("lease", Kind::Duration, Some("\"5m\""), "\"5m\"", "How long a claim holds unless renewed."),
     key("retry", Kind::Keys(RETRY), None, "{\"max_attempts\": 3}", "What happens after a failed attempt."),
-    key(
-        "overlap",
-        Kind::Word(&["skip", "Forbid"]),
-        Some("\"skip\""),
-        "\"skip\"",
-        "What happens when it is due while its previous run is still going.",
-    ),
-    key(
-        "catch_up",
-        Kind::WordOrKeys(&["skip", "latest", "all"], CATCH_UP),
-        Some("\"latest\""),
-        "{\"policy\": \"all\", \"max\": 100, \"window\": \"24h\"}",
-        "What happens to occurrences nobody ran in time.",
-    ),
-    key(
-        "exit_codes",
-        Kind::ExitCodes,
-        None,
-        "{\"0\": \"success\", \"2\": \"partial\", \"3\": \"fatal\"}",
-        "What exit codes mean; of those not listed 0 is success, all others are worth a retry.",
-    ),
-    key(
-        "on_interrupt",
-        Kind::Word(&["retry", "rerun"]),
-        Some("\"retry\""),
-        "\"rerun\"",
-        "What happens to a run that was interrupted because the tick was told to stop.",
-    ),
+    key("overlap", Kind::Word(&["skip", "Forbid"]), Some("\"skip\""), "\"skip\"", "What happens when it is due while its previous run is still going."),
+    key("catch_up", Kind::WordOrKeys(&["skip", "latest", "all"], CATCH_UP), Some("\"latest\""), "{\"policy\": \"all\", \"max\": 100, \"window\": \"24h\"}", "What happens to occurrences nobody ran in time."),
+    key("exit_codes", Kind::ExitCodes, None, "{\"0\": \"success\", \"2\": \"partial\", \"3\": \"fatal\"}", "What exit codes mean; of those not listed 0 is success, all others are worth a retry."),
+    key("on_interrupt", Kind::Word(&["retry", "rerun"]), Some("\"retry\""), "\"rerun\"", "What happens to a run that was interrupted because the tick was told to stop."),
 ];
 
 /// Keys of a pipeline that are no defaults.
 pub(super) const NOT_IN_DEFAULTS: [&str; 3] = ["description", "schedule", "command"];
 
 /// The keys of `limits`.
+#[rustfmt::skip]
 pub(super) const LIMITS: &[Key] = &[
     key("memory", Kind::Size, None, "\"512M\"", "Address space of each process; without it, that of the tick."),
     key("output", Kind::Size, Some("\"10M\""), "\"10M\"", "How much output is kept on disk per attempt."),
 ];
 
 /// The keys of `retry`.
+#[rustfmt::skip]
 pub(super) const RETRY: &[Key] = &[
     key("max_attempts", Kind::Count(1, 1000), Some("1"), "3", "Attempts in all, the first included."),
-    key(
-        "backoff",
-        Kind::Word(&["fixed", "linear", "exponential"]),
-        Some("\"exponential\""),
-        "\"fixed\"",
-        "How the wait grows.",
-    ),
+    key("backoff", Kind::Word(&["fixed", "linear", "exponential"]), Some("\"exponential\""), "\"fixed\"", "How the wait grows."),
     key("delay", Kind::Duration, Some("\"30s\""), "\"1m\"", "The first wait."),
     key("max_delay", Kind::Duration, None, "\"10m\"", "The longest wait; without it, no bound."),
     key("jitter", Kind::Percent, Some("\"0%\""), "\"20%\"", "By how much a wait may differ, both ways."),
-    key(
-        "when_next_due",
-        Kind::Word(&["supersede", "finish_first"]),
-        Some("\"supersede\""),
-        "\"finish_first\"",
-        "What happens to a pending retry when the next occurrence falls due.",
-    ),
+    key("when_next_due", Kind::Word(&["supersede", "finish_first"]), Some("\"supersede\""), "\"finish_first\"", "What happens to a pending retry when the next occurrence falls due."),
 ];
 
 /// The keys of `catch_up`.
+#[rustfmt::skip]
 pub(super) const CATCH_UP: &[Key] = &[
     key("policy", Kind::Word(&["skip", "latest", "all"]), None, "\"all\"", "Which of the missed occurrences run."),
     key("max", Kind::Count(1, 10_000), Some("100"), "10", "With `all`: at most this many, the newest."),

@@ -31,7 +31,7 @@ pub struct Problem {
     pub message: String,
     /// Where; none if it is in no text.
     #[serde(flatten)]
-    pub place: Option<Place>,
+    pub place: Option<Box<Place>>,
     /// What to do about it.
     pub help: Option<String>,
 }
@@ -64,7 +64,7 @@ impl Problem {
     /// An error that belongs to no pipeline yet and has no advice.
     pub fn error(place: Option<Place>, message: impl AsRef<str>) -> Problem {
         let message = printable(&secret::masked(message.as_ref()));
-        Problem { severity: Severity::Error, pipeline: None, message, place, help: None }
+        Problem { severity: Severity::Error, pipeline: None, message, place: place.map(Box::new), help: None }
     }
 
     /// The same with advice.

@@ -7,6 +7,7 @@
 
 use std::borrow::Cow;
 use std::collections::HashSet;
+use std::fmt;
 use std::ops::Range;
 
 use super::environment::Environment;
@@ -38,6 +39,9 @@ pub(super) struct Entry<'a> {
     pub(super) key: NodeId,
     pub(super) value: NodeId,
 }
+
+/// Entries whose keys stood there before, with the first key.
+pub(super) type Doubles<'a> = Vec<(Entry<'a>, NodeId)>;
 
 /// A scalar with its variables filled in.
 #[derive(Clone, Debug)]
@@ -110,7 +114,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The scalar of a key. Numbers and booleans count as the text they are written with.
-    pub(super) fn scalar(&mut self, at: NodeId, what: &str, expected: &str) -> Option<Scalar<'a>> {
+    pub(super) fn scalar(&mut self, at: NodeId, what: impl fmt::Display, expected: &str) -> Option<Scalar<'a>> {
         let written = self.written(at, what, expected)?;
         match interpolate::expand(written, self.environment) {
             Ok(expanded) => Some(Scalar { at, written, text: expanded.text, filled: expanded.filled }),
@@ -123,18 +127,22 @@ impl<'a> Reader<'a> {
     }
 
     /// The scalar of a key as it is written: no variable is filled in.
-    pub(super) fn written(&mut self, at: NodeId, what: &str, expected: &str) -> Option<&'a str> {
+    pub(super) fn written(&mut self, at: NodeId, what: impl fmt::Display, expected: &str) -> Option<&'a str> {
         let tree = self.tree;
         let node = tree.node(at);
         let found = match &node.content {
             Content::Scalar { .. } if self.is_null(at) => "empty",
-            Content::Scalar { text, .. } if node.tag == TagKind::Other => {
+            Content::Scalar { .. } if node.tag == TagKind::Other => {
                 self.refuse(at, format!("{what} has a YAML tag, which is not understood"), "leave the tag out");
-                return (!text.is_empty()).then_some(text).and(None);
+                return None;
             }
             Content::Scalar { text, .. } => return Some(text),
             Content::Sequence(_) => "a list",
-            Content::Mapping { .. } => "a mapping",
+            Content::Mapping(_) if self.source.text()[node.start..].starts_with("{{") => {
+                self.refuse(at, format!("{what} is a YAML mapping"), "put the template into double quotes");
+                return None;
+            }
+            Content::Mapping(_) => "a mapping",
         };
         self.refuse(at, format!("{what} is {found}"), format!("write {expected}"));
         None
@@ -151,14 +159,13 @@ impl<'a> Reader<'a> {
 
     /// Whether a node is a mapping.
     pub(super) fn is_mapping(&self, at: NodeId) -> bool {
-        matches!(self.tree.node(at).content, Content::Mapping { .. })
+        matches!(self.tree.node(at).content, Content::Mapping(_))
     }
 
     /// The entries of a mapping in the order of the file, merged ones last. An empty value is a mapping without
     /// entries. A key that stands there twice is a mistake at the second.
-    pub(super) fn entries(&mut self, at: NodeId, what: &str) -> Option<Vec<Entry<'a>>> {
-        let entries = self.entries_and_doubles(at, what)?;
-        let (entries, doubles) = entries;
+    pub(super) fn entries(&mut self, at: NodeId, what: impl fmt::Display) -> Option<Vec<Entry<'a>>> {
+        let (entries, doubles) = self.entries_and_doubles(at, what)?;
         for (double, first) in doubles {
             let line = self.source.line(self.tree.node(first).start);
             let message = format!("`{}` is given twice", double.name);
@@ -168,17 +175,16 @@ impl<'a> Reader<'a> {
     }
 
     /// As `entries`, with the doubles and their first keys apart.
-    #[allow(clippy::type_complexity)]
     pub(super) fn entries_and_doubles(
         &mut self,
         at: NodeId,
-        what: &str,
-    ) -> Option<(Vec<Entry<'a>>, Vec<(Entry<'a>, NodeId)>)> {
+        what: impl fmt::Display,
+    ) -> Option<(Vec<Entry<'a>>, Doubles<'a>)> {
         if self.is_null(at) {
             return Some((Vec::new(), Vec::new()));
         }
         let tree = self.tree;
-        let Content::Mapping { pairs, .. } = &tree.node(at).content else {
+        let Content::Mapping(pairs) = &tree.node(at).content else {
             let found = if self.elements(at).is_some() { "a list" } else { "a single value" };
             self.refuse(at, format!("{what} is {found}"), "write a mapping: `key: value` pairs, indented below it");
             return None;
@@ -223,7 +229,7 @@ impl<'a> Reader<'a> {
                     self.merge(*element, entries, depth - 1);
                 }
             }
-            Content::Mapping { pairs, .. } => {
+            Content::Mapping(pairs) => {
                 let mut seen = Seen::new(entries.len() + pairs.len() / 2);
                 seen.names.extend(entries.iter().map(|entry| entry.name).filter(|_| seen.is_large));
                 for pair in tree.children(pairs).chunks_exact(2) {

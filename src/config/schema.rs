@@ -160,4 +160,17 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn the_users_page_has_every_key_and_value() {
+        let page = include_str!("../../docs/configuration.md");
+        let lists = [keys::DOCUMENT, keys::PIPELINE, keys::LIMITS, keys::RETRY, keys::CATCH_UP];
+        let missing: Vec<&str> = (lists.into_iter().flatten().map(|key| key.name))
+            .chain(crate::template::Value::ALL.iter().map(|(name, _)| *name))
+            .filter(|name| {
+                !["`", "`limits.", "{ ", ", "].iter().any(|before| page.contains(&format!("{before}{name}")))
+            })
+            .collect();
+        assert_eq!(missing, [""; 0]);
+    }
 }

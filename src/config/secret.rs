@@ -153,8 +153,8 @@ fn mask_urls(text: &str, found: &mut Vec<Range<usize>>) {
         mask_address(text, scheme, at + 3..end, false, found);
     }
     for (at, _) in text.match_indices('@') {
-        let word = text[..at].rfind(|c: char| c.is_whitespace() || "\"'`,[{(".contains(c)).map_or(0, |space| space + 1);
-        let word = if text.is_char_boundary(word) { word } else { at };
+        let is_end = |c: char| c.is_whitespace() || "\"'`,[{(".contains(c);
+        let word = at - text[..at].chars().rev().take_while(|c| !is_end(*c)).map(char::len_utf8).sum::<usize>();
         let is_password = |colon: &usize| !text[word + colon..].starts_with("://");
         let colon = text[word..at].match_indices(':').map(|(colon, _)| colon).find(is_password);
         if let Some(start) = colon.map(|colon| word + colon + 1).filter(|start| !is_variable(&text[*start..at])) {
@@ -250,19 +250,23 @@ fn mask_token_segments(text: &str, range: Range<usize>, found: &mut Vec<Range<us
 
 /// Masks the values of keys and flags whose names sound secret: `password: x`, `TOKEN=x`, `--token, x`.
 fn mask_values(line: &str, found: &mut Vec<Range<usize>>) {
-    let lower = line.to_ascii_lowercase();
+    let bytes = line.as_bytes();
     let is_name = |b: u8| b.is_ascii_alphanumeric() || b == b'_' || b == b'-';
-    for word in SECRET_WORDS {
-        for (at, _) in lower.match_indices(word) {
-            let bytes = line.as_bytes();
-            let start = at - bytes[..at].iter().rev().take_while(|b| is_name(**b)).count();
-            let end = at + bytes[at..].iter().take_while(|b| is_name(**b)).count();
-            let is_flag = line[start..end].starts_with('-');
-            if let Some(value) = value_after(line, end, is_flag) {
-                found.push(value);
-            }
+    for at in (0..bytes.len()).filter(|at| is_secret_word(&bytes[*at..])) {
+        let start = at - bytes[..at].iter().rev().take_while(|b| is_name(**b)).count();
+        let end = at + bytes[at..].iter().take_while(|b| is_name(**b)).count();
+        if let Some(value) = value_after(line, end, line[start..end].starts_with('-')) {
+            found.push(value);
         }
     }
+}
+
+/// Whether a word that names secrets stands at the start.
+fn is_secret_word(text: &[u8]) -> bool {
+    matches!(text[0] | 0x20, b'p' | b's' | b't' | b'a' | b'c')
+        && SECRET_WORDS
+            .iter()
+            .any(|word| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word.as_bytes())))
 }
 
 /// The bytes of the value that belongs to the name ending at `end`; none where there is none to hide.

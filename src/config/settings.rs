@@ -160,7 +160,7 @@ pub(super) fn given<'a, T>(
 /// The entries of a mapping whose keys are all in `known`; false after a mistake.
 fn known_entries<'a>(reader: &mut Reader<'a>, entry: Entry<'a>, known: &'static [keys::Key]) -> (Vec<Entry<'a>>, bool) {
     let errors = reader.errors;
-    let mut entries = reader.entries(entry.value, &format!("`{}`", entry.name)).unwrap_or_default();
+    let mut entries = reader.entries(entry.value, format_args!("`{}`", entry.name)).unwrap_or_default();
     entries.retain(|inner| {
         let is_known = keys::find(known, inner.name).is_some();
         if !is_known {

@@ -9,7 +9,7 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, StructureStyle, Tag};
+use granit_parser::{Event, Parser, ScalarStyle, Tag};
 
 /// Bytes and nodes that aliases may stand for in all.
 const MAX_EXPANDED: u64 = 16 << 20;
@@ -59,7 +59,7 @@ pub(super) enum Content<'a> {
     /// Elements, as a range of the tree's children.
     Sequence(Range<u32>),
     /// Key, value, key, value, …, as a range of the tree's children.
-    Mapping { pairs: Range<u32>, block: bool },
+    Mapping(Range<u32>),
 }
 
 /// Why a text is no document.
@@ -78,7 +78,7 @@ impl<'a> Tree<'a> {
         for next in Parser::new_from_str_with_options(text, options) {
             let (event, span) = next.map_err(|error| {
                 let start = error.marker().byte_offset().unwrap_or(0).min(text.len());
-                SyntaxError { start, message: error.info(), help: advice(error.kind(), text, start) }
+                SyntaxError { start, message: error.info(), help: advice(text, start) }
             })?;
             builder.take(event, span.start.byte_offset().unwrap_or(0))?;
         }
@@ -95,7 +95,7 @@ impl<'a> Tree<'a> {
 }
 
 /// Advice for the mistakes that people make most.
-fn advice(_kind: &ErrorKind, text: &str, start: usize) -> Option<String> {
+fn advice(text: &str, start: usize) -> Option<String> {
     let line_start = text[..floor(text, start)].rfind('\n').map_or(0, |at| at + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();
     let indent = &line[..line.len() - line.trim_start().len()];
@@ -103,7 +103,7 @@ fn advice(_kind: &ErrorKind, text: &str, start: usize) -> Option<String> {
         return Some("indent with spaces, YAML allows no tabs".into());
     }
     let value = line.split_once(": ").map_or(line.trim_start(), |(_, value)| value.trim_start());
-    if value.starts_with(['*', '@', '%', '`', '{', '[', '!', '&']) {
+    if value.starts_with(['*', '@', '%', '`', '!', '&']) || value.starts_with("{{") {
         return Some("put the value in double quotes".into());
     }
     None
@@ -154,10 +154,7 @@ impl<'a> Builder<'a> {
                 Ok(())
             }
             Event::SequenceStart(_, anchor, tag) => self.open(start, Content::Sequence(0..0), anchor, tag.as_deref()),
-            Event::MappingStart(style, anchor, tag) => {
-                let content = Content::Mapping { pairs: 0..0, block: style == StructureStyle::Block };
-                self.open(start, content, anchor, tag.as_deref())
-            }
+            Event::MappingStart(_, anchor, tag) => self.open(start, Content::Mapping(0..0), anchor, tag.as_deref()),
             Event::SequenceEnd | Event::MappingEnd => {
                 self.close();
                 Ok(())
@@ -193,7 +190,7 @@ impl<'a> Builder<'a> {
         let range = first..self.tree.children.len() as u32;
         match &mut self.tree.nodes[done.node.0 as usize].content {
             Content::Sequence(elements) => *elements = range,
-            Content::Mapping { pairs, .. } => *pairs = range,
+            Content::Mapping(pairs) => *pairs = range,
             Content::Scalar { .. } => {}
         }
         while let Some((anchor, _)) = self.open_anchors.pop_if(|(_, node)| *node == done.node) {
@@ -284,7 +281,7 @@ mod tests {
     fn nodes_know_their_bytes_and_aliases_their_target() {
         let text = "é: 'a b'\nb: &x \"q\\n\"\nc: [*x, ~]\n";
         let (tree, root) = Tree::parse(text).unwrap().unwrap();
-        let Content::Mapping { pairs, block: true } = &tree.node(root).content else { panic!("{tree:?}") };
+        let Content::Mapping(pairs) = &tree.node(root).content else { panic!("{tree:?}") };
         let starts: Vec<usize> = tree.children(pairs).iter().map(|id| tree.node(*id).start).collect();
         assert_eq!(starts, [0, 4, 10, 16, 22, 25]);
         let list = tree.children(pairs)[5];

@@ -24,6 +24,9 @@ const KILL_GRACE: Duration = Duration::from_secs(10);
 const LEASE: Duration = Duration::from_secs(300);
 const OUTPUT_LIMIT_BYTES: u64 = 10 << 20;
 
+/// Nothing but an interval comes due more often, so that most pipelines need no search.
+const A_MINUTE: Duration = Duration::from_secs(60);
+
 /// A Monday: occurrences after it show a schedule's period.
 const SOME_MONDAY: i64 = 1_767_571_200;
 
@@ -252,6 +255,11 @@ fn check_delays(reader: &mut Reader<'_>, delay: &Given<Duration>, max_delay: &Gi
 fn warn_of_long_delay(reader: &mut Reader<'_>, pipeline: &Pipeline, at: NodeId) {
     let (Some(schedule), true) = (&pipeline.schedule, pipeline.retry.max_attempts > 1) else { return };
     let wait = pipeline.retry.max_delay.map_or(pipeline.retry.delay, |most| most.min(pipeline.retry.delay));
+    let is_interval =
+        |text: &String| text.trim_start().trim_start_matches('@').to_ascii_lowercase().starts_with("every");
+    if wait <= A_MINUTE && !schedule.texts().iter().any(is_interval) {
+        return;
+    }
     let Some(period) = period(schedule) else { return };
     if wait > period {
         let message =

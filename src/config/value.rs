@@ -2,6 +2,7 @@
 //!
 //! Holds always: a value made of variables is never quoted in a message; the message names the variables instead.
 
+use std::fmt::Display;
 use std::time::Duration;
 
 use jiff::tz::TimeZone;
@@ -14,9 +15,8 @@ use crate::schedule;
 
 /// A text that is not empty and fits into a process's arguments.
 pub(super) fn text<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option<String> {
-    let what = format!("`{}`", entry.name);
-    let scalar = reader.scalar(entry.value, &what, "a text")?;
-    without_nul(reader, &scalar, &what).then(|| scalar.text.into_owned())
+    let scalar = reader.scalar(entry.value, format_args!("`{}`", entry.name), "a text")?;
+    without_nul(reader, &scalar, format_args!("`{}`", entry.name)).then(|| scalar.text.into_owned())
 }
 
 /// A list of texts; a single one counts as a list.
@@ -36,19 +36,21 @@ pub(super) fn schedules<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option
 }
 
 fn scalars<'a>(reader: &mut Reader<'a>, entry: Entry<'a>, expected: &str) -> Option<Vec<Scalar<'a>>> {
-    let what = format!("`{}`", entry.name);
+    let name = entry.name;
     match reader.elements(entry.value) {
-        None => Some(vec![reader.scalar(entry.value, &what, expected)?]),
+        None => Some(vec![reader.scalar(entry.value, format_args!("`{name}`"), expected)?]),
         Some(elements) => {
-            let what = format!("an element of {what}");
-            let read: Vec<_> = elements.iter().map(|at| reader.scalar(*at, &what, "a text")).collect();
+            let read: Vec<_> = elements
+                .iter()
+                .map(|at| reader.scalar(*at, format_args!("an element of `{name}`"), "a text"))
+                .collect();
             read.into_iter().collect()
         }
     }
 }
 
 /// Whether a text has no NUL byte, which nothing that is handed to a process may have.
-pub(super) fn without_nul(reader: &mut Reader<'_>, scalar: &Scalar<'_>, what: &str) -> bool {
+pub(super) fn without_nul(reader: &mut Reader<'_>, scalar: &Scalar<'_>, what: impl Display) -> bool {
     let is_right = !scalar.text.contains('\0');
     if !is_right {
         reader.refuse(scalar.at, format!("{what} contains a NUL byte"), "leave it out");
@@ -63,7 +65,7 @@ fn parsed<'a, T>(
     kind: &str,
     parse: impl FnOnce(&str) -> Result<T, quantity::Mistake>,
 ) -> Option<T> {
-    let scalar = reader.scalar(entry.value, &format!("`{}`", entry.name), kind)?;
+    let scalar = reader.scalar(entry.value, format_args!("`{}`", entry.name), kind)?;
     match parse(&scalar.text) {
         Ok(value) => Some(value),
         Err(_) if scalar.is_filled() => refuse_filled(reader, &scalar, entry.name, kind),
@@ -150,7 +152,7 @@ pub(super) const NAME_HELP: &str = "use letters, digits and . _ / - only, 128 at
 
 /// A time zone of the zone database.
 pub(super) fn zone<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option<TimeZone> {
-    let scalar = reader.scalar(entry.value, &format!("`{}`", entry.name), "a zone like Europe/Berlin")?;
+    let scalar = reader.scalar(entry.value, format_args!("`{}`", entry.name), "a zone like Europe/Berlin")?;
     match schedule::parse_zone(&scalar.text) {
         Ok(zone) => Some(zone),
         Err(_) if scalar.is_filled() => refuse_filled(reader, &scalar, entry.name, "a time zone"),

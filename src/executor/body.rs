@@ -94,6 +94,11 @@ impl Body {
         }
     }
 
+    /// How long the leader ran; zero while it does.
+    pub(super) fn ran_for(&self) -> Duration {
+        self.end.as_ref().map_or(Duration::ZERO, |(_, ended_at)| ended_at.since(self.started_at))
+    }
+
     /// Notes the end of the leader.
     pub(super) fn leader_ended(&mut self, end: End, now: BootTime) {
         let verdict = verdict(&mut self.verdict);
@@ -140,13 +145,14 @@ impl Body {
             let note = format!("{left} processes of it could not be ended");
             output.note = Some(output.note.map_or(note.clone(), |earlier| format!("{earlier}; {note}")));
         }
-        let (end, ended_at) = self.end.clone().unwrap_or((End::Signalled(9), self.started_at));
+        let duration = self.ran_for();
+        let end = self.end.as_ref().map_or(End::Signalled(9), |(end, _)| end.clone());
         let was_started = !matches!(end, End::NotStarted(_));
         let ended = Ended {
             end,
             stopped: self.course.stopped,
             started_at: was_started.then_some(self.started_at),
-            duration: if was_started { ended_at.since(self.started_at) } else { Duration::ZERO },
+            duration: if was_started { duration } else { Duration::ZERO },
             cpu: self.cpu,
             peak_memory_bytes: self.peak_memory_bytes,
             output,

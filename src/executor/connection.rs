@@ -5,7 +5,9 @@
 //! Holds always: when the supervisor is gone, the jobs it had are answered after the last of their processes was killed.
 
 use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
 use std::os::fd::OwnedFd;
+use std::os::unix::fs::OpenOptionsExt;
 use std::os::unix::net::UnixStream as StdStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -42,18 +44,19 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Starts a supervisor from this program.
+    /// Starts a supervisor from this program; as long as it lives it keeps the file `held` locked.
     ///
     /// # Errors
     /// In words.
-    pub(super) fn open(program: &Path) -> Result<Connection, String> {
+    pub(super) fn open(program: &Path, held: Option<&Path>) -> Result<Connection, String> {
         let failed = |error: std::io::Error| format!("the supervisor could not be started: {error}");
         // Should the supervisor die, its orphans must come to us.
         set_child_subreaper(true).map_err(|error| failed(error.into()))?;
         let (ours, theirs) = StdStream::pair().map_err(failed)?;
         ours.set_nonblocking(true).map_err(failed)?;
         let (from, to) = UnixStream::from_std(ours).map_err(failed)?.into_split();
-        let child = spawn(program, theirs.into()).map_err(failed)?;
+        let held = held.map(locked).transpose()?;
+        let child = spawn(program, theirs.into(), held).map_err(failed)?;
         let pid = child.id();
         let waiting = Arc::new(Mutex::new(Some(Waiting::new())));
         let (requests, queue) = mpsc::unbounded_channel();
@@ -74,14 +77,15 @@ impl Connection {
     /// Hands a job over; its end comes through the receiver.
     ///
     /// # Errors
-    /// In words, if its token is that of a running job.
+    /// In words, if its token is that of a running job, or the supervisor is gone: the job was not handed over.
     pub(super) fn start(&self, job: Job) -> Result<oneshot::Receiver<Ended>, String> {
         let (sender, receiver) = oneshot::channel();
-        if let Some(waiting) = &mut *lock(&self.waiting) {
-            if waiting.contains_key(&job.token) {
+        match &mut *lock(&self.waiting) {
+            None => return Err("the supervisor is gone".into()),
+            Some(waiting) if waiting.contains_key(&job.token) => {
                 return Err("a job with the same token is running".into());
             }
-            waiting.insert(job.token, sender);
+            Some(waiting) => drop(waiting.insert(job.token, sender)),
         }
         self.send(&Request::Start(Box::new(job)));
         Ok(receiver)
@@ -104,15 +108,25 @@ fn lock(waiting: &Mutex<Option<Waiting>>) -> MutexGuard<'_, Option<Waiting>> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A group of its own keeps a Ctrl-C in the terminal from reaching it.
-fn spawn(program: &Path, socket: OwnedFd) -> std::io::Result<Child> {
+/// A new file with a lock that lasts as long as anybody has this descriptor.
+fn locked(path: &Path) -> Result<File, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("`{}` could not be locked: {error}", path.display());
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+    let file = file.map_err(|error| failed(&error))?;
+    file.try_lock().map_err(|error| failed(&error))?;
+    Ok(file)
+}
+
+/// A group of its own keeps a Ctrl-C in the terminal from reaching it. The locked file is its standard output, to which it
+/// never writes and which no body keeps.
+fn spawn(program: &Path, socket: OwnedFd, held: Option<File>) -> std::io::Result<Child> {
     Command::new(program)
         .arg0("tickward: supervisor")
         .arg(SUPERVISE_ARG)
         .env_clear()
         .envs(LOADER_VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
         .stdin(Stdio::from(socket))
-        .stdout(Stdio::null())
+        .stdout(held.map_or_else(Stdio::null, Stdio::from))
         .process_group(0)
         .spawn()
 }

@@ -19,7 +19,7 @@ const UNKILLABLE_AFTER: Duration = Duration::from_secs(5);
 /// The whole grace once the tick is gone.
 const HURRIED_GRACE: Duration = Duration::from_millis(700);
 /// Until SIGKILL is sent again to what is still there.
-const KILL_AGAIN: Duration = Duration::from_millis(50);
+const KILL_AGAIN: Duration = Duration::from_millis(10);
 
 /// The deadlines of one body and how far it has come.
 #[derive(Clone, Debug)]

@@ -238,6 +238,8 @@ impl Executable {
             let Err(error) = execve(path, &self.arguments, &self.environment);
             match error {
                 Errno::ENOENT | Errno::ENOTDIR => {}
+                // A folder of PATH that we may not search holds nothing for us.
+                Errno::EACCES if self.searched.is_some() && !is_there(path) => {}
                 Errno::EACCES => worst = error,
                 _ => return self.reason(error),
             }
@@ -262,6 +264,10 @@ impl Executable {
             (error, _) => format!("`{name}` cannot be executed: {}", error.desc()),
         }
     }
+}
+
+fn is_there(path: &CString) -> bool {
+    Path::new(OsStr::from_bytes(path.as_bytes())).exists()
 }
 
 /// The job's variables, the tag, and those of the user that the job does not set.

@@ -10,6 +10,7 @@
 mod body;
 mod connection;
 mod course;
+mod encoding;
 mod family;
 mod identity;
 mod launch;
@@ -125,7 +126,7 @@ pub struct Ended {
     pub end: End,
     /// Why we stopped it; none where it ended by itself. A body that was stopped may still have exited with any code.
     pub stopped: Option<Stop>,
-    /// When it was started; none where it never was.
+    /// When it was started; none where it never was, or where nobody is left to say.
     pub started_at: Option<BootTime>,
     /// From the start to the end of the leader.
     pub duration: Duration,

@@ -39,6 +39,7 @@ impl SupervisorProgram {
 /// Dropping it ends its bodies as if the tick had died.
 pub struct SubprocessExecutor {
     program: SupervisorProgram,
+    held: Option<PathBuf>,
     state: Mutex<State>,
 }
 
@@ -51,7 +52,14 @@ enum State {
 impl SubprocessExecutor {
     /// An executor without a supervisor yet: the first job starts it.
     pub fn new(program: SupervisorProgram) -> SubprocessExecutor {
-        SubprocessExecutor { program, state: Mutex::new(State::Idle) }
+        SubprocessExecutor { program, held: None, state: Mutex::new(State::Idle) }
+    }
+
+    /// The same, with a file that is locked (flock(2)) until the supervisor has ended: as long as that holds, bodies may
+    /// still be there, even if the tick is gone. Removed by `close`; its folder must exist when the first job comes.
+    pub fn holding(mut self, held: Option<PathBuf>) -> SubprocessExecutor {
+        self.held = held;
+        self
     }
 
     /// The process id of the supervisor, if there is one.
@@ -73,7 +81,7 @@ impl SubprocessExecutor {
         }
         let is_usable = matches!(&*state, State::Connected(connection) if connection.is_up());
         if !is_usable {
-            *state = State::Connected(Connection::open(&self.program.0)?);
+            *state = State::Connected(Connection::open(&self.program.0, self.held.as_deref())?);
         }
         match &*state {
             State::Connected(connection) => connection.start(job),
@@ -115,6 +123,10 @@ impl Executor for SubprocessExecutor {
         let before = std::mem::replace(&mut *self.state(), State::Closed);
         if let State::Connected(connection) = before {
             connection.close().await;
+            if let Some(held) = &self.held {
+                // What stays behind is unlocked and harms nobody.
+                let _ = std::fs::remove_file(held);
+            }
         }
     }
 }

@@ -140,7 +140,7 @@ impl Supervisor {
     fn time_to_wait(&self) -> PollTimeout {
         let mut until = boot_now().plus(LONGEST_WAIT);
         for body in &self.bodies {
-            let is_to_be_looked_at = body.is_reported && !body.course.is_asked();
+            let is_to_be_looked_at = !body.kin().leader_lives && body.pipe().is_none() && !body.course.is_asked();
             let deadline = body.course.deadline(body.pipe().is_some());
             let due = if is_to_be_looked_at { self.family.next_look() } else { deadline };
             until = until.min(due);
@@ -244,19 +244,20 @@ impl Supervisor {
         if steps.iter().all(|step| *step == Step::Wait) {
             return;
         }
-        let members = self.look_if_needed(&steps, has_reaped, now);
+        let look = self.look_if_needed(&steps, has_reaped, now);
+        let next_look = self.family.next_look();
         for (body, step) in self.bodies.iter_mut().zip(steps) {
-            let own = members.as_ref().map(|members| members.get(&body.kin().serial).map_or(&[][..], Vec::as_slice));
+            let own = look.of(body);
             match step {
                 Step::Wait => {}
                 Step::Ask(why) => body.ask(Some(why), now),
                 Step::Kill => {
                     body.kill_group();
-                    own.unwrap_or_default().iter().for_each(|pid| signal_one(*pid, Signal::SIGKILL));
+                    own.pids().iter().for_each(|pid| signal_one(*pid, Signal::SIGKILL));
                     body.course.killed(now);
                 }
                 Step::Rest(rest) => {
-                    if let Some(left) = tidy(body, rest, own, now)
+                    if let Some(left) = tidy(body, rest, own, now, next_look)
                         && !body.is_reported
                     {
                         self.line.send(&body.report(left, &mut self.chunk));
@@ -264,27 +265,31 @@ impl Supervisor {
                 }
             }
         }
-        // Without a look nobody knows whether a body that was reported has left something.
-        let has_left = |body: &Body| members.as_ref().is_none_or(|members| members.contains_key(&body.kin().serial));
-        self.bodies.retain(|body| !body.is_reported || (has_left(body) && !body.course.is_given_up(now)));
+        let is_done = |body: &Body| matches!(look.of(body), Own::Seen([])) || body.course.is_given_up(now);
+        self.bodies.retain(|body| !(body.is_reported && is_done(body)));
     }
 
     /// Looks at all processes where a step needs it, or where it has not been done for long enough.
-    fn look_if_needed(&mut self, steps: &[Step], has_reaped: bool, now: BootTime) -> Option<Members> {
+    fn look_if_needed(&mut self, steps: &[Step], has_reaped: bool, now: BootTime) -> Look {
         if has_no_child() {
-            return Some(Members::new());
+            return Look::Sure(Members::new());
         }
+        // Then there is something that no leader keeps alive.
+        let only_orphans = self.bodies.iter().all(|body| !body.kin().leader_lives);
         let is_needed = self.bodies.iter().zip(steps).any(|(body, step)| match step {
             Step::Wait | Step::Ask(_) => false,
             Step::Kill | Step::Rest(Rest::Kill | Rest::GiveUp) => true,
-            Step::Rest(Rest::Ask) => !body.is_reported && (group_exists(body.kin().leader) || body.pipe().is_some()),
+            Step::Rest(Rest::Ask) if body.is_reported => only_orphans,
+            Step::Rest(Rest::Ask) => only_orphans || body.pipe().is_some() || group_exists(body.kin().leader),
             Step::Rest(Rest::Wait) => has_reaped,
         });
         let is_wanted = steps.iter().any(|step| matches!(step, Step::Rest(_))) && self.family.next_look() <= now;
-        (is_needed || is_wanted).then(|| {
-            let kin = self.kin();
-            self.family.look(&kin)
-        })
+        if !is_needed && !is_wanted {
+            return Look::NotDone;
+        }
+        let kin = self.kin();
+        let members = self.family.look(&kin);
+        if only_orphans && members.is_empty() { Look::Missed } else { Look::Sure(members) }
     }
 
     /// Kills what belongs to no body any more; returns whether something is left that is worth waiting for.
@@ -303,25 +308,61 @@ impl Supervisor {
     }
 }
 
+/// What a look at all processes gave.
+enum Look {
+    NotDone,
+    /// There is something, but it was not seen: it has ended just now, or forks faster than we look.
+    Missed,
+    Sure(Members),
+}
+
+/// What is known of the processes of one body.
+#[derive(Clone, Copy)]
+enum Own<'a> {
+    NotLookedAt,
+    Missed,
+    Seen(&'a [i32]),
+}
+
+impl Look {
+    fn of(&self, body: &Body) -> Own<'_> {
+        match self {
+            Look::NotDone => Own::NotLookedAt,
+            Look::Missed => Own::Missed,
+            Look::Sure(members) => Own::Seen(members.get(&body.kin().serial).map_or(&[], Vec::as_slice)),
+        }
+    }
+}
+
+impl<'a> Own<'a> {
+    fn pids(self) -> &'a [i32] {
+        match self {
+            Own::Seen(pids) => pids,
+            Own::NotLookedAt | Own::Missed => &[],
+        }
+    }
+}
+
 /// Ends what a leader has left; returns how much of it is given up, once the body's end can be told.
-fn tidy(body: &mut Body, rest: Rest, own: Option<&[i32]>, now: BootTime) -> Option<usize> {
+fn tidy(body: &mut Body, rest: Rest, own: Own<'_>, now: BootTime, next_look: BootTime) -> Option<usize> {
     match (rest, own) {
-        (_, Some([])) => return Some(0),
-        // The group is empty; whether something left it is seen later.
-        (Rest::Ask, None) => return Some(0),
-        (Rest::GiveUp, Some(left)) => return Some(left.len()),
-        (Rest::Ask, Some(left)) => {
-            for pid in left {
+        (_, Own::Seen([])) => return Some(0),
+        // The group is empty. To see whether something left it, a body waits for the next look if that is a small part of
+        // its time; else its end is told before.
+        (Rest::Ask, Own::NotLookedAt) => return (next_look.since(now) > body.ran_for() / 10).then_some(0),
+        (Rest::GiveUp, own) => return Some(own.pids().len().max(1)),
+        (Rest::Ask, own) => {
+            for pid in own.pids() {
                 signal_one(*pid, Signal::SIGTERM);
                 signal_one(*pid, Signal::SIGCONT);
             }
             body.course.asked(now, None);
         }
-        (Rest::Kill, Some(left)) => {
-            left.iter().for_each(|pid| signal_one(*pid, Signal::SIGKILL));
+        (Rest::Kill, own) => {
+            own.pids().iter().for_each(|pid| signal_one(*pid, Signal::SIGKILL));
             body.course.killed(now);
         }
-        (Rest::Wait | Rest::Kill | Rest::GiveUp, _) => {}
+        (Rest::Wait, _) => {}
     }
     None
 }

@@ -10,7 +10,7 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, FdFlag, OFlag, fcntl, open};
 use nix::libc;
 use nix::sys::prctl::{set_child_subreaper, set_name};
-use nix::sys::signal::{SigHandler, SigSet, Signal, signal};
+use nix::sys::signal::{SigSet, Signal};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::stat::Mode;
 use nix::unistd::{Pid, dup2_stdin};
@@ -66,10 +66,15 @@ fn close_on_exec() -> Result<(), Errno> {
 
 fn reset_signals() -> Result<(), Errno> {
     SigSet::all().thread_set_mask()?;
-    let kept = [Signal::SIGKILL, Signal::SIGSTOP, Signal::SIGSEGV, Signal::SIGBUS];
-    for number in Signal::iterator().filter(|number| !kept.contains(number)) {
-        // SAFETY: no handler is installed. The two of Rust's runtime stay; an exec resets them.
-        unsafe { signal(number, SigHandler::SigDfl) }?;
+    // The handlers of Rust's runtime stay, an exec resets them.
+    let kept = [libc::SIGKILL, libc::SIGSTOP, libc::SIGSEGV, libc::SIGBUS];
+    // All zero is the default disposition, and no kernel's `struct sigaction` is larger than this.
+    let default = [0_u64; 4];
+    for number in (1..=64).filter(|number| !kept.contains(number)) {
+        // SAFETY: the kernel reads one disposition from memory that is large enough, and is given no place to write to.
+        // Not by the C library: it hides signals 32 and 33, which posix_spawn(3) leaves ignored.
+        let set = unsafe { libc::syscall(libc::SYS_rt_sigaction, number, default.as_ptr(), 0, 8) };
+        Errno::result(set)?;
     }
     Ok(())
 }

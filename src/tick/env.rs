@@ -59,6 +59,9 @@ pub trait Host: Send + Sync {
     /// Tries to create the start mark at `path` in somebody else's stead.
     fn forestall(&self, path: &Path) -> StartMark;
 
+    /// Whether somebody keeps the file at `path` locked: the process that parents the bodies of a tick that is gone.
+    fn is_held(&self, path: &Path) -> bool;
+
     /// Removes the start mark of an attempt that we started and whose end is durable.
     fn remove_mark(&self, path: &Path);
 
@@ -82,10 +85,13 @@ pub enum StartMark {
     Forestalled,
     /// It was there: the attempt has been started.
     Started,
-    /// It was there, and the body is still being ended.
-    StillEnding,
     /// Nobody can tell.
     Unknown,
+}
+
+/// The file, beside the start marks, that is locked as long as bodies of `owner` may be there.
+pub fn held_file(start_marks: &Path, owner: &Owner) -> PathBuf {
+    start_marks.join(format!("{}.held", owner.id))
 }
 
 /// The store's time between two answers: its last word, run on by the boot clock.

@@ -12,7 +12,7 @@ use super::output_files::output_file;
 use crate::clock::BootTime;
 use crate::executor::{Input, Job, Program};
 use crate::occurrence::compact;
-use crate::pipeline::{Body, InheritEnv, Pipeline, Stdin};
+use crate::pipeline::{Body, Command, InheritEnv, Pipeline, Stdin};
 use crate::run::Attempt;
 use crate::template::{Template, Value};
 
@@ -56,7 +56,7 @@ fn environment(
     deadline: Option<Timestamp>,
 ) -> Vec<(OsString, OsString)> {
     let mut all: BTreeMap<OsString, OsString> =
-        env.variables.iter().filter(|(name, _)| is_inherited(&pipeline.command.inherit_env, name)).cloned().collect();
+        env.variables.iter().filter(|(name, _)| is_inherited(&pipeline.command, name)).cloned().collect();
     let of = |value| value_of(env, pipeline, attempt, value);
     for (name, template) in &pipeline.command.env {
         all.insert(name.into(), template.render(of).into());
@@ -77,11 +77,15 @@ fn environment(
     all.into_iter().collect()
 }
 
-fn is_inherited(rule: &InheritEnv, name: &OsString) -> bool {
+/// What tells a process whose it is: not ours where the body runs as somebody else, for whom the executor fills them in.
+const OF_THE_USER: [&str; 4] = ["HOME", "USER", "LOGNAME", "SHELL"];
+
+fn is_inherited(command: &Command, name: &OsString) -> bool {
     let text = name.to_string_lossy();
     let own = OWN_PREFIXES.iter().any(|prefix| text.starts_with(prefix));
-    match rule {
-        InheritEnv::All => !own,
+    let of_another = command.user.is_some() && OF_THE_USER.contains(&&*text);
+    match &command.inherit_env {
+        InheritEnv::All => !own && !of_another,
         InheritEnv::Nothing => false,
         InheritEnv::Only(names) => !own && names.iter().any(|wanted| *wanted == text),
     }

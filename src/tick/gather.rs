@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use super::env::{Env, StartMark, StoreTime};
+use super::env::{Env, StartMark, StoreTime, held_file};
 use super::report::Report;
 use crate::plan::{Evidence, take_over};
 use crate::run::Attempt;
@@ -57,20 +57,19 @@ async fn take_overs(env: &Env, view: &View) -> Vec<End> {
     ends
 }
 
-/// Whether the attempt can never start any more; none while its body is still being ended and its lease holds.
+/// Whether the attempt can never start any more; none while a body of a dead worker is still being ended.
 async fn start_state(env: &Env, attempt: &Attempt, evidence: Evidence) -> Option<bool> {
     let Some(folder) = env.run_log.start_marks() else { return Some(false) };
-    let mark = folder.join(attempt.token.to_string());
-    let until = env.clock.boot().plus(ENDING);
-    loop {
-        match env.host.forestall(&mark) {
-            StartMark::Forestalled => return Some(true),
-            StartMark::Started | StartMark::Unknown => return Some(false),
-            StartMark::StillEnding if evidence == Evidence::LeaseOver => return Some(false),
-            StartMark::StillEnding if env.clock.boot() >= until => return None,
-            StartMark::StillEnding => {
-                env.clock.sleep_until(env.clock.boot().plus(Duration::from_millis(20))).await;
-            }
-        }
+    if env.host.forestall(&folder.join(attempt.token.to_string())) == StartMark::Forestalled {
+        return Some(true);
     }
+    let held = held_file(&folder, &attempt.owner);
+    let until = env.clock.boot().plus(ENDING);
+    while evidence == Evidence::OwnerGone && env.host.is_held(&held) {
+        if env.clock.boot() >= until {
+            return None;
+        }
+        env.clock.sleep_until(env.clock.boot().plus(Duration::from_millis(20))).await;
+    }
+    Some(false)
 }

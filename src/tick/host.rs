@@ -1,11 +1,9 @@
 //! This host: who we are, who is gone, and the start marks on its disk.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
-
-use nix::fcntl::{Flock, FlockArg};
 
 use super::env::{Host, StartMark};
 use super::output_files::OutputFile;
@@ -52,12 +50,21 @@ impl Host for SystemHost {
     fn forestall(&self, path: &Path) -> StartMark {
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
             Ok(_) => StartMark::Forestalled,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => match is_held(path) {
-                true => StartMark::StillEnding,
-                false => StartMark::Started,
-            },
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => StartMark::Started,
             Err(error) if error.kind() == ErrorKind::NotFound => forestall_without_folder(path),
             Err(_) => StartMark::Unknown,
+        }
+    }
+
+    fn is_held(&self, path: &Path) -> bool {
+        let Ok(file) = File::open(path) else { return false };
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => true,
+            Ok(()) | Err(TryLockError::Error(_)) => {
+                // Its process is gone and will not come back under this name.
+                let _ = fs::remove_file(path);
+                false
+            }
         }
     }
 
@@ -94,12 +101,6 @@ fn forestall_without_folder(path: &Path) -> StartMark {
         Ok(_) if made => StartMark::Forestalled,
         _ => StartMark::Unknown,
     }
-}
-
-/// Whoever parents a started body holds its mark locked until all of the body is gone.
-fn is_held(path: &Path) -> bool {
-    let Ok(file) = File::open(path) else { return false };
-    Flock::lock(file, FlockArg::LockExclusiveNonblock).is_err()
 }
 
 fn boot_id() -> String {
@@ -147,9 +148,13 @@ mod tests {
         let mark = folder.path().join("marks").join("a");
         assert_eq!(SystemHost.forestall(&mark), StartMark::Forestalled);
         assert_eq!(SystemHost.forestall(&mark), StartMark::Started);
-        let held = Flock::lock(File::open(&mark).unwrap(), FlockArg::LockExclusiveNonblock).unwrap();
-        assert_eq!(SystemHost.forestall(&mark), StartMark::StillEnding);
-        drop(held);
-        assert_eq!(SystemHost.forestall(&mark), StartMark::Started);
+        let held = mark.with_extension("held");
+        assert!(!SystemHost.is_held(&held), "there is none");
+        let lock = File::create(&held).unwrap();
+        lock.try_lock().unwrap();
+        assert!(SystemHost.is_held(&held));
+        drop(lock);
+        assert!(!SystemHost.is_held(&held));
+        assert!(!held.exists(), "a file that nobody holds any more is cleared away");
     }
 }

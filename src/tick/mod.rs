@@ -29,7 +29,7 @@ mod record;
 mod report;
 mod work;
 
-pub use env::{Env, Host, StartMark, StopWish, StoreTime};
+pub use env::{Env, Host, StartMark, StopWish, StoreTime, held_file};
 pub use execute::rfc3339;
 pub use host::{SystemHost, host_name};
 pub use output_files::{Keep, OutputFile, output_file};
