@@ -281,7 +281,8 @@ pub struct NotRun {
     pub reason: Reason,
     /// When that was decided, by the store's clock.
     pub decided_at: Timestamp,
-    /// The decided occurrence before `first`: a missed stretch that ends there and this one are one.
+    /// The decided occurrence before `first`: a missed stretch that ends there and this one are one. A store gives none
+    /// back.
     pub after: Option<Timestamp>,
 }
 

@@ -66,16 +66,24 @@ impl History {
 /// # Errors
 /// `Usage`, after saying that it is no name.
 pub fn id_of(session: &Session, word: &str) -> Result<PipelineId, Exit> {
+    id_within(session, word, word)
+}
+
+/// The same for a `part` of what was typed; the mistake is told of all of it, so that a secret in it is recognised.
+///
+/// # Errors
+/// As `id_of`.
+pub fn id_within(session: &Session, part: &str, typed: &str) -> Result<PipelineId, Exit> {
     let configured = session.loaded.pipelines.iter().map(|pipeline| &pipeline.id);
-    let mut found = configured.filter(|id| id.name.as_str() == word || id.to_string() == word);
+    let mut found = configured.filter(|id| id.name.as_str() == part || id.to_string() == part);
     if let Some(id) = found.next() {
         return Ok(id.clone());
     }
-    let (namespace, name) = word.split_once(':').unwrap_or(("default", word));
+    let (namespace, name) = part.split_once(':').unwrap_or(("default", part));
     match (Name::parse(namespace), Name::parse(name)) {
         (Ok(namespace), Ok(name)) => Ok(PipelineId { namespace, name }),
-        (Err(error), _) | (_, Err(error)) => {
-            print::error(&error.to_string(), "");
+        _ => {
+            print::error(&format!("`{typed}` is no name of a pipeline"), "`tickward list` shows all");
             Err(Exit::Usage)
         }
     }

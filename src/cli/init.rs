@@ -43,22 +43,24 @@ impl Init {
             }
         }
         let absolute = self.file.canonicalize().unwrap_or_else(|_| self.file.clone());
-        let config = crontab_word(&absolute.display().to_string());
+        let config = shell_word(&absolute.display().to_string());
         let program = std::env::current_exe().unwrap_or_else(|_| "tickward".into());
-        let program = crontab_word(&program.display().to_string());
+        let program = shell_word(&program.display().to_string());
+        // In a crontab `%` ends the command, even between quotes.
+        let line = format!("{program} run-due -c {config}").replace('%', r"\%");
         print::out(&format!(
             "Wrote {}.\n\n\
              Try it now:\n    {program} run hello -c {config}\n\n\
              Then let cron call it every minute: add this line with `crontab -e`\n    \
-             * * * * * {program} run-due -c {config}\n",
+             * * * * * {line}\n",
             absolute.display(),
         ));
         Exit::Done
     }
 }
 
-/// A path as one word of a crontab line: quoted where the shell would split it, `%` escaped.
-fn crontab_word(path: &str) -> String {
+/// A path as one word of a shell line.
+fn shell_word(path: &str) -> String {
     let plain = path.chars().all(|c| c.is_ascii_alphanumeric() || "/._-+@".contains(c));
-    if plain { path.into() } else { format!("'{}'", path.replace('\'', r"'\''").replace('%', r"\%")) }
+    if plain { path.into() } else { format!("'{}'", path.replace('\'', r"'\''")) }
 }

@@ -53,7 +53,7 @@ impl Logs {
         };
         let file = output_file(&session.state_folder().join("output"), &attempt);
         if self.follow {
-            return self.follow(session, &*run_log, &file, attempt);
+            return self.follow(&*run_log, &file, attempt);
         }
         match File::open(&file) {
             Ok(mut file) => copy(&mut file),
@@ -67,7 +67,7 @@ impl Logs {
             Some((name, _)) => (name, Some(self.name.as_str())),
             None => (self.name.as_str(), None),
         };
-        let pipeline = Some(history::id_of(session, name)?);
+        let pipeline = Some(history::id_within(session, name, &self.name)?);
         let limit = if run_id.is_some() || self.attempt.is_some() { 10_000 } else { 1 };
         let query = Query { pipeline, attempts_only: true, limit, ..Query::default() };
         let records = block_on(run_log.history(query))?.map_err(|error| run_log_failed(&error))?;
@@ -88,7 +88,7 @@ impl Logs {
         print::out(&shown(end.tail.as_bytes()));
     }
 
-    fn follow(&self, session: &Session, run_log: &dyn RunLog, path: &Path, attempt: Attempt) -> Result<(), Exit> {
+    fn follow(&self, run_log: &dyn RunLog, path: &Path, attempt: Attempt) -> Result<(), Exit> {
         let mut file: Option<File> = None;
         let mut attempt = attempt;
         loop {
@@ -106,9 +106,19 @@ impl Logs {
                 return Ok(());
             }
             block_on(SystemClock.sleep_until(SystemClock.boot().plus(Duration::from_millis(200))))?;
-            attempt = self.find(session, run_log)?.unwrap_or(attempt);
+            attempt = same(run_log, &attempt)?.unwrap_or(attempt);
         }
     }
+}
+
+/// The same attempt as the run-log has it now: a newer run of the pipeline does not take its place.
+fn same(run_log: &dyn RunLog, attempt: &Attempt) -> Result<Option<Attempt>, Exit> {
+    let query = Query { run: Some(attempt.run.clone()), attempts_only: true, limit: 10_000, ..Query::default() };
+    let records = block_on(run_log.history(query))?.map_err(|error| run_log_failed(&error))?;
+    Ok(records.into_iter().find_map(|record| match record {
+        Record::Attempt(now) if now.token == attempt.token => Some(*now),
+        _ => None,
+    }))
 }
 
 /// Copies what is left of a file: as it is into a pipe or a file, made harmless onto a terminal.

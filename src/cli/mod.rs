@@ -82,8 +82,15 @@ pub fn main() -> ExitCode {
 
 /// Help and version go to standard output, mistakes to standard error; a reader that has gone away is no error.
 fn not_understood(error: &clap::Error) -> ExitCode {
+    if error.use_stderr() {
+        let text = error.render();
+        let text = if print::colours_err() { text.ansi().to_string() } else { text.to_string() };
+        // It repeats what was typed, which may be a URL in the wrong place.
+        print::note(crate::config::secret::masked(&text).trim_end());
+        return Exit::Usage.into();
+    }
     let _ = error.print();
-    if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() }
+    Exit::Done.into()
 }
 
 /// Runs `work` on an event loop of one thread.

@@ -9,6 +9,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 
+use crate::config::secret::masked;
 use crate::run::Outcome;
 
 /// How results are printed.
@@ -55,11 +56,12 @@ pub fn note(line: &str) {
     let _ = writeln!(io::stderr().lock(), "{line}");
 }
 
-/// Prints what went wrong and what to do about it.
+/// Prints what went wrong and what to do about it, secrets of URLs masked: people type them in the wrong places.
 pub fn error(message: &str, help: &str) {
-    note(&format!("{} {}", painted("error:", AnsiColor::Red), printable(message)));
+    let safe = |text| printable(&masked(text));
+    note(&format!("{} {}", painted("error:", AnsiColor::Red), safe(message)));
     if !help.is_empty() {
-        note(&format!("{} {}", painted("help:", AnsiColor::Cyan), printable(help)));
+        note(&format!("{} {}", painted("help:", AnsiColor::Cyan), safe(help)));
     }
 }
 

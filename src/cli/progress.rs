@@ -88,6 +88,6 @@ fn line(attempt: &Attempt, outcome: Outcome) -> String {
         _ => String::new(),
     };
     let word = print::outcome_err(outcome);
-    let pad = " ".repeat(10_usize.saturating_sub(outcome.word().len()));
+    let pad = " ".repeat(10_usize.saturating_sub(outcome.word().len()).max(1));
     format!("{word}{pad}{}{nth} in {}{}{next}", attempt.run.id(), print::duration(took), print::printable(&error))
 }

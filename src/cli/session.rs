@@ -69,6 +69,8 @@ impl Session {
         });
         let mut loaded = config::load(&discovered.sources, &variables);
         loaded.problems.splice(0..0, discovered.problems);
+        // What stands where a name should may be anything.
+        loaded.broken.iter_mut().for_each(|name| *name = config::secret::masked(name));
         Session { loaded, variables, run_log: run_log.clone() }
     }
 
@@ -173,7 +175,7 @@ impl Session {
 /// Says why the run-log cannot be used.
 pub fn run_log_failed(error: &Error) -> Exit {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    print::error(&config::secret::masked(&format!("{error}{cause}")), error.help());
+    print::error(&format!("{error}{cause}"), error.help());
     match error {
         Error::Address { .. } => Exit::Usage,
         _ => Exit::RunLog,

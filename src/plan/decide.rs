@@ -13,18 +13,22 @@ use crate::occurrence::Run;
 use crate::pipeline::{CatchUp, Overlap};
 use crate::run::{NotRun, Reason, Trigger};
 
-/// A cursor that is further ahead of the store's time than this was set by a wrong clock.
+/// An instant that is further ahead of the store's time than this was written by a wrong clock.
 const AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
 /// What to do about the pipeline now.
 pub fn decide(situation: &Situation<'_>) -> Decision {
     let mut decision = Decision::unchanged(situation.row);
-    let kept = due_and_kept(situation, &mut decision);
-    let held = retry::settle(situation, kept.run.last().copied(), &mut decision);
+    let spread = jitter::constant_delay(&situation.pipeline.id, situation.pipeline.jitter);
+    let until = situation.now.checked_sub(spread).unwrap_or(Timestamp::MIN);
+    let due = due_until(until, situation, &mut decision);
+    let held = retry::settle(situation, due.newest.last().copied(), &mut decision);
     let active = situation.open.iter().any(|attempt| attempt.is_active());
+    let mut kept = catch_up::apply(situation.pipeline.catch_up, due, until, situation.interval);
     if let Some(missed) = kept.missed {
         pass_over(situation, &mut decision, missed, Reason::Missed);
     }
+    leave_out_decided(situation, &mut decision, &mut kept.run);
     match (kept.run.as_slice(), active || held || decision.claim.is_some()) {
         ([], _) => {}
         (due, true) => meet_overlap(situation, &mut decision, due),
@@ -33,17 +37,12 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
     decision
 }
 
-fn due_and_kept(situation: &Situation<'_>, decision: &mut Decision) -> catch_up::Kept {
-    let Some(schedule) = &situation.pipeline.schedule else { return catch_up::Kept::default() };
+fn due_until(until: Timestamp, situation: &Situation<'_>, decision: &mut Decision) -> due::Due {
+    let Some(schedule) = &situation.pipeline.schedule else { return due::Due::default() };
+    set_back_what_is_ahead(situation, decision);
     let since = sight::recognise(schedule, situation, decision);
-    let cursor = believable_cursor(situation, decision);
-    let spread = jitter::constant_delay(&situation.pipeline.id, situation.pipeline.jitter);
-    let until = situation.now.checked_sub(spread).unwrap_or(Timestamp::MIN);
-    let policy = situation.pipeline.catch_up;
-    let due = due::find(schedule, cursor.unwrap_or(since).max(since), until, catch_up::keep(policy));
-    let mut kept = catch_up::apply(policy, due, until, situation.interval);
-    leave_out_decided(situation, decision, &mut kept.run);
-    kept
+    let after = decision.row.cursor.unwrap_or(since).max(since);
+    due::find(schedule, after, until, catch_up::keep(situation.pipeline.catch_up))
 }
 
 /// Occurrences that have attempts although the cursor is before them (it was set back, or somebody ran them by hand).
@@ -55,16 +54,19 @@ fn leave_out_decided(situation: &Situation<'_>, decision: &mut Decision, due: &m
     }
 }
 
-fn believable_cursor(situation: &Situation<'_>, decision: &mut Decision) -> Option<Timestamp> {
-    let cursor = decision.row.cursor?;
-    if cursor.duration_since(situation.now) <= AHEAD {
-        return Some(cursor);
-    }
-    decision.notes.push(Note::CursorAhead(cursor));
-    decision.row.cursor = Some(situation.now);
-    decision.row.backlog_until = None;
-    decision.changed = true;
-    decision.row.cursor
+/// What a clock that was wrong once has written counts from now on: else nothing would be due until then.
+fn set_back_what_is_ahead(situation: &Situation<'_>, decision: &mut Decision) {
+    let now = situation.now;
+    let is_ahead = |instant: Timestamp| instant.duration_since(now) > AHEAD;
+    let Decision { row, notes, changed, .. } = decision;
+    let cursor = row.cursor.iter_mut();
+    let known = row.schedules.iter_mut().flat_map(|known| [Some(&mut known.since), known.replaced_at.as_mut()]);
+    let mut ahead: Vec<&mut Timestamp> = cursor.chain(known.flatten()).filter(|instant| is_ahead(**instant)).collect();
+    let Some(first) = ahead.first() else { return };
+    notes.push(Note::CursorAhead(**first));
+    ahead.iter_mut().for_each(|instant| **instant = now);
+    row.backlog_until = None;
+    *changed = true;
 }
 
 fn claim_oldest(situation: &Situation<'_>, decision: &mut Decision, due: &[Timestamp]) {
@@ -88,10 +90,10 @@ fn claim_oldest(situation: &Situation<'_>, decision: &mut Decision, due: &[Times
     decision.changed = true;
 }
 
-/// Something of the pipeline is still going: what is caught up in order waits, all else meets the overlap policy.
+/// Something of the pipeline is still going: what is caught up in order waits, and what falls due meanwhile joins it; all
+/// else meets the overlap policy.
 fn meet_overlap(situation: &Situation<'_>, decision: &mut Decision, due: &[Timestamp]) {
-    let in_order = matches!(situation.pipeline.catch_up, CatchUp::All { .. })
-        && situation.row.backlog_until.is_some_and(|until| due[0] <= until);
+    let in_order = matches!(situation.pipeline.catch_up, CatchUp::All { .. }) && situation.row.backlog_until.is_some();
     if in_order {
         let run = Run { pipeline: situation.pipeline.id.clone(), scheduled_for: due[0] };
         decision.waiting.get_or_insert(Waiting { run, for_what: WaitsFor::EarlierRun });

@@ -131,6 +131,7 @@ pub enum WaitsFor {
 pub enum Note {
     /// Two schedules are in force at once: hosts with different configurations.
     ConfigSplit,
-    /// The cursor was ahead of the store's time by more than an hour and was set back: a clock was wrong once.
+    /// The cursor, or the instant since which the schedule counts, was ahead of the store's time by more than an hour and
+    /// was set back: a clock was wrong once.
     CursorAhead(Timestamp),
 }

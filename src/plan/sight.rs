@@ -20,12 +20,12 @@ const ROLL_OUT: Duration = Duration::from_secs(3600);
 /// The instant after which occurrences of `schedule` count; notes what is new in the decision's row.
 pub fn recognise(schedule: &Schedule, situation: &Situation<'_>, decision: &mut Decision) -> Timestamp {
     let hash = format!("{:016x}", stable_hash(&schedule.canonical()));
-    let known = situation.row.schedules.iter().position(|known| known.hash == hash);
+    let known = decision.row.schedules.iter().position(|known| known.hash == hash);
     match known {
-        Some(0) => return situation.row.schedules[0].since,
-        Some(other) if is_roll_out(&situation.row.schedules[other], situation.now) => {
+        Some(0) => return decision.row.schedules[0].since,
+        Some(other) if is_roll_out(&decision.row.schedules[other], situation.now) => {
             decision.notes.push(Note::ConfigSplit);
-            return situation.row.schedules[other].since;
+            return decision.row.schedules[other].since;
         }
         _ => {}
     }

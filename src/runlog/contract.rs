@@ -39,7 +39,8 @@ pub trait RunLog: Send + Sync {
     /// Not cancel safe: a dropped call may or may not have been applied.
     async fn commit(&self, batch: Batch) -> Result<Committed, Error>;
 
-    /// Extends the leases of `tokens` to `until` and returns those that are still held: active, with that token.
+    /// Extends the leases of `tokens` to `until` and returns those that are still held: active, with that token. A
+    /// lease that lasts longer already is left so: a renewal that arrives late takes nothing back.
     ///
     /// # Errors
     /// `Unavailable`, `Unknown`.
@@ -74,7 +75,8 @@ pub struct View {
     pub rows: HashMap<PipelineId, Row>,
     /// Open attempts by pipeline, oldest run first.
     pub open: HashMap<PipelineId, Vec<Attempt>>,
-    /// With `Scope::Only`: occurrences after the cursor that have attempts, ascending.
+    /// With `Scope::Only`: occurrences after the cursor that have attempts, ascending; all that have, where there is no
+    /// cursor yet.
     pub decided: HashMap<PipelineId, Vec<Timestamp>>,
 }
 
@@ -114,7 +116,8 @@ pub struct Transition {
     pub claim: Option<Attempt>,
     /// Attempts whose pending retry is made or given up by this.
     pub closed: Vec<Token>,
-    /// Occurrences decided without being run.
+    /// Occurrences decided without being run. A missed stretch goes on where the one that ends at its `after` ended; an
+    /// entry with the same first occurrence and reason as one before takes its place.
     pub not_run: Vec<NotRun>,
 }
 
@@ -134,7 +137,7 @@ pub enum Ended {
     Folded(Folded, Box<Attempt>),
     /// No attempt has this token.
     Orphan,
-    /// Its condition no longer holds: the lease was renewed, or an outcome had come.
+    /// Its condition does not hold: the lease is not over, or was renewed. An outcome that came first is `Already`.
     Refused,
 }
 
@@ -147,7 +150,7 @@ pub enum Verdict {
     Lost,
 }
 
-/// Which part of the history to read.
+/// Which part of the history to read: what fits all that is asked.
 #[derive(Clone, Debug, Default)]
 pub struct Query {
     /// Of this pipeline only.

@@ -60,7 +60,7 @@ impl RunLog for MemoryRunLog {
     async fn renew(&self, tokens: Vec<Token>, until: Timestamp) -> Result<Vec<Token>, Error> {
         let mut state = self.state();
         let held = state.attempts.values_mut().filter(|a| a.is_active() && tokens.contains(&a.token));
-        Ok(held.map(|attempt| (attempt.lease_until = until, attempt.token).1).collect())
+        Ok(held.map(|attempt| (attempt.lease_until = attempt.lease_until.max(until), attempt.token).1).collect())
     }
 
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
@@ -86,7 +86,7 @@ impl State {
                 view.open.entry(id.clone()).or_default().push(attempt.clone());
             }
             let cursor = self.rows.get(id).and_then(|row| row.cursor);
-            if matches!(scope, Scope::Only(_)) && cursor.is_some_and(|cursor| *scheduled_for > cursor) {
+            if matches!(scope, Scope::Only(_)) && cursor.is_none_or(|cursor| *scheduled_for > cursor) {
                 let decided = view.decided.entry(id.clone()).or_default();
                 if decided.last() != Some(scheduled_for) {
                     decided.push(*scheduled_for);
@@ -152,7 +152,13 @@ impl State {
                 before.at_least |= entry.at_least;
                 before.decided_at = entry.decided_at;
             }
-            None => self.not_run.push(entry),
+            None => {
+                let same = |other: &NotRun| {
+                    (&other.pipeline, other.first, other.reason) == (&entry.pipeline, entry.first, entry.reason)
+                };
+                self.not_run.retain(|other| !same(other));
+                self.not_run.push(NotRun { after: None, ..entry });
+            }
         }
     }
 

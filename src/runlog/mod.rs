@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::occurrence::PipelineId;
 use crate::scheme::{self, Scheme};
 
 pub mod contract;
@@ -75,12 +76,18 @@ fn open_sqlite(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error
     Ok(Arc::new(sqlite::SqliteRunLog::open(url, options)?))
 }
 
-/// The order of history: newest decision first, then the newest occurrence, then the last attempt.
+/// The order of history: newest decision first, then the newest occurrence, then the last attempt, then by name.
 fn newest_first(a: &contract::Record, b: &contract::Record) -> Ordering {
     use contract::Record::{Attempt, NotRun};
     let within = |record: &contract::Record| match record {
-        Attempt(attempt) => (attempt.run.scheduled_for, attempt.number),
-        NotRun(entry) => (entry.last, 0),
+        Attempt(attempt) => (record.decided_at(), attempt.run.scheduled_for, attempt.number),
+        NotRun(entry) => (record.decided_at(), entry.last, 0),
     };
-    b.decided_at().cmp(&a.decided_at()).then_with(|| within(b).cmp(&within(a)))
+    fn name(record: &contract::Record) -> &PipelineId {
+        match record {
+            Attempt(attempt) => &attempt.run.pipeline,
+            NotRun(entry) => &entry.pipeline,
+        }
+    }
+    within(b).cmp(&within(a)).then_with(|| name(a).cmp(name(b)))
 }

@@ -6,36 +6,48 @@ use std::time::Duration;
 
 use super::env::{Env, StartMark, StoreTime, held_file};
 use super::report::Report;
+use crate::clock::BootTime;
 use crate::plan::{Evidence, take_over};
 use crate::run::Attempt;
 use crate::runlog::Error;
 use crate::runlog::contract::{Batch, Condition, End, Ended, Scope, View};
 
-/// How long to wait for the body of a dead worker to be ended by the process that parents it.
+/// How long to wait, for all of them, until the bodies of dead workers have been ended by the processes that parent them.
 const ENDING: Duration = Duration::from_secs(3);
+
+/// The run-log as it stands, and the store's time; nothing is taken over.
+///
+/// # Errors
+/// Those of the run-log.
+pub async fn look(env: &Env) -> Result<(View, StoreTime), Error> {
+    let view = env.run_log.load(Scope::All).await?;
+    let time = StoreTime::told(view.now, env.clock.boot());
+    Ok((view, time))
+}
 
 /// The run-log as it stands after what was left behind has been taken over, and the store's time.
 ///
 /// # Errors
 /// Those of the run-log; nothing was claimed.
 pub async fn gather(env: &Env, report: &mut Report) -> Result<(View, StoreTime), Error> {
-    let mut view = env.run_log.load(Scope::All).await?;
+    let (view, time) = look(env).await?;
     let ends = take_overs(env, &view).await;
-    if !ends.is_empty() {
-        let committed = env.run_log.commit(Batch { ends, transitions: Vec::new() }).await?;
-        for ended in committed.ends {
-            if let Ended::Folded(crate::plan::Folded::Ended, attempt) = ended {
-                tracing::warn!(run = attempt.run.id(), attempt = attempt.number, outcome = ?attempt.outcome(), "took over");
-                report.ended.push(*attempt);
-            }
-        }
-        view = env.run_log.load(Scope::All).await?;
+    if ends.is_empty() {
+        return Ok((view, time));
     }
-    Ok((view.clone(), StoreTime::told(view.now, env.clock.boot())))
+    let committed = env.run_log.commit(Batch { ends, transitions: Vec::new() }).await?;
+    for ended in committed.ends {
+        if let Ended::Folded(crate::plan::Folded::Ended, attempt) = ended {
+            tracing::warn!(run = attempt.run.id(), attempt = attempt.number, outcome = ?attempt.outcome(), "took over");
+            report.ended.push(*attempt);
+        }
+    }
+    look(env).await
 }
 
 async fn take_overs(env: &Env, view: &View) -> Vec<End> {
     let mut ends = Vec::new();
+    let until = env.clock.boot().plus(ENDING);
     let active = view.open.values().flatten().filter(|attempt| attempt.is_active());
     for attempt in active.filter(|attempt| attempt.owner.id != env.owner.id) {
         let evidence = if env.host.is_gone(&attempt.owner) {
@@ -45,7 +57,7 @@ async fn take_overs(env: &Env, view: &View) -> Vec<End> {
         } else {
             continue;
         };
-        let Some(never_starts) = start_state(env, attempt, evidence).await else { continue };
+        let Some(never_starts) = start_state(env, attempt, evidence, until).await else { continue };
         ends.push(End {
             completion: take_over(attempt, evidence, never_starts, view.now),
             condition: match evidence {
@@ -58,13 +70,12 @@ async fn take_overs(env: &Env, view: &View) -> Vec<End> {
 }
 
 /// Whether the attempt can never start any more; none while a body of a dead worker is still being ended.
-async fn start_state(env: &Env, attempt: &Attempt, evidence: Evidence) -> Option<bool> {
+async fn start_state(env: &Env, attempt: &Attempt, evidence: Evidence, until: BootTime) -> Option<bool> {
     let Some(folder) = env.run_log.start_marks() else { return Some(false) };
     if env.host.forestall(&folder.join(attempt.token.to_string())) == StartMark::Forestalled {
         return Some(true);
     }
     let held = held_file(&folder, &attempt.owner);
-    let until = env.clock.boot().plus(ENDING);
     while evidence == Evidence::OwnerGone && env.host.is_held(&held) {
         if env.clock.boot() >= until {
             return None;

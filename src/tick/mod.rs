@@ -74,7 +74,10 @@ impl Default for Options {
 /// The run-log could not be used, and nothing was claimed. What fails later is in the report.
 pub async fn run_due(env: &Env, pipelines: &[&Pipeline], options: &Options) -> Result<Report, Error> {
     let mut report = begun(env);
-    let (view, time) = gather::gather(env, &mut report).await?;
+    let (view, time) = match options.dry_run {
+        true => gather::look(env).await?,
+        false => gather::gather(env, &mut report).await?,
+    };
     report.started_at = view.now;
     report.ended_at = view.now;
     let decided: Vec<Decision> = pipelines.iter().map(|pipeline| decide(pipeline, &view, options.interval)).collect();
@@ -128,7 +131,9 @@ pub async fn run_by_hand(
         Ok(decision) => {
             let by_id = HashMap::from([(pipeline.id.clone(), pipeline)]);
             let work = work::Work::new(env, by_id, options, time, report).only(run.clone());
-            let report = work.until_done(vec![decision]).await;
+            let mut report = work.until_done(vec![decision]).await;
+            // What was taken over from others on the way is no part of this run's answer.
+            report.ended.retain(|attempt| attempt.run == run);
             match report.claimed_elsewhere > 0 && report.ended.is_empty() {
                 true => Ok(ByHand::Busy(Busy(run))),
                 false => Ok(ByHand::Done(Box::new(report))),

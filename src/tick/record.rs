@@ -76,7 +76,8 @@ fn meaning(pipeline: &Pipeline, ended: &Ended) -> (Outcome, bool, Option<String>
             ExitMeaning::Fatal => (Outcome::Failed, true, Some(format!("exit code {code}, which is fatal"))),
         },
         End::Signalled(signal) => failed(format!("ended by signal {}", signal_name(*signal))),
-        End::NotStarted(NotStarted::Failed(why)) => failed(why.clone()),
+        // It names the program, which a mistake in the configuration may have made a URL.
+        End::NotStarted(NotStarted::Failed(why)) => failed(crate::config::secret::masked(why)),
         End::NotStarted(NotStarted::Refused) => released("another tick had taken the attempt over"),
         End::NotStarted(NotStarted::LeaseOver) => released("its lease was over before the start"),
         End::SupervisorLost(why) => {

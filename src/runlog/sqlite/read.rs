@@ -67,12 +67,12 @@ fn view_of(connection: &Connection, id: &PipelineId, view: &mut View) -> rusqlit
     if !open.is_empty() {
         view.open.insert(id.clone(), open);
     }
-    let Some(cursor) = view.rows.get(id).and_then(|row| row.cursor) else { return Ok(()) };
+    let cursor = view.rows.get(id).and_then(|row| row.cursor).map_or(i64::MIN, Timestamp::as_microsecond);
     let decided = "SELECT DISTINCT scheduled_for FROM tickward_attempt \
                    WHERE namespace = ?1 AND pipeline = ?2 AND scheduled_for > ?3 ORDER BY scheduled_for LIMIT 10000";
     let decided = connection
         .prepare_cached(decided)?
-        .query_map(params![key.0, key.1, cursor.as_microsecond()], |row| instant(row, 0))?
+        .query_map(params![key.0, key.1, cursor], |row| instant(row, 0))?
         .collect::<Result<Vec<_>, _>>()?;
     if !decided.is_empty() {
         view.decided.insert(id.clone(), decided);
@@ -96,6 +96,11 @@ pub fn row(connection: &Connection, id: &PipelineId) -> rusqlite::Result<Option<
 
 /// What happened, newest first.
 pub fn history(connection: &Connection, query: &Query) -> rusqlite::Result<Vec<Record>> {
+    if let (Some(run), Some(id)) = (&query.run, &query.pipeline)
+        && run.pipeline != *id
+    {
+        return Ok(Vec::new());
+    }
     let id = query.run.as_ref().map(|run| &run.pipeline).or(query.pipeline.as_ref());
     let (namespace, name) = (id.map(|id| id.namespace.as_str()), id.map(|id| id.name.as_str()));
     let instant = query.run.as_ref().map(|run| run.scheduled_for.as_microsecond());
@@ -103,11 +108,11 @@ pub fn history(connection: &Connection, query: &Query) -> rusqlite::Result<Vec<R
     let of_pipeline = if id.is_some() { "namespace = ?1 AND pipeline = ?2" } else { "?1 IS NULL AND ?2 IS NULL" };
     let attempts = format!(
         "{ATTEMPT} WHERE {of_pipeline} AND (?3 IS NULL OR scheduled_for = ?3) \
-         ORDER BY claimed_at DESC, scheduled_for DESC, attempt DESC LIMIT ?4"
+         ORDER BY claimed_at DESC, scheduled_for DESC, attempt DESC, namespace, pipeline LIMIT ?4"
     );
     let not_run = format!(
         "{NOT_RUN} WHERE {of_pipeline} AND (?3 IS NULL OR (first <= ?3 AND last >= ?3)) \
-         ORDER BY decided_at DESC, last DESC LIMIT ?4"
+         ORDER BY decided_at DESC, last DESC, namespace, pipeline LIMIT ?4"
     );
     let parameters = params![namespace, name, instant, limit];
     let mut records = Vec::new();

@@ -187,7 +187,7 @@ fn record(connection: &Connection, entry: &NotRun) -> rusqlite::Result<()> {
 
 /// Extends leases and returns the tokens that are still held.
 pub fn renew(connection: &Connection, tokens: &[Token], until: Timestamp) -> rusqlite::Result<Vec<Token>> {
-    let renew = "UPDATE tickward_attempt SET lease_until = ?2 WHERE token = ?1 AND state = 'claimed'";
+    let renew = "UPDATE tickward_attempt SET lease_until = max(lease_until, ?2) WHERE token = ?1 AND state = 'claimed'";
     let mut statement = connection.prepare_cached(renew)?;
     let mut held = Vec::with_capacity(tokens.len());
     for token in tokens {

@@ -1,0 +1,31 @@
+//! The program as people and cron call it: each test starts the real binary in a sandbox of its own.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+#![allow(clippy::disallowed_methods, reason = "what other processes do takes real time")]
+
+#[path = "cli/addresses.rs"]
+mod addresses;
+#[path = "cli/at_once.rs"]
+mod at_once;
+#[path = "cli/by_hand.rs"]
+mod by_hand;
+#[path = "cli/due.rs"]
+mod due;
+#[path = "cli/environment.rs"]
+mod environment;
+#[path = "cli/exit_codes.rs"]
+mod exit_codes;
+#[path = "cli/files.rs"]
+mod files;
+#[path = "cli/killed.rs"]
+mod killed;
+#[path = "cli/looking.rs"]
+mod looking;
+#[path = "cli/sandbox.rs"]
+mod sandbox;
+#[path = "cli/secrets.rs"]
+mod secrets;
+#[path = "cli/signals.rs"]
+mod signals;
+#[path = "cli/trouble.rs"]
+mod trouble;

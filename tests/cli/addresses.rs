@@ -1,0 +1,117 @@
+//! What people write for the run-log, and which of several places wins.
+
+use super::sandbox::{Sandbox, each};
+
+const CONFIG: &str = "pipelines: { one: { schedule: '* * * * *', command: ENTER } }";
+
+#[test]
+fn every_documented_form_names_the_file_it_should() {
+    let sandbox = Sandbox::with(CONFIG);
+    let work = sandbox.work().display().to_string();
+    for (address, file) in [
+        (format!("sqlite://{work}/a.db"), "a.db"),
+        ("sqlite:b.db".into(), "b.db"),
+        ("c.db".into(), "c.db"),
+        (format!("{work}/d/d.db"), "d/d.db"),
+        ("sqlite:e.db?network_fs=allow".into(), "e.db"),
+    ] {
+        sandbox.call(&["run-due", "--run-log-url", &address, "--interval", "0"]).expect(0);
+        assert!(sandbox.path(file).is_file(), "{address}");
+    }
+    assert!(!sandbox.state().join("run_log.db").exists());
+    sandbox.call(&["run-due", "--interval", "0"]).expect(0);
+    assert!(sandbox.state().join("run_log.db").is_file(), "the default is in the state folder");
+}
+
+#[test]
+fn without_a_run_log_each_tick_fires_what_fell_due_within_the_interval() {
+    for how in [&["--no-run-log"][..], &["--run-log-url", "memory://"], &["--run-log-url", ""]] {
+        let sandbox =
+            Sandbox::with("run_log: sqlite:file.db\npipelines: { one: { schedule: '0 2 * * *', command: ENTER } }");
+        let tick = |now: &str| {
+            let done = sandbox.call(&[&["run-due", "-o", "json", "--now", now][..], how].concat()).expect(0);
+            assert_eq!(done.stderr, "", "this is the silent, intended form: {how:?}");
+            each(&done.json()["ran"], "run_id").len()
+        };
+        assert_eq!(tick("2026-03-02T01:59:59Z"), 0, "{how:?}");
+        assert_eq!(tick("2026-03-02T02:00:00Z"), 1, "{how:?}");
+        assert_eq!(tick("2026-03-02T02:00:59Z"), 1, "{how:?}");
+        assert_eq!(tick("2026-03-02T02:01:00Z"), 0, "{how:?}");
+        assert!(!sandbox.state().join("run_log.db").exists() && !sandbox.path("file.db").exists(), "{how:?}");
+    }
+}
+
+#[test]
+fn flag_beats_environment_beats_file() {
+    let sandbox = Sandbox::with(&format!("run_log: sqlite:file.db\n{CONFIG}"));
+    let ours = ("TICKWARD_RUN_LOG_URL", "sqlite:ours.db");
+    let alias = ("EMATIX_FLOW_RUN_LOG_URL", "sqlite:alias.db");
+    let notice = "notice: EMATIX_FLOW_RUN_LOG_URL is used because TICKWARD_RUN_LOG_URL is not set\n";
+    let all = ["flag.db", "ours.db", "alias.db", "file.db"];
+    for (flag, variables, file, said) in [
+        (&["--run-log-url", "flag.db"][..], &[ours, alias][..], "flag.db", ""),
+        (&[], &[ours, alias], "ours.db", ""),
+        (&[], &[alias], "alias.db", notice),
+        (&[], &[], "file.db", ""),
+        (&[], &[("TICKWARD_RUN_LOG_URL", "")], "none", ""),
+        (&["--no-run-log"], &[ours, alias], "none", ""),
+    ] {
+        let arguments = [&["run-due", "--interval", "0"][..], flag].concat();
+        let done = sandbox.call_with(&arguments, variables).expect(0);
+        assert_eq!(done.stderr, said, "{flag:?} {variables:?}");
+        for name in all {
+            let made = std::fs::remove_file(sandbox.path(name)).is_ok();
+            assert_eq!(made, name == file, "{flag:?} {variables:?}: {name}");
+        }
+    }
+}
+
+#[test]
+fn an_unknown_scheme_or_parameter_is_answered_with_the_known_ones() {
+    let sandbox = Sandbox::with(CONFIG);
+    for (address, message) in [
+        ("nonsense://x", "error: run-log: unknown scheme `nonsense`\nhelp: use one of: memory, sqlite\n"),
+        (
+            "postgres://u:p@h/d",
+            "error: run-log: this build has no `postgres` support\nhelp: use one of: memory, sqlite\n",
+        ),
+        (
+            "sqlite:x.db?mode=ro",
+            "error: the run-log's address has a parameter `mode` that SQLite does not take so\n\
+             help: known is: network_fs=allow\n",
+        ),
+        (
+            "sqlite://x.db",
+            "error: an SQLite address has no host: two slashes are one too few or two too many\n\
+             help: write sqlite:///absolute/path or sqlite:relative/path\n",
+        ),
+    ] {
+        let done = sandbox.call(&["run-due", "--run-log-url", address]).expect(2);
+        assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("", message), "{address}");
+    }
+}
+
+#[test]
+fn the_configuration_comes_from_flags_variables_input_or_the_usual_places() {
+    let pipeline = |name: &str| format!("pipelines: {{ {name}: {{ schedule: '@daily', command: x }} }}");
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("folder")).unwrap();
+    sandbox.write("folder/b.yml", &pipeline("b"));
+    sandbox.write("folder/a.yaml", &pipeline("a"));
+    sandbox.write("folder/ignored.txt", "::: not yaml");
+    sandbox.write("one.yaml", &pipeline("one"));
+    let names = |arguments: &[&str], variables: &[(&str, &str)]| {
+        let done = sandbox.call_with(&[&["list", "-o", "json"], arguments].concat(), variables).expect(0);
+        each(&done.json(), "pipeline").join(" ")
+    };
+    assert_eq!(names(&["-c", "folder"], &[]), "a b");
+    assert_eq!(names(&["-c", "one.yaml", "-c", "folder"], &[]), "one a b");
+    assert_eq!(names(&[], &[("TICKWARD_CONFIG", "one.yaml")]), "one");
+    assert_eq!(names(&[], &[("TICKWARD_CONFIG_YAML", &pipeline("inline"))]), "inline");
+    assert_eq!(names(&["-c", "one.yaml"], &[("TICKWARD_CONFIG_YAML", &pipeline("inline"))]), "one");
+    let shell = format!("'{}' list -o json -c - < one.yaml", env!("CARGO_BIN_EXE_tickward"));
+    let mut command = std::process::Command::new("/bin/sh");
+    sandbox.dress(&mut command);
+    let done = super::sandbox::Done::of(command.args(["-c", &shell]).output().unwrap()).expect(0);
+    assert_eq!(each(&done.json(), "pipeline"), ["one"]);
+}

@@ -1,0 +1,155 @@
+//! `tickward run NAME`.
+
+use std::process::Command;
+
+use serde_json::json;
+
+use super::sandbox::{Done, Sandbox, keys, signal};
+
+#[test]
+fn a_run_by_hand_is_claimed_and_recorded_like_any_other() {
+    let sandbox = Sandbox::with("pipelines: { one: { schedule: '0 2 * * *', command: ENTER } }");
+    let done = sandbox.run("run one --now 2026-03-02T12:34:56.789Z -o json").expect(0);
+    let report = done.json();
+    let expected = [
+        "pipeline",
+        "scheduled_for",
+        "attempt",
+        "outcome",
+        "exit_code",
+        "duration_ms",
+        "run_id",
+        "error",
+        "gave_up",
+        "next_attempt_at",
+        "started_at",
+        "rc",
+    ];
+    assert_eq!(keys(&report), expected);
+    assert_eq!((&report["outcome"], &report["rc"], &report["attempt"]), (&json!("succeeded"), &json!(0), &json!(1)));
+    let instant = report["scheduled_for"].as_str().unwrap();
+    assert!(instant.starts_with("2026-03-02T12:34:5"), "{instant}");
+    let history = sandbox.run("history -o json").json();
+    assert_eq!((&history[0]["trigger"], &history[0]["state"]), (&json!("manual"), &json!("succeeded")));
+    assert_eq!(sandbox.starts()[0].scheduled_for, instant);
+    let tick = sandbox.tick("2026-03-03T02:00:05Z");
+    assert_eq!(tick["ran"][0]["run_id"], "one@20260303T020000Z", "the schedule's cursor was not touched: {tick}");
+}
+
+#[test]
+fn a_failure_shows_the_last_lines_of_the_output() {
+    let sandbox = Sandbox::with("pipelines: { one: { command: 'seq 20; echo went wrong >&2; exit 7' } }");
+    let done = sandbox.run("run one").expect(1);
+    assert_eq!(done.stdout, "");
+    let (first, rest) = done.stderr.split_once('\n').unwrap();
+    assert!(first.starts_with("failed    one@") && first.ends_with(": exit code 7"), "{first}");
+    let lines = ["17", "18", "19", "20", "went wrong"].map(|line| format!("          | {line}\n"));
+    assert_eq!(rest, lines.concat());
+}
+
+#[test]
+fn partial_and_timed_out_have_their_codes() {
+    let sandbox = Sandbox::with(
+        "pipelines:
+  partial: { command: 'exit 2', exit_codes: { 2: partial } }
+  hangs: { command: 'exec sleep 600', timeout: 1s, kill_grace: 1s }",
+    );
+    sandbox.run("run partial").expect(0);
+    let done = sandbox.run("run hangs -o json").expect(124);
+    assert_eq!((&done.json()["outcome"], &done.json()["rc"]), (&json!("timed_out"), &json!(124)));
+    assert_eq!(sandbox.left(), []);
+}
+
+#[test]
+fn naming_an_instant_adds_an_attempt_to_its_run() {
+    let sandbox = Sandbox::with("pipelines: { one: { schedule: '0 2 * * *', command: 'ENTER; test -e go' } }");
+    assert_eq!(sandbox.tick("2026-03-02T02:00:05Z")["failed"][0]["gave_up"], true);
+    let again = "run one --scheduled-for 2026-03-02T02:00:00Z --now 2026-03-02T09:00:00Z";
+    sandbox.run(again).expect(1);
+    sandbox.write("go", "");
+    sandbox.run(again).expect(0);
+    let numbers: Vec<_> = sandbox.starts().iter().map(|start| (start.scheduled_for.clone(), start.attempt)).collect();
+    let at = "2026-03-02T02:00:00Z".to_string();
+    assert_eq!(numbers, [(at.clone(), 1), (at.clone(), 2), (at, 3)]);
+}
+
+#[test]
+fn while_a_run_is_active_another_is_refused() {
+    let sandbox = Sandbox::with("pipelines: { one: { command: 'ENTER; until test -e go; do sleep 0.01; done' } }");
+    let first = sandbox.start("run one");
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    let at = sandbox.starts()[0].scheduled_for.clone();
+    for second in ["run one".to_string(), format!("run one --scheduled-for {at}")] {
+        let refused = sandbox.run(&second).expect(75);
+        let (first, help) = refused.stderr.split_once('\n').unwrap();
+        assert!(first.starts_with("error: another run of `one` is active: one@"), "{first}");
+        assert_eq!(help, "help: `tickward status` shows what runs; try again when it has ended\n");
+    }
+    sandbox.write("go", "");
+    Done::wait(first).expect(0);
+    assert_eq!(sandbox.starts().len(), 1);
+}
+
+#[test]
+fn a_retry_that_is_due_soon_is_made_by_the_same_process() {
+    let sandbox = Sandbox::with(
+        "pipelines:
+  soon: { command: 'ENTER; test $TICKWARD_ATTEMPT = 3', retry: { max_attempts: 3, delay: 300ms, backoff: fixed } }
+  late: { command: 'ENTER; exit 1', retry: { max_attempts: 2, delay: 5m } }",
+    );
+    let soon = sandbox.run("run soon -o json").expect(0).json();
+    assert_eq!((&soon["attempt"], &soon["outcome"]), (&json!(3), &json!("succeeded")));
+    let late = sandbox.run("run late -o json").expect(1).json();
+    assert_eq!((&late["attempt"], &late["gave_up"]), (&json!(1), &json!(false)));
+    assert_eq!(sandbox.starts().len(), 4);
+}
+
+#[test]
+fn a_name_that_is_not_there_gets_the_nearest_one_named() {
+    let sandbox = Sandbox::with("pipelines: { nightly_export: { command: ENTER }, other: { command: ENTER } }");
+    let done = sandbox.run("run nightly_exprot").expect(2);
+    let expected = "error: there is no pipeline `nightly_exprot`\n\
+                    help: did you mean `nightly_export`? `tickward list` shows all\n";
+    assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("", expected));
+}
+
+#[test]
+fn what_another_tick_has_lost_is_no_failure_of_this_run() {
+    let sandbox = Sandbox::with(
+        "pipelines:
+  data: { schedule: '* * * * *', command: 'ENTER; exec sleep 600' }
+  a: { command: ENTER }",
+    );
+    let mut tick = sandbox.start("run-due --now 2026-03-02T02:00:05Z");
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    signal(&tick, nix::sys::signal::Signal::SIGKILL);
+    tick.wait().unwrap();
+    let done = sandbox.run("run a --now 2026-03-02T02:00:20Z -o json").expect(0).json();
+    assert_eq!((&done["pipeline"], &done["outcome"], &done["rc"]), (&json!("a"), &json!("succeeded"), &json!(0)));
+    assert!(sandbox.attempts().iter().any(|attempt| attempt.0 == "data" && attempt.3 == "lost"));
+}
+
+#[test]
+fn at_a_terminal_control_characters_of_a_body_are_shown_and_not_obeyed() {
+    let sandbox = Sandbox::with(r#"pipelines: { one: { command: 'printf "\033]0;owned\007\033[2J\n"; exit 1' } }"#);
+    let script = |line: &str| {
+        let mut command = Command::new("/usr/bin/script");
+        sandbox.dress(&mut command);
+        command.env("TERM", "xterm").env("NO_COLOR", "1");
+        command.args(["-qec", &format!("{} {line}", env!("CARGO_BIN_EXE_tickward")), "/dev/null"]);
+        Done::of(command.output().unwrap()).stdout
+    };
+    if !std::path::Path::new("/usr/bin/script").exists() {
+        eprintln!("skipped: there is no script(1) to make a terminal with");
+        return;
+    }
+    for line in ["run one", "logs one"] {
+        let shown = script(line);
+        assert!(shown.contains(r"\u{1b}]0;owned\u{7}\u{1b}[2J"), "{line}: {shown}");
+        assert!(
+            !shown.contains("\u{1b}]0;") && !shown.contains("\u{7}") && !shown.contains("\u{1b}[2J"),
+            "{line}: {shown:?}"
+        );
+    }
+    assert_eq!(sandbox.run("logs one").stdout, "\u{1b}]0;owned\u{7}\u{1b}[2J\n", "a file gets what was printed");
+}

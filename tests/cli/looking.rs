@@ -1,0 +1,167 @@
+//! Commands that look: list, status, history, logs, next.
+
+use serde_json::{Value, json};
+
+use super::sandbox::{Done, Sandbox, each, keys};
+
+const CONFIG: &str = "pipelines:
+  good: { schedule: '0 2 * * *', command: 'echo fine' }
+  bad: { schedule: '0 2 * * *', timezone: Europe/Berlin, command: 'echo broken; exit 3' }
+  hand: { command: [echo, by, hand] }
+";
+
+fn ticked() -> Sandbox {
+    let sandbox = Sandbox::with(CONFIG);
+    assert_eq!(sandbox.tick("2026-03-02T02:00:05Z")["rc"], 0);
+    assert_eq!(sandbox.tick("2026-03-03T02:00:05Z")["rc"], 1);
+    sandbox
+}
+
+#[test]
+fn list_shows_each_pipeline_with_its_next_occurrence() {
+    let sandbox = Sandbox::with(CONFIG);
+    let list = sandbox.run("list -o json").expect(0).json();
+    assert_eq!(each(&list, "pipeline"), ["good", "bad", "hand"]);
+    let text = sandbox.run("list").expect(0);
+    assert_eq!(text.stderr, "");
+    let lines: Vec<Vec<&str>> = text.stdout.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines[0], ["PIPELINE", "SCHEDULE", "ZONE", "NEXT", "COMMAND"]);
+    assert_eq!(lines[2][..7], ["bad", "0", "2", "*", "*", "*", "Europe/Berlin"]);
+    assert_eq!(lines[3], ["hand", "by", "hand", "UTC", "–", "echo", "by", "hand"]);
+    sandbox.write("tickward.yaml", &format!("{CONFIG}  wrong: {{ schedule: '61 * * * *', command: x }}"));
+    let partly = sandbox.run("list").expect(3);
+    assert!(partly.stdout.contains("wrong     broken: see above"), "{partly:?}");
+}
+
+#[test]
+fn status_shows_what_runs_what_failed_and_what_comes_next() {
+    let sandbox = ticked();
+    let status = sandbox.run("status -o json").expect(0).json();
+    assert_eq!(each(&status, "pipeline"), ["good", "bad", "hand"]);
+    let expected =
+        ["pipeline", "state", "configured", "active", "last", "failures_in_a_row", "next_attempt_at", "next"];
+    assert_eq!(keys(&status[0]), expected);
+    assert_eq!((&status[1]["last"]["outcome"], &status[1]["failures_in_a_row"]), (&json!("failed"), &json!(1)));
+    assert_eq!(status[2]["last"], Value::Null);
+    let text = sandbox.run("status bad").expect(0).stdout;
+    let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[1][..6], ["bad", "waiting", "2026-03-03", "01:00:00Z", "failed", "1"]);
+    let unknown = sandbox.run("status nobody").expect(2);
+    assert_eq!(unknown.stderr, "error: neither the configuration nor the run-log knows `nobody`\n");
+    sandbox.write("tickward.yaml", "pipelines: { hand: { command: x } }");
+    let gone = sandbox.run("status -o json").expect(0).json();
+    assert_eq!(each(&gone, "state"), ["waiting", "not configured", "not configured"]);
+}
+
+#[test]
+fn status_shows_a_run_that_goes_on() {
+    let sandbox = Sandbox::with("pipelines: { one: { command: 'ENTER; until test -e go; do sleep 0.01; done' } }");
+    let run = sandbox.start("run one");
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    let status = sandbox.run("status -o json").json();
+    assert_eq!((&status[0]["state"], &status[0]["active"][0]["pid"]), (&json!("running"), &json!(run.id())));
+    sandbox.write("go", "");
+    Done::wait(run).expect(0);
+}
+
+#[test]
+fn history_shows_what_ran_newest_first() {
+    let sandbox = ticked();
+    let history = sandbox.run("history -o json").expect(0).json();
+    let shown: Vec<_> =
+        history.as_array().unwrap().iter().map(|r| (&r["run_id"], &r["state"], &r["exit_code"])).collect();
+    assert_eq!(shown.len(), 3);
+    assert!(shown[..2].contains(&(&json!("good@20260303T020000Z"), &json!("succeeded"), &json!(0))), "{shown:?}");
+    assert!(shown[..2].contains(&(&json!("bad@20260303T010000Z"), &json!("failed"), &json!(3))), "{shown:?}");
+    assert_eq!(shown[2].0, &json!("good@20260302T020000Z"));
+    let of_one = sandbox.run("history bad").expect(0).stdout;
+    let lines: Vec<Vec<&str>> = of_one.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines.len(), 2);
+    assert_eq!(lines[1][..6], ["bad", "2026-03-03", "01:00:00Z", "1", "failed", "3"]);
+    assert_eq!(lines[1][7..], ["catch_up", "exit", "code", "3"]);
+    assert_eq!(sandbox.run("history -n 1 -o json").json().as_array().unwrap().len(), 1);
+    assert_eq!(Sandbox::with(CONFIG).run("history").expect(0).stderr, "nothing has run yet\n");
+}
+
+#[test]
+fn logs_shows_the_output_of_the_last_run_or_of_an_earlier_one() {
+    let sandbox = Sandbox::with(
+        "pipelines:
+  one: { schedule: '* * * * *', retry: { max_attempts: 2, delay: 0s }, command: 'echo $TICKWARD_RUN_ID $TICKWARD_ATTEMPT; exit 1' }",
+    );
+    sandbox.tick("2026-03-02T02:00:05Z");
+    sandbox.tick("2026-03-02T02:01:05Z");
+    for (arguments, printed) in [
+        ("logs one", "one@20260302T020100Z 2\n"),
+        ("logs one@20260302T020000Z", "one@20260302T020000Z 2\n"),
+        ("logs one@20260302T020000Z --attempt 1", "one@20260302T020000Z 1\n"),
+        ("logs one --attempt 1", "one@20260302T020100Z 1\n"),
+        ("logs one -f", "one@20260302T020100Z 2\n"),
+    ] {
+        let done = sandbox.run(arguments).expect(0);
+        assert_eq!((done.stdout.as_str(), done.stderr.as_str()), (printed, ""), "{arguments}");
+    }
+    let unknown = sandbox.run("logs two").expect(2);
+    assert_eq!(unknown.stderr, "error: no run of `two` is known\nhelp: `tickward history` shows what there is\n");
+    std::fs::remove_dir_all(sandbox.state().join("output")).unwrap();
+    assert_eq!(sandbox.run("logs one").expect(0).stdout, "one@20260302T020100Z 2\n", "the run-log keeps the end");
+}
+
+#[test]
+fn following_goes_on_until_the_attempt_has_ended_and_no_longer() {
+    let sandbox = Sandbox::with(
+        "pipelines:
+  one: { command: 'echo first; ENTER; until test -e go; do sleep 0.01; done; echo last' }",
+    );
+    let run = sandbox.start("run one");
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    let follow = sandbox.start("logs -f one");
+    std::thread::sleep(std::time::Duration::from_millis(300));
+    sandbox.write("go", "");
+    Done::wait(run).expect(0);
+    let done = Done::wait(follow).expect(0);
+    assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("first\nlast\n", ""));
+}
+
+#[test]
+fn next_names_the_instants_of_a_pipeline_or_of_any_schedule() {
+    let sandbox = Sandbox::with(CONFIG);
+    let json = sandbox.call(&[
+        "next",
+        "--schedule",
+        "0 9 * * mon",
+        "--timezone",
+        "America/New_York",
+        "--after",
+        "2026-03-02T00:00:00Z",
+        "--count",
+        "3",
+        "-o",
+        "json",
+    ]);
+    let instants = json!(["2026-03-02T14:00:00Z", "2026-03-09T13:00:00Z", "2026-03-16T13:00:00Z"]);
+    assert_eq!(json.expect(0).json(), instants);
+    let text = sandbox.run("next bad --after 2026-03-02T00:00:00Z --count 2").expect(0).stdout;
+    let expected =
+        "2026-03-02T01:00:00Z  Mon 2026-03-02 02:00:00 CET\n2026-03-03T01:00:00Z  Tue 2026-03-03 02:00:00 CET\n";
+    assert_eq!(text, expected);
+    let hand = sandbox.run("next hand").expect(0);
+    assert_eq!((hand.stdout.as_str(), hand.stderr.as_str()), ("", "no occurrence: it runs only by hand\n"));
+    assert_eq!(sandbox.run("next hand -o json").expect(0).json(), json!([]));
+    let wrong = sandbox.call(&["next", "--schedule", "* * * * 8"]).expect(2);
+    assert_eq!(wrong.stderr, "error: day of week `8` is out of range\nhelp: use 0 to 7, or a name from sun to sat\n");
+    sandbox.call(&["next", "--schedule", "* * * * *", "--timezone", "Mars/Base"]).expect(2);
+    sandbox.run("next").expect(2);
+    sandbox.run("next nobody").expect(2);
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let sandbox = Sandbox::with(CONFIG);
+    let line = format!("'{}' next good --count 5000; echo $? >&2", env!("CARGO_BIN_EXE_tickward"));
+    let mut command = std::process::Command::new("/bin/sh");
+    sandbox.dress(&mut command);
+    let done = Done::of(command.args(["-c", &format!("( {line} ) | head -n 1")]).output().unwrap());
+    assert_eq!((done.stdout.lines().count(), done.stderr.as_str()), (1, "0\n"));
+}

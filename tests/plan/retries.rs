@@ -1,0 +1,169 @@
+//! Pending retries: claimed in time, waited for, or superseded.
+
+use crate::story::play;
+
+const TWICE: &str = "schedule: '@hourly'; retry: { max_attempts: 3, delay: 10m, backoff: fixed }";
+
+#[test]
+fn a_retry_waits_and_any_later_tick_makes_it() {
+    play(
+        TWICE,
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:05 failed => again at 01:15
+         01:14:59 tick => 01:00 waits until 01:15
+         01:15 tick => retry 01:00#2
+         01:16 tick => nothing
+         01:20 timed_out => again at 01:30
+         01:47 tick => retry 01:00#3
+         01:50 failed => gave up
+         01:51 tick => nothing",
+    );
+}
+
+#[test]
+fn waits_grow_as_the_policy_says() {
+    play(
+        "schedule: '@daily'; retry: { max_attempts: 5, delay: 10m, backoff: exponential, max_delay: 30m }",
+        "00:00 tick => schedule 00:00#1
+         01:00 failed => again at 01:10
+         01:10 tick => retry 00:00#2
+         02:00 failed => again at 02:20
+         02:20 tick => retry 00:00#3
+         03:00 failed => again at 03:30
+         03:30 tick => retry 00:00#4
+         04:00 failed => again at 04:30",
+    );
+}
+
+#[test]
+fn a_retry_is_superseded_when_the_next_occurrence_falls_due() {
+    play(
+        TWICE,
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:55 failed => again at 02:05
+         01:59 tick => 01:00 waits until 02:05
+         02:00 tick => superseded 01:00; schedule 02:00#1
+         02:05 tick => nothing",
+    );
+}
+
+#[test]
+fn a_retry_that_is_due_with_the_next_occurrence_is_superseded_too() {
+    play(
+        TWICE,
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:50 failed => again at 02:00
+         02:00 tick => superseded 01:00; schedule 02:00#1",
+    );
+}
+
+#[test]
+fn giving_up_belongs_to_the_occurrence() {
+    play(
+        "schedule: '@hourly'; retry: { max_attempts: 2, delay: 1m }",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:01 failed => again at 01:02
+         01:02 tick => retry 01:00#2
+         01:03 failed => gave up
+         02:00 tick => schedule 02:00#1
+         02:01 failed => again at 02:02",
+    );
+}
+
+#[test]
+fn finish_first_lets_the_old_run_end_and_the_next_meet_the_overlap_policy() {
+    let keys = "schedule: '@hourly'; retry: { max_attempts: 2, delay: 10m, when_next_due: finish_first }";
+    play(
+        keys,
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:55 failed => again at 02:05
+         02:00 tick => overlap 02:00; 01:00 waits until 02:05
+         02:05 tick => retry 01:00#2
+         02:06 failed => gave up
+         03:00 tick => schedule 03:00#1",
+    );
+}
+
+#[test]
+fn what_was_skipped_while_the_run_was_going_does_not_supersede_it() {
+    play(
+        TWICE,
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         02:00 tick => overlap 02:00
+         02:30 failed => again at 02:40
+         02:40 tick => retry 01:00#2",
+    );
+}
+
+/// The next occurrence has fallen due, even if it is itself too late to run.
+#[test]
+fn occurrences_that_are_missed_supersede_a_retry_too() {
+    play(
+        &format!("{TWICE}; catch_up: skip"),
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:05 failed => again at 01:15
+         04:30 tick => superseded 01:00; missed 02:00-04:00 (3)",
+    );
+    play(
+        &format!("{TWICE}; catch_up: {{ policy: all, window: 10m }}"),
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:05 failed => again at 01:15
+         04:30 tick => superseded 01:00; missed 02:00-04:00 (3)",
+    );
+}
+
+#[test]
+fn the_next_occurrence_is_due_only_after_its_jitter() {
+    play(
+        &format!("{TWICE}; jitter: 10m"),
+        "00:30 tick => noted
+         01:10 tick => schedule 01:00#1
+         01:11 failed => again at 01:21
+         02:00 tick => retry 01:00#2",
+    );
+}
+
+#[test]
+fn what_was_released_is_claimed_again_at_once_and_burns_nothing() {
+    play(
+        "schedule: '@hourly'",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:00:05 released => again at 01:00:05
+         01:00:05 tick => schedule 01:00#2 try 1
+         01:00:10 released => again at 01:00:10
+         01:00:10 tick => schedule 01:00#3 try 1
+         01:01 failed => gave up",
+    );
+    play(
+        TWICE,
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:01 failed => again at 01:11
+         01:11 tick => retry 01:00#2
+         01:12 released => again at 01:12
+         01:12 tick => retry 01:00#3 try 2
+         01:13 failed => again at 01:23
+         01:23 tick => retry 01:00#4 try 3
+         01:24 failed => gave up",
+    );
+}
+
+#[test]
+fn a_catch_up_that_was_released_is_still_one() {
+    play(
+        "schedule: '@hourly'",
+        "00:30 tick => noted
+         01:30 tick => catch_up 01:00#1
+         01:31 released => again at 01:31
+         01:31 tick => catch_up 01:00#2 try 1",
+    );
+}

@@ -1,0 +1,153 @@
+//! What every run-log promises: each case runs over each backend.
+//!
+//! A case gets a fresh log and a clock that only moves when told to. A backend is a row of `BACKENDS`; what it does not
+//! promise (being shared, outliving the process) is not asked of it. A backend that can't be opened shows as ignored,
+//! and fails where the environment says `CI`.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+#[path = "runlog/bench.rs"]
+mod bench;
+#[path = "runlog/claims.rs"]
+mod claims;
+#[path = "runlog/ends.rs"]
+mod ends;
+#[path = "runlog/history.rs"]
+mod history;
+#[path = "runlog/late.rs"]
+mod late;
+#[path = "runlog/leases.rs"]
+mod leases;
+#[path = "runlog/not_run.rs"]
+mod not_run;
+#[path = "runlog/races.rs"]
+mod races;
+#[path = "runlog/reopening.rs"]
+mod reopening;
+#[path = "runlog/sqlite_file.rs"]
+mod sqlite_file;
+#[path = "runlog/values.rs"]
+mod values;
+#[path = "runlog/views.rs"]
+mod views;
+
+use std::future::Future;
+use std::pin::Pin;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+use bench::{Backend, Bench};
+
+/// Every backend: how to get a fresh one, and what it promises beyond the contract.
+static BACKENDS: [Backend; 2] = [
+    Backend {
+        name: "memory",
+        fresh_url: |_| Ok("memory:".into()),
+        precision: Duration::from_micros(1),
+        is_shared: false,
+        is_durable: false,
+    },
+    Backend {
+        name: "sqlite",
+        fresh_url: |folder| Ok(format!("sqlite:{}/run_log.db", folder.display())),
+        precision: Duration::from_micros(1),
+        is_shared: true,
+        is_durable: true,
+    },
+];
+
+/// One rule, tried on one log.
+struct Case {
+    name: &'static str,
+    run: fn(Bench) -> Pin<Box<dyn Future<Output = ()>>>,
+}
+
+macro_rules! cases {
+    ($($module:ident: $($name:ident),+;)+) => {
+        vec![$($(Case { name: stringify!($name), run: |bench| Box::pin($module::$name(bench)) }),+),+]
+    };
+}
+
+fn cases_for(backend: &Backend) -> Vec<Case> {
+    let mut cases = everywhere();
+    if backend.is_shared {
+        cases.extend(cases! {
+            races: many_connections_make_one_store, what_one_connection_commits_the_other_sees;
+        });
+    }
+    if backend.is_durable {
+        cases.extend(cases! {
+            reopening: everything_is_there_after_reopening, fences_and_versions_go_on_after_reopening,
+                a_rehearsals_store_is_refused_for_work, a_real_store_is_refused_for_a_rehearsal, any_store_may_be_read;
+        });
+    }
+    cases
+}
+
+fn everywhere() -> Vec<Case> {
+    cases! {
+        claims: a_claim_is_won_and_found_as_it_was_made, a_decision_on_an_old_version_is_lost_and_changes_nothing,
+            a_row_is_made_once, a_row_that_is_not_there_has_no_version, a_key_that_is_taken_is_lost_and_changes_nothing,
+            the_next_attempt_waits_for_the_end_of_the_one_before, another_run_may_be_claimed_while_one_is_active,
+            a_retry_is_closed_once, a_retry_is_made_once, only_a_pending_retry_can_be_closed,
+            one_that_is_refused_does_not_hinder_the_others, of_two_for_one_pipeline_the_first_is_won,
+            the_same_claim_sent_again_is_lost_and_its_token_is_there, a_change_without_a_claim_keeps_the_fence,
+            fences_and_versions_only_grow, names_that_differ_in_case_are_two_pipelines,
+            names_with_slashes_and_dots_are_kept_apart, namespaces_are_kept_apart;
+        ends: an_end_is_kept_as_it_was_reported, an_end_without_its_token_is_an_orphan,
+            each_outcome_counts_as_it_should, an_end_is_taken_once, an_end_makes_older_decisions_lost,
+            a_failure_is_followed_by_the_retry_that_its_policy_says, a_fatal_failure_is_not_followed,
+            what_is_released_or_rerun_is_due_at_once, ends_are_applied_before_transitions,
+            ends_are_answered_in_order;
+        late: a_lease_that_holds_is_not_lost, a_lease_is_over_at_its_last_instant,
+            a_lease_renewed_meanwhile_is_not_lost, an_outcome_that_came_first_wins, a_late_failure_is_kept_beside_the_loss,
+            a_late_success_cancels_the_retry, a_late_success_leaves_a_retry_that_was_made, of_late_outcomes_the_first_is_kept,
+            a_late_outcome_makes_older_decisions_lost;
+        leases: only_held_tokens_are_renewed, a_renewal_lasts_until_its_instant, a_renewal_never_shortens_a_lease,
+            a_renewal_leaves_decisions_valid, a_lease_that_is_over_may_still_be_renewed;
+        views: an_empty_store_knows_the_time_only, a_view_is_of_the_pipelines_asked_for, open_attempts_come_oldest_first,
+            ended_attempts_are_not_open, decided_occurrences_are_those_after_the_cursor,
+            before_the_first_decision_every_attempt_counts_as_decided;
+        not_run: adjacent_missed_stretches_are_one, stretches_that_do_not_touch_stay_apart,
+            a_stretch_recorded_again_takes_the_place_of_the_first;
+        history: newest_decisions_come_first, equal_decisions_have_a_fixed_order, a_limit_keeps_the_newest,
+            filters_leave_what_they_say, what_is_merged_counts_as_newly_decided;
+        values: instants_are_kept_to_the_microsecond, odd_text_is_kept, large_numbers_are_kept, every_word_is_kept;
+        races: each_occurrence_is_won_once, an_end_is_folded_once;
+    }
+}
+
+/// A case over a backend as a test: ignored where there is no such backend, unless somebody relies on it.
+fn trial(backend: &'static Backend, case: Case) -> Trial {
+    Trial::ignorable_test(format!("{}::{}", backend.name, case.name), move || match Bench::new(backend) {
+        Ok(bench) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+            runtime.block_on((case.run)(bench));
+            Ok(Completion::Completed)
+        }
+        Err(why) => missing(&why),
+    })
+}
+
+/// There is nothing to test: for a user's machine that is no failure, for a machine that tests on purpose it is.
+fn missing(why: &str) -> Result<Completion, Failed> {
+    match std::env::var_os("CI") {
+        Some(_) => Err(Failed::from(why)),
+        None => Ok(Completion::ignored_with(why)),
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::from_args();
+    let over_backends =
+        BACKENDS.iter().flat_map(|backend| cases_for(backend).into_iter().map(move |case| trial(backend, case)));
+    let of_files = sqlite_file::CASES.iter().map(|(name, run)| {
+        Trial::ignorable_test(format!("sqlite::{name}"), || match Bench::new(&BACKENDS[1]) {
+            Ok(bench) => run(&bench).map_or(Ok(Completion::Completed), |why| missing(&why)),
+            Err(why) => missing(&why),
+        })
+    });
+    libtest_mimic::run(&arguments, over_backends.chain(of_files).collect()).exit_code()
+}

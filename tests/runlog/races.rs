@@ -1,0 +1,117 @@
+//! Races: many at once, and each claim and each end is one's.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::{Arc, Barrier};
+
+use tickward::plan::Folded;
+use tickward::run::{Outcome, Row};
+use tickward::runlog::contract::{Batch, Ended, Scope, Verdict};
+use tickward::runlog::{Purpose, RunLog};
+
+use crate::bench::{Bench, at, claiming, end, id, lost};
+
+/// Does `work` on `count` threads at once, each with its own way to the log.
+fn all_at_once<T: Send + 'static, F: Future<Output = T>>(
+    bench: &Bench,
+    count: usize,
+    work: impl Fn(usize, Arc<dyn RunLog>, Arc<Barrier>) -> F + Send + Clone + 'static,
+) -> Vec<T> {
+    let start = Arc::new(Barrier::new(count));
+    let threads = bench.ways(count).into_iter().enumerate().map(|(number, log)| {
+        let (start, work) = (start.clone(), work.clone());
+        std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            start.wait();
+            runtime.block_on(work(number, log, start))
+        })
+    });
+    threads.collect::<Vec<_>>().into_iter().map(|thread| thread.join().unwrap()).collect()
+}
+
+/// Sixteen ticks want the same 200 occurrences: 20 of each of 10 pipelines.
+pub async fn each_occurrence_is_won_once(bench: Bench) {
+    let ids: Vec<_> = (0..10).map(|number| id(&format!("p{number}"))).collect();
+    let (threads, rounds) = (16, 20);
+    let won = all_at_once(&bench, threads, move |_, log, start| {
+        let ids = ids.clone();
+        async move {
+            let mut won = Vec::new();
+            for round in 0..rounds {
+                start.wait();
+                let view = log.load(Scope::Only(ids.clone())).await.unwrap();
+                let row = |id| view.rows.get(id).cloned().unwrap_or_else(|| Row::absent(id.clone()));
+                let instant = at(&format!("{round:02}:00"));
+                let transitions: Vec<_> = ids.iter().map(|id| claiming(row(id), instant, 1)).collect();
+                let committed = log.commit(Batch { ends: Vec::new(), transitions: transitions.clone() }).await.unwrap();
+                let verdicts = transitions.into_iter().zip(committed.verdicts);
+                won.extend(verdicts.filter(|(_, verdict)| *verdict == Verdict::Won).filter_map(|(t, _)| t.claim));
+            }
+            won
+        }
+    });
+    let mut winners: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for claim in won.into_iter().flatten() {
+        winners.entry(claim.run.clone()).or_default().push(claim);
+    }
+    let view = bench.view(Scope::All).await;
+    let stored: Vec<_> = view.open.into_values().flatten().collect();
+    assert_eq!((winners.len(), stored.len()), (200, 200));
+    for claim in stored {
+        assert_eq!(winners[&claim.run], [claim.clone()], "{}", claim.run.id());
+    }
+    for row in view.rows.into_values() {
+        assert_eq!(row.fence, rounds, "{}: a fence for each claim", row.pipeline);
+    }
+}
+
+/// The worker reports its success eight times over while eight others declare it lost.
+pub async fn an_end_is_folded_once(bench: Bench) {
+    for round in 0..10 {
+        let attempt = bench.claimed("p", &format!("{round:02}:00")).await;
+        bench.clock.set(attempt.lease_until);
+        let claimed = attempt.clone();
+        let answers = all_at_once(&bench, 16, move |number, log, _| {
+            let now = claimed.lease_until;
+            let end = if number % 2 == 0 { end(&claimed, Outcome::Succeeded, now) } else { lost(&claimed, now) };
+            async move { log.commit(Batch { ends: vec![end], transitions: Vec::new() }).await.unwrap().ends.remove(0) }
+        });
+        let folded =
+            |wanted| answers.iter().filter(|a| matches!(a, Ended::Folded(folded, _) if *folded == wanted)).count();
+        let row = bench.row(&id("p")).await;
+        let lost_first = row.last.as_ref().is_some_and(|last| last.outcome == Outcome::Lost);
+        assert_eq!(folded(Folded::Ended), 1, "round {round}: {answers:?}");
+        assert_eq!(folded(Folded::Late), usize::from(lost_first), "round {round}");
+        assert_eq!(row.totals.values().sum::<u64>(), round + 1, "round {round}");
+    }
+}
+
+pub async fn many_connections_make_one_store(bench: Bench) {
+    let url = bench.another_url();
+    let clock = bench.clock.clone();
+    let opened = all_at_once(&bench, 16, move |number, _, _| {
+        let options = tickward::runlog::OpenOptions { clock: clock.clone(), purpose: Purpose::Work };
+        let opened = tickward::runlog::open(&url, options);
+        async move {
+            let log = opened.map_err(|error| error.to_string())?;
+            let transitions = vec![claiming(Row::absent(id(&format!("p{number}"))), at("02:00"), 1)];
+            let committed = log.commit(Batch { ends: Vec::new(), transitions }).await.map_err(|e| e.to_string())?;
+            Ok::<_, String>(committed.verdicts)
+        }
+    });
+    assert_eq!(opened, vec![Ok(vec![Verdict::Won]); 16]);
+    let log = bench.open(&bench.another_url(), Purpose::Work).unwrap();
+    assert_eq!(log.load(Scope::All).await.unwrap().rows.len(), 16);
+}
+
+pub async fn what_one_connection_commits_the_other_sees(bench: Bench) {
+    let other = bench.again(Purpose::Work).unwrap();
+    let attempt = bench.claimed("p", "02:00").await;
+    assert_eq!(other.load(Scope::All).await.unwrap().open[&id("p")], [attempt.clone()]);
+    let transitions = vec![claiming(Row::absent(id("p")), at("02:00"), 1)];
+    assert_eq!(other.commit(Batch { ends: Vec::new(), transitions }).await.unwrap().verdicts, [Verdict::Lost]);
+    let ends = vec![end(&attempt, Outcome::Succeeded, at("02:01"))];
+    other.commit(Batch { ends, transitions: Vec::new() }).await.unwrap();
+    assert!(bench.view(Scope::All).await.open.is_empty());
+    assert_eq!(bench.log.renew(vec![attempt.token], at("09:00")).await.unwrap(), []);
+}

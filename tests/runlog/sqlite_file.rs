@@ -1,0 +1,185 @@
+//! The SQLite file: what it is made of, and which files are refused in words.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+use rusqlite::Connection;
+use tickward::runlog::{Error, Purpose};
+
+use crate::bench::Bench;
+
+type Run = fn(&Bench) -> Option<String>;
+
+/// Each answers why it could not be tried on this machine, if so.
+pub const CASES: [(&str, Run); 13] = [
+    ("a_new_file_is_for_its_owner_only", a_new_file_is_for_its_owner_only),
+    ("a_new_folder_is_for_its_owner_only", a_new_folder_is_for_its_owner_only),
+    ("the_journal_is_a_write_ahead_log", the_journal_is_a_write_ahead_log),
+    ("without_locks_the_journal_is_a_rollback_journal", without_locks_the_journal_is_a_rollback_journal),
+    ("a_damaged_file_is_refused_and_left_as_it_is", a_damaged_file_is_refused_and_left_as_it_is),
+    ("a_folder_is_no_run_log", a_folder_is_no_run_log),
+    ("a_file_in_place_of_the_folder_is_said_so", a_file_in_place_of_the_folder_is_said_so),
+    ("a_read_only_folder_is_unavailable", a_read_only_folder_is_unavailable),
+    ("a_store_that_needs_a_newer_program_is_refused", a_store_that_needs_a_newer_program_is_refused),
+    ("a_newer_store_that_old_programs_may_use_is_used", a_newer_store_that_old_programs_may_use_is_used),
+    ("an_empty_file_becomes_a_store", an_empty_file_becomes_a_store),
+    ("tables_of_others_are_left_alone", tables_of_others_are_left_alone),
+    ("a_word_of_a_newer_program_is_named", a_word_of_a_newer_program_is_named),
+];
+
+fn file_of(bench: &Bench) -> PathBuf {
+    bench.folder().join("run_log.db")
+}
+
+fn url_of(path: &Path) -> String {
+    format!("sqlite:{}", path.display())
+}
+
+fn mode_of(path: &Path) -> u32 {
+    fs::metadata(path).unwrap().permissions().mode() & 0o777
+}
+
+fn refusal(bench: &Bench, path: &Path) -> Error {
+    match bench.open(&url_of(path), Purpose::Work) {
+        Err(error) => error,
+        Ok(_) => panic!("{} was opened", path.display()),
+    }
+}
+
+fn a_new_file_is_for_its_owner_only(bench: &Bench) -> Option<String> {
+    for suffix in ["", "-wal", "-shm"] {
+        let path = bench.folder().join(format!("run_log.db{suffix}"));
+        assert_eq!(mode_of(&path), 0o600, "{}", path.display());
+    }
+    None
+}
+
+fn a_new_folder_is_for_its_owner_only(bench: &Bench) -> Option<String> {
+    let path = bench.folder().join("new/deep/run_log.db");
+    bench.open(&url_of(&path), Purpose::Work).unwrap();
+    for folder in ["new", "new/deep"] {
+        assert_eq!(mode_of(&bench.folder().join(folder)), 0o700, "{folder}");
+    }
+    None
+}
+
+fn journal_of(path: &Path) -> String {
+    Connection::open(path).unwrap().pragma_query_value(None, "journal_mode", |row| row.get(0)).unwrap()
+}
+
+fn the_journal_is_a_write_ahead_log(bench: &Bench) -> Option<String> {
+    assert_eq!(journal_of(&file_of(bench)), "wal");
+    None
+}
+
+fn without_locks_the_journal_is_a_rollback_journal(bench: &Bench) -> Option<String> {
+    let path = bench.folder().join("remote.db");
+    drop(bench.open(&format!("{}?network_fs=allow", url_of(&path)), Purpose::Work).unwrap());
+    assert_eq!(journal_of(&path), "delete");
+    None
+}
+
+fn a_damaged_file_is_refused_and_left_as_it_is(bench: &Bench) -> Option<String> {
+    say(&file_of(bench), "PRAGMA wal_checkpoint(TRUNCATE)");
+    let mut torn = fs::read(file_of(bench)).unwrap();
+    torn.truncate(4096);
+    torn[200..].fill(0xa5);
+    for (name, bytes) in
+        [("short.db", b"hello".to_vec()), ("text.db", "not a database\n".repeat(500).into_bytes()), ("torn.db", torn)]
+    {
+        let path = bench.folder().join(name);
+        fs::write(&path, &bytes).unwrap();
+        let error = refusal(bench, &path);
+        assert!(matches!(error, Error::Refused { .. }), "{name}: {error:?}");
+        assert!(error.to_string().contains("is damaged or no SQLite file"), "{name}: {error}");
+        assert!(error.help().contains("it is left as it is"), "{name}");
+        assert_eq!(fs::read(&path).unwrap(), bytes, "{name}");
+    }
+    None
+}
+
+fn a_folder_is_no_run_log(bench: &Bench) -> Option<String> {
+    let error = refusal(bench, bench.folder());
+    assert!(error.to_string().ends_with("is a folder, not a file"), "{error}");
+    None
+}
+
+fn a_file_in_place_of_the_folder_is_said_so(bench: &Bench) -> Option<String> {
+    let error = refusal(bench, &file_of(bench).join("run_log.db"));
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    assert!(error.to_string().contains("run_log.db/run_log.db"), "{error}");
+    None
+}
+
+fn a_read_only_folder_is_unavailable(bench: &Bench) -> Option<String> {
+    let folder = bench.folder().join("read-only");
+    fs::create_dir(&folder).unwrap();
+    fs::set_permissions(&folder, fs::Permissions::from_mode(0o500)).unwrap();
+    if fs::write(folder.join("probe"), "").is_ok() {
+        return Some("this user may write anywhere".into());
+    }
+    let error = refusal(bench, &folder.join("run_log.db"));
+    assert!(matches!(error, Error::Unavailable { .. }), "{error:?}");
+    assert!(error.to_string().contains("cannot be opened"), "{error}");
+    None
+}
+
+fn say(path: &Path, statement: &str) {
+    Connection::open(path).unwrap().execute_batch(statement).unwrap();
+}
+
+fn a_store_that_needs_a_newer_program_is_refused(bench: &Bench) -> Option<String> {
+    for (needs, schema) in [("2", "2"), ("9", "12"), ("soon", "2")] {
+        let rows = format!(
+            "UPDATE tickward_meta SET value = '{needs}' WHERE key = 'needs';
+             UPDATE tickward_meta SET value = '{schema}' WHERE key = 'schema';"
+        );
+        say(&file_of(bench), &rows);
+        let error = refusal(bench, &file_of(bench));
+        assert!(matches!(error, Error::Refused { .. }), "{needs}: {error:?}");
+        let words = format!("needs a newer tickward: it has form {schema}, this program knows up to 1");
+        assert!(error.to_string().contains(&words), "{needs}: {error}");
+        assert!(error.help().contains("update this program"), "{needs}");
+    }
+    None
+}
+
+fn a_newer_store_that_old_programs_may_use_is_used(bench: &Bench) -> Option<String> {
+    say(
+        &file_of(bench),
+        "UPDATE tickward_meta SET value = '2' WHERE key = 'schema';
+         INSERT INTO tickward_meta VALUES ('something', 'new');
+         ALTER TABLE tickward_attempt ADD COLUMN something_new TEXT;",
+    );
+    bench.again(Purpose::Work).unwrap();
+    None
+}
+
+fn an_empty_file_becomes_a_store(bench: &Bench) -> Option<String> {
+    let path = bench.folder().join("empty.db");
+    fs::write(&path, "").unwrap();
+    bench.open(&url_of(&path), Purpose::Work).unwrap();
+    bench.open(&url_of(&path), Purpose::Work).unwrap();
+    None
+}
+
+fn tables_of_others_are_left_alone(bench: &Bench) -> Option<String> {
+    let path = bench.folder().join("shared.db");
+    say(&path, "CREATE TABLE meta (key TEXT); INSERT INTO meta VALUES ('theirs');");
+    bench.open(&url_of(&path), Purpose::Work).unwrap();
+    let theirs: String = Connection::open(&path).unwrap().query_row("SELECT key FROM meta", (), |r| r.get(0)).unwrap();
+    assert_eq!(theirs, "theirs");
+    None
+}
+
+/// A program that has gone back to an older release finds a word it does not know: an error, never a guess.
+fn a_word_of_a_newer_program_is_named(bench: &Bench) -> Option<String> {
+    say(&file_of(bench), "INSERT INTO tickward_not_run VALUES ('default', 'p', 1, 2, 2, 0, 'rained_off', 3);");
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let query = tickward::runlog::contract::Query { limit: 9, ..Default::default() };
+    let error = runtime.block_on(bench.log.history(query)).unwrap_err();
+    let source = std::error::Error::source(&error).map(|source| source.to_string()).unwrap_or_default();
+    assert!(source.contains("unknown word `rained_off`"), "{error}: {source}");
+    None
+}
