@@ -114,6 +114,9 @@ fn attempt_row(attempt: &Attempt) -> Vec<String> {
     let end = attempt.end.as_ref();
     let dash = || "–".to_string();
     let mut what = end.and_then(|end| end.error.clone()).unwrap_or_default();
+    if attempt.gave_up && attempt.policy.retry.max_attempts > 1 {
+        what += "; gave up";
+    }
     if let Some(at) = attempt.retry_at {
         what += &format!("; next attempt at {}", print::instant(at));
     }

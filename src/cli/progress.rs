@@ -85,6 +85,7 @@ fn line(attempt: &Attempt, outcome: Outcome) -> String {
     let error = end.and_then(|end| end.error.as_deref()).map(|error| format!(": {error}")).unwrap_or_default();
     let next = match attempt.retry_at {
         Some(at) if outcome != Outcome::Released => format!("; next attempt at {}", rfc3339(at)),
+        None if attempt.gave_up && attempt.policy.retry.max_attempts > 1 => "; gave up".into(),
         _ => String::new(),
     };
     let word = print::outcome_err(outcome);

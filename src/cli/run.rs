@@ -69,6 +69,9 @@ impl Run {
         match done {
             Err(error) => run_log_failed(&error),
             Ok(ByHand::Busy(busy)) => {
+                if self.output == Format::Json {
+                    print::json(&json!({ "pipeline": pipeline.id.to_string(), "active": busy.0.id(), "rc": 75 }));
+                }
                 print::error(
                     &format!("another run of `{}` is active: {}", self.name, busy.0.id()),
                     "`tickward status` shows what runs; try again when it has ended",

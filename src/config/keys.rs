@@ -136,7 +136,7 @@ pub(super) const NOT_YET_IN_DOCUMENT: &[(&str, &str)] = &[
     ("hooks", "put the steps into the command"),
     ("executor", "commands run on the host of the tick"),
     ("executors", "commands run on the host of the tick"),
-    ("on_run_log_error", "use `run-due --on-run-log-error`"),
+    ("on_run_log_error", "a tick that finds no run-log starts nothing and ends with code 4"),
     ("include", "give several files or a folder with `-c`"),
 ];
 
@@ -146,7 +146,7 @@ pub(super) const NOT_YET_IN_PIPELINE: &[(&str, &str)] = &[
     ("on_gave_up", "the next occurrence starts afresh"),
     ("start_deadline", "use `catch_up` with a `window`"),
     ("previously", "a pipeline with a new name starts with a new history"),
-    ("on_run_log_error", "use `run-due --on-run-log-error`"),
+    ("on_run_log_error", "a tick that finds no run-log starts nothing and ends with code 4"),
     ("alerters", "the exit code of `run-due` is 1 when a pipeline failed: let what starts the tick send the alert"),
     ("metrics", "`run-due -o json` prints what a tick did: feed that to your metrics"),
     ("hooks", "put the steps into the command"),

@@ -112,6 +112,7 @@ impl Writer {
         self.path(job.start_mark.as_ref());
         self.path(job.output.as_ref());
         self.number(job.output_limit_bytes);
+        self.optional(job.places, |out, places| out.number(u64::from(places)));
     }
 
     pub(super) fn ended(&mut self, ended: &Ended) {
@@ -126,12 +127,13 @@ impl Writer {
             }
             End::NotStarted(NotStarted::Refused) => self.byte(2),
             End::NotStarted(NotStarted::LeaseOver) => self.byte(3),
+            End::NotStarted(NotStarted::Withdrawn) => self.byte(4),
             End::NotStarted(NotStarted::Failed(reason)) => {
-                self.byte(4);
+                self.byte(5);
                 self.bytes(reason.as_bytes());
             }
             End::SupervisorLost(reason) => {
-                self.byte(5);
+                self.byte(6);
                 self.bytes(reason.as_bytes());
             }
         }
@@ -236,6 +238,7 @@ impl<'a> Reader<'a> {
             start_mark: self.optional(Reader::path_bytes)?,
             output: self.optional(Reader::path_bytes)?,
             output_limit_bytes: self.number()?,
+            places: self.optional(|input| u32::try_from(input.number()?).ok())?,
         })
     }
 
@@ -246,8 +249,9 @@ impl<'a> Reader<'a> {
                 1 => End::Signalled(self.number()? as i32),
                 2 => End::NotStarted(NotStarted::Refused),
                 3 => End::NotStarted(NotStarted::LeaseOver),
-                4 => End::NotStarted(NotStarted::Failed(self.string()?)),
-                5 => End::SupervisorLost(self.string()?),
+                4 => End::NotStarted(NotStarted::Withdrawn),
+                5 => End::NotStarted(NotStarted::Failed(self.string()?)),
+                6 => End::SupervisorLost(self.string()?),
                 _ => return None,
             },
             stopped: self.optional(Reader::stop)?,

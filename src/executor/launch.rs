@@ -62,7 +62,7 @@ pub(super) fn launch(job: &Job, tag: &str) -> Result<Launched, String> {
         }
         ForkResult::Child => {
             let text = match catch_unwind(AssertUnwindSafe(|| become_body(job, tag, program, &print, supervisor))) {
-                Ok(Verdict { why: NotStarted::Refused, .. }) => "R".into(),
+                Ok(Verdict { why: NotStarted::Refused | NotStarted::Withdrawn, .. }) => "R".into(),
                 Ok(Verdict { why: NotStarted::LeaseOver, .. }) => "L".into(),
                 Ok(Verdict { why: NotStarted::Failed(reason), mark_was_made: true }) => format!("M{reason}"),
                 Ok(Verdict { why: NotStarted::Failed(reason), mark_was_made: false }) => format!("F{reason}"),

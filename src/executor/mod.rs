@@ -18,6 +18,7 @@ mod line;
 mod orphans;
 mod output;
 mod process_group;
+mod queue;
 mod subprocess;
 mod supervisor;
 mod supervisor_setup;
@@ -97,6 +98,8 @@ pub struct Job {
     pub output: Option<PathBuf>,
     /// The largest size of that file.
     pub output_limit_bytes: u64,
+    /// How many bodies may run at once: a job that finds so many waits until one has ended. None: it never waits.
+    pub places: Option<u32>,
 }
 
 /// What to execute.
@@ -158,6 +161,8 @@ pub enum NotStarted {
     Refused,
     /// The lease was over before the start.
     LeaseOver,
+    /// It was stopped while it waited for a place.
+    Withdrawn,
     /// It could not be executed: the reason in words, naming the thing.
     Failed(String),
 }
@@ -179,6 +184,11 @@ impl Ended {
     /// The end of a job whose program was never executed.
     pub fn not_started(why: NotStarted) -> Ended {
         Ended::without_a_body(End::NotStarted(why))
+    }
+
+    /// The end of a job whose supervisor is gone, for this reason.
+    pub fn lost(why: String) -> Ended {
+        Ended::without_a_body(End::SupervisorLost(why))
     }
 
     fn without_a_body(end: End) -> Ended {

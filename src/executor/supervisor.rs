@@ -20,9 +20,10 @@ use super::course::{Rest, Step};
 use super::family::{Family, Kin, Members, Serial, has_no_child};
 use super::line::Line;
 use super::process_group::{group_exists, signal_one};
+use super::queue::Queue;
 use super::supervisor_setup::{self, Reaped};
 use super::wire::{Report, Request};
-use super::{Ended, Job, Stop};
+use super::{Ended, Job, NotStarted, Stop};
 use crate::clock::{BootTime, boot_now};
 
 /// The first argument that makes a program the supervisor.
@@ -68,6 +69,8 @@ struct Supervisor {
     children: SignalFd,
     family: Family,
     bodies: Vec<Body>,
+    /// Jobs that wait for a place.
+    waiting: Queue,
     started: Serial,
     mode: Mode,
     chunk: Box<[u8]>,
@@ -81,6 +84,7 @@ impl Supervisor {
             children,
             family: Family::new(),
             bodies: Vec::new(),
+            waiting: Queue::default(),
             started: 0,
             mode: Mode::Serving,
             chunk: vec![0; CHUNK_BYTES].into(),
@@ -92,9 +96,11 @@ impl Supervisor {
         loop {
             let has_reaped = self.wait_and_take();
             self.step_bodies(has_reaped);
+            self.start_waiting();
             self.line.flush();
-            let strays_left = self.bodies.is_empty() && self.end_strays();
-            if self.mode != Mode::Serving && self.bodies.is_empty() && !strays_left {
+            let strays_left = self.bodies.is_empty() && self.waiting.is_empty() && self.end_strays();
+            let is_idle = self.bodies.is_empty() && self.waiting.is_empty();
+            if self.mode != Mode::Serving && is_idle && !strays_left {
                 let nobody_reads = self.mode == Mode::Alone || !self.line.is_up();
                 if nobody_reads || self.line.is_flushed() {
                     return;
@@ -155,7 +161,7 @@ impl Supervisor {
     fn hear(&mut self) {
         match self.line.receive(&mut self.chunk) {
             Ok(requests) => requests.into_iter().for_each(|request| self.obey(request)),
-            Err(_) if self.mode == Mode::Closing && self.bodies.is_empty() => {}
+            Err(_) if self.mode == Mode::Closing && self.bodies.is_empty() && self.waiting.is_empty() => {}
             Err(_) => self.go_alone(),
         }
     }
@@ -163,25 +169,47 @@ impl Supervisor {
     fn obey(&mut self, request: Request) {
         let now = boot_now();
         match request {
-            Request::Start(job) => self.start(*job, now),
+            Request::Start(job) => {
+                self.waiting.push(*job);
+                self.start_waiting();
+            }
             Request::Extend(token, stop_at) => {
                 if let Some(body) = self.bodies.iter_mut().find(|body| body.token == token) {
                     body.course.extend(stop_at);
                 }
+                self.waiting.extend(token, stop_at);
             }
             Request::Stop(token, why) => {
                 let named = self.bodies.iter_mut().find(|body| body.token == token && body.course.may_be_stopped());
                 if let Some(body) = named {
                     body.ask(Some(why), now);
+                } else {
+                    self.withdraw(|job| job.token == token);
                 }
             }
             Request::KillAll => {
+                self.withdraw(|_| true);
                 for body in &mut self.bodies {
                     body.course.kill_now(now, Stop::Interrupted);
                     body.kill_group();
                 }
             }
             Request::Close => self.mode = Mode::Closing,
+        }
+    }
+
+    /// Starts jobs in their order as long as there is a place for the next one.
+    fn start_waiting(&mut self) {
+        let running = |bodies: &[Body]| bodies.iter().filter(|body| !body.is_reported).count();
+        while let Some(job) = self.waiting.next(running(&self.bodies)) {
+            self.start(job, boot_now());
+        }
+    }
+
+    /// Answers for the waiting jobs that are not to be started any more.
+    fn withdraw(&mut self, which: impl Fn(&Job) -> bool) {
+        for token in self.waiting.take(which) {
+            self.line.send(&Report { token, ended: Ended::not_started(NotStarted::Withdrawn) });
         }
     }
 
@@ -203,6 +231,7 @@ impl Supervisor {
             return;
         }
         self.mode = Mode::Alone;
+        drop(self.waiting.take(|_| true));
         let now = boot_now();
         for body in &mut self.bodies {
             if body.course.may_be_stopped() {

@@ -133,6 +133,7 @@ mod tests {
             start_mark: None,
             output: Some("o".into()),
             output_limit_bytes: u64::MAX,
+            places: Some(2),
         }
     }
 
@@ -166,6 +167,7 @@ mod tests {
             End::Exited(255),
             End::NotStarted(NotStarted::Refused),
             End::NotStarted(NotStarted::LeaseOver),
+            End::NotStarted(NotStarted::Withdrawn),
             End::NotStarted(NotStarted::Failed("`x` was not found".into())),
             End::SupervisorLost("gone".into()),
         ] {

@@ -26,7 +26,7 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
     let active = situation.open.iter().any(|attempt| attempt.is_active());
     let mut kept = catch_up::apply(situation.pipeline.catch_up, due, until, situation.interval);
     if let Some(missed) = kept.missed {
-        pass_over(situation, &mut decision, missed, Reason::Missed);
+        miss(situation, &mut decision, missed);
     }
     leave_out_decided(situation, &mut decision, &mut kept.run);
     match (kept.run.as_slice(), active || held || decision.claim.is_some()) {
@@ -105,6 +105,18 @@ fn meet_overlap(situation: &Situation<'_>, decision: &mut Decision, due: &[Times
             let stretch = due[1..].iter().fold(Stretch::one(due[0]), |stretch, next| stretch.then(*next));
             pass_over(situation, decision, stretch, Reason::Overlap);
         }
+    }
+}
+
+/// Passes over what is missed, but for what has attempts although the cursor was before it.
+fn miss(situation: &Situation<'_>, decision: &mut Decision, missed: Stretch) {
+    let within = |instant: &&Timestamp| (missed.first..=missed.last).contains(*instant);
+    let decided = situation.decided.iter().filter(within).count() as u64;
+    if decided < missed.count {
+        pass_over(situation, decision, Stretch { count: missed.count - decided, ..missed }, Reason::Missed);
+    } else {
+        decision.row.cursor = decision.row.cursor.max(Some(missed.last));
+        decision.changed = true;
     }
 }
 

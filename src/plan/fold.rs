@@ -27,7 +27,7 @@ pub fn fold(row: &mut Row, attempt: &mut Attempt, end: &Completion) -> Folded {
         None => {}
         Some(Outcome::Lost) if end.outcome != Outcome::Lost && attempt.late_outcome.is_none() => {
             attempt.late_outcome = Some(end.outcome);
-            if end.outcome.is_success() {
+            if end.outcome.is_success() || end.fatal || end.outcome == Outcome::Cancelled {
                 attempt.retry_at = None;
             }
             return Folded::Late;
@@ -43,12 +43,14 @@ pub fn fold(row: &mut Row, attempt: &mut Attempt, end: &Completion) -> Folded {
         Outcome::Released => row.failures_in_a_row,
         _ => row.failures_in_a_row + 1,
     };
-    row.last = Some(LastEnd {
-        scheduled_for: attempt.run.scheduled_for,
-        attempt: attempt.number,
-        outcome: end.outcome,
-        ended_at: end.ended_at,
-    });
+    if end.outcome != Outcome::Released {
+        row.last = Some(LastEnd {
+            scheduled_for: attempt.run.scheduled_for,
+            attempt: attempt.number,
+            outcome: end.outcome,
+            ended_at: end.ended_at,
+        });
+    }
     Folded::Ended
 }
 

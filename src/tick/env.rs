@@ -5,6 +5,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -13,7 +14,7 @@ use super::output_files::OutputFile;
 use crate::clock::{BootTime, Clock};
 use crate::executor::Executor;
 use crate::run::Owner;
-use crate::runlog::RunLog;
+use crate::runlog::{Error, RunLog};
 
 /// The world as a tick sees it.
 #[derive(Clone)]
@@ -34,6 +35,26 @@ pub struct Env {
     pub output: Option<PathBuf>,
     /// Whether we were asked to stop.
     pub stop: watch::Receiver<StopWish>,
+}
+
+/// The longest that one request to the run-log may take.
+const ANSWER: Duration = Duration::from_secs(30);
+
+impl Env {
+    /// The answer to one request to the run-log; `Unknown` where it does not come in time.
+    ///
+    /// # Errors
+    /// Those of the request.
+    pub async fn in_time<T>(&self, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        tokio::select! {
+            biased;
+            answer = request => answer,
+            () = self.clock.sleep_until(self.clock.boot().plus(ANSWER)) => Err(Error::Unknown {
+                message: format!("the run-log has not answered within {} s", ANSWER.as_secs()),
+                source: None,
+            }),
+        }
+    }
 }
 
 /// Whether and how urgently a tick was asked to stop.

@@ -19,8 +19,15 @@ use crate::template::{Template, Value};
 /// Our own settings, which no body inherits: they may hold secrets, and a tick run by a body is another tick.
 pub const OWN_PREFIXES: [&str; 2] = ["TICKWARD_", "EMATIX_FLOW_"];
 
-/// The job for `attempt` of `pipeline`, to be stopped at `stop_at` unless extended.
-pub fn job(env: &Env, pipeline: &Pipeline, attempt: &Attempt, stop_at: BootTime, deadline: Option<Timestamp>) -> Job {
+/// The job for `attempt` of `pipeline`, to be stopped at `stop_at` unless extended, one of `places` at once.
+pub fn job(
+    env: &Env,
+    pipeline: &Pipeline,
+    attempt: &Attempt,
+    stop_at: BootTime,
+    deadline: Option<Timestamp>,
+    places: u32,
+) -> Job {
     let values = |value| value_of(env, pipeline, attempt, value);
     let fill = |template: &Template| template.render(values);
     let command = &pipeline.command;
@@ -46,6 +53,7 @@ pub fn job(env: &Env, pipeline: &Pipeline, attempt: &Attempt, stop_at: BootTime,
         start_mark: env.run_log.start_marks().map(|folder| folder.join(attempt.token.to_string())),
         output: env.output.as_ref().map(|folder| output_file(folder, attempt)),
         output_limit_bytes: command.output_limit_bytes,
+        places: Some(places),
     }
 }
 

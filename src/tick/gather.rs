@@ -20,7 +20,7 @@ const ENDING: Duration = Duration::from_secs(3);
 /// # Errors
 /// Those of the run-log.
 pub async fn look(env: &Env) -> Result<(View, StoreTime), Error> {
-    let view = env.run_log.load(Scope::All).await?;
+    let view = env.in_time(env.run_log.load(Scope::All)).await?;
     let time = StoreTime::told(view.now, env.clock.boot());
     Ok((view, time))
 }
@@ -35,14 +35,23 @@ pub async fn gather(env: &Env, report: &mut Report) -> Result<(View, StoreTime),
     if ends.is_empty() {
         return Ok((view, time));
     }
-    let committed = env.run_log.commit(Batch { ends, transitions: Vec::new() }).await?;
+    let committed = env.in_time(env.run_log.commit(Batch { ends, transitions: Vec::new() })).await?;
     for ended in committed.ends {
         if let Ended::Folded(crate::plan::Folded::Ended, attempt) = ended {
             tracing::warn!(run = attempt.run.id(), attempt = attempt.number, outcome = ?attempt.outcome(), "took over");
+            clear_mark(env, &attempt);
             report.ended.push(*attempt);
         }
     }
     look(env).await
+}
+
+/// Removes the start mark of an attempt that nobody can start any more, because all who could are gone.
+fn clear_mark(env: &Env, attempt: &Attempt) {
+    let Some(folder) = env.run_log.start_marks() else { return };
+    if env.host.is_gone(&attempt.owner) && !env.host.is_held(&held_file(&folder, &attempt.owner)) {
+        env.host.remove_mark(&folder.join(attempt.token.to_string()));
+    }
 }
 
 async fn take_overs(env: &Env, view: &View) -> Vec<End> {
@@ -72,6 +81,10 @@ async fn take_overs(env: &Env, view: &View) -> Vec<End> {
 /// Whether the attempt can never start any more; none while a body of a dead worker is still being ended.
 async fn start_state(env: &Env, attempt: &Attempt, evidence: Evidence, until: BootTime) -> Option<bool> {
     let Some(folder) = env.run_log.start_marks() else { return Some(false) };
+    // Marks are not written through to the disk, claims are: what was before the last boot may have lost its mark.
+    if attempt.owner.boot != env.owner.boot {
+        return Some(false);
+    }
     if env.host.forestall(&folder.join(attempt.token.to_string())) == StartMark::Forestalled {
         return Some(true);
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::occurrence::PipelineId;
+use crate::occurrence::{PipelineId, Run};
 use crate::pipeline::Pipeline;
 use crate::plan::{self, Busy, Decision, Situation};
 use crate::run::{Attempt, Row};
@@ -108,38 +108,48 @@ pub async fn run_by_hand(
     scheduled_for: Option<Timestamp>,
     options: &Options,
 ) -> Result<ByHand, Error> {
-    let mut report = begun(env);
-    let (view, time) = gather::gather(env, &mut report).await?;
-    report.started_at = view.now;
-    report.ended_at = view.now;
-    let run =
-        crate::occurrence::Run { pipeline: pipeline.id.clone(), scheduled_for: scheduled_for.unwrap_or(view.now) };
-    let query = Query { run: Some(run.clone()), attempts_only: true, limit: 1000, ..Query::default() };
-    let of_run = env.run_log.history(query).await?;
-    let latest = of_run
-        .iter()
-        .filter_map(|record| match record {
-            Record::Attempt(attempt) => Some(&**attempt),
-            Record::NotRun(_) => None,
-        })
-        .max_by_key(|attempt| attempt.number);
-    let decision = with_situation(pipeline, &view, options.interval, |situation| {
-        plan::by_hand(situation, run.scheduled_for, latest)
-    });
-    match decision {
-        Err(busy) => Ok(ByHand::Busy(busy)),
-        Ok(decision) => {
-            let by_id = HashMap::from([(pipeline.id.clone(), pipeline)]);
-            let work = work::Work::new(env, by_id, options, time, report).only(run.clone());
-            let mut report = work.until_done(vec![decision]).await;
-            // What was taken over from others on the way is no part of this run's answer.
-            report.ended.retain(|attempt| attempt.run == run);
-            match report.claimed_elsewhere > 0 && report.ended.is_empty() {
-                true => Ok(ByHand::Busy(Busy(run))),
-                false => Ok(ByHand::Done(Box::new(report))),
-            }
+    let mut lost = 0;
+    loop {
+        let mut report = begun(env);
+        let (view, time) = gather::gather(env, &mut report).await?;
+        report.started_at = view.now;
+        report.ended_at = view.now;
+        let run = Run { pipeline: pipeline.id.clone(), scheduled_for: scheduled_for.unwrap_or(view.now) };
+        let latest = last_attempt(env, &run).await?;
+        let decision = with_situation(pipeline, &view, options.interval, |situation| {
+            plan::by_hand(situation, run.scheduled_for, latest.as_ref())
+        });
+        let decision = match decision {
+            Ok(decision) => decision,
+            Err(busy) => return Ok(ByHand::Busy(busy)),
+        };
+        let by_id = HashMap::from([(pipeline.id.clone(), pipeline)]);
+        let work = work::Work::new(env, by_id, options, time, report).only(run.clone());
+        let mut report = work.until_done(vec![decision]).await;
+        // What was taken over from others on the way is no part of this run's answer.
+        report.ended.retain(|attempt| attempt.run == run);
+        if report.claimed_elsewhere == 0 || !report.ended.is_empty() {
+            return Ok(ByHand::Done(Box::new(report)));
+        }
+        // Something about the pipeline has changed meanwhile: look whether that is in the way.
+        lost += 1;
+        if lost == TRIES {
+            return Ok(ByHand::Busy(Busy(run)));
         }
     }
+}
+
+/// How often a run by hand is claimed again after somebody else was faster.
+const TRIES: u32 = 5;
+
+async fn last_attempt(env: &Env, run: &Run) -> Result<Option<Attempt>, Error> {
+    let query = Query { run: Some(run.clone()), attempts_only: true, limit: 1000, ..Query::default() };
+    let records = env.in_time(env.run_log.history(query)).await?;
+    let attempts = records.into_iter().filter_map(|record| match record {
+        Record::Attempt(attempt) => Some(*attempt),
+        Record::NotRun(_) => None,
+    });
+    Ok(attempts.max_by_key(|attempt| attempt.number))
 }
 
 fn begun(env: &Env) -> Report {

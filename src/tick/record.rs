@@ -79,6 +79,7 @@ fn meaning(pipeline: &Pipeline, ended: &Ended) -> (Outcome, bool, Option<String>
         // It names the program, which a mistake in the configuration may have made a URL.
         End::NotStarted(NotStarted::Failed(why)) => failed(crate::config::secret::masked(why)),
         End::NotStarted(NotStarted::Refused) => released("another tick had taken the attempt over"),
+        End::NotStarted(NotStarted::Withdrawn) => released("the tick was told to stop before the start"),
         End::NotStarted(NotStarted::LeaseOver) => released("its lease was over before the start"),
         End::SupervisorLost(why) => {
             (Outcome::Lost, false, Some(format!("the process that watched over it is gone: {why}")))

@@ -12,9 +12,9 @@ use std::pin::Pin;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::task::JoinSet;
+use tokio::task::{Id, JoinError, JoinSet};
 
-use super::claim::{self, Held};
+use super::claim::Held;
 use super::env::{Env, StopWish, StoreTime};
 use super::output_files::{self, output_folder};
 use super::report::{Event, Report};
@@ -23,11 +23,12 @@ use crate::clock::BootTime;
 use crate::executor::{Ended as BodyEnded, Stop};
 use crate::occurrence::{PipelineId, Run, Token};
 use crate::plan::Decision;
-use crate::run::Attempt;
+use crate::run::{Attempt, Reason};
 use crate::runlog::Error;
-use crate::runlog::contract::{Batch, Committed, Condition, End, Scope, Transition, View};
+use crate::runlog::contract::{Batch, Committed, Condition, End, View};
 
 mod answers;
+mod asking;
 
 /// At most so many claims wait for a free place.
 const AHEAD: usize = 64;
@@ -55,7 +56,8 @@ pub struct Work<'a> {
     to_claim: VecDeque<Decision>,
     claimed: VecDeque<Held>,
     running: HashMap<Token, Held>,
-    bodies: JoinSet<(Token, BodyEnded)>,
+    bodies: JoinSet<BodyEnded>,
+    tasks: HashMap<Id, Token>,
     ended: Vec<End>,
     ended_since: Option<BootTime>,
     lately: VecDeque<BootTime>,
@@ -100,6 +102,7 @@ impl<'a> Work<'a> {
             claimed: VecDeque::new(),
             running: HashMap::new(),
             bodies: JoinSet::new(),
+            tasks: HashMap::new(),
             ended: Vec::new(),
             ended_since: None,
             lately: VecDeque::new(),
@@ -124,6 +127,7 @@ impl<'a> Work<'a> {
 
     /// Carries out `decided` and all that follows from it.
     pub async fn until_done(mut self, decided: Vec<Decision>) -> Report {
+        let decided = self.sift(decided);
         let mut stop = self.env.stop.clone();
         let budget_at = self.options.time_budget.map(|budget| self.env.clock.boot().plus(budget));
         self.take(decided);
@@ -143,9 +147,7 @@ impl<'a> Work<'a> {
                     let wish = *stop.borrow_and_update();
                     self.heed(wish);
                 }
-                Some(Ok((token, ended))) = self.bodies.join_next(), if !self.bodies.is_empty() => {
-                    self.body_ended(token, &ended);
-                }
+                Some(joined) = self.bodies.join_next_with_id(), if !self.bodies.is_empty() => self.joined(joined),
                 answer = async { match asked { Some(asked) => asked.await, None => std::future::pending().await } } => {
                     self.asked = None;
                     self.answered(answer);
@@ -169,6 +171,14 @@ impl<'a> Work<'a> {
         for id in ran {
             output_files::prune(&*self.env.host, &output_folder(folder, id), self.options.keep);
         }
+    }
+
+    /// Leaves out what has to be decided on more than the first look showed: what seems to be missed may have been run.
+    fn sift(&mut self, decided: Vec<Decision>) -> Vec<Decision> {
+        let misses = |decision: &Decision| decision.not_run.iter().any(|entry| entry.reason == Reason::Missed);
+        let (unsure, sure): (Vec<_>, Vec<_>) = decided.into_iter().partition(misses);
+        self.look_again.extend(unsure.into_iter().map(|decision| decision.row.pipeline));
+        sure
     }
 
     /// Sorts decisions into what is committed now and what is when there is a place.
@@ -199,7 +209,10 @@ impl<'a> Work<'a> {
             return;
         }
         self.make_mark_folder();
-        while self.running.len() < self.options.jobs {
+        // While bodies end quickly, a few wait where they are started: the next one is then there at once.
+        let quick = self.lately.len() > 4 * self.options.jobs;
+        let at_once = if quick { self.options.jobs * 2 } else { self.options.jobs };
+        while self.running.len() < at_once {
             let Some(held) = self.claimed.pop_front() else { return };
             self.start(held);
         }
@@ -238,14 +251,26 @@ impl<'a> Work<'a> {
         let now = self.time.now(&*self.env.clock);
         let timeout = pipeline.timeout.and_then(|timeout| jiff::SignedDuration::try_from(timeout).ok());
         let deadline = timeout.and_then(|timeout| now.checked_add(timeout).ok());
-        let job = execute::job(self.env, pipeline, &held.attempt, held.stop_at(), deadline);
+        let places = u32::try_from(self.options.jobs).unwrap_or(u32::MAX);
+        let job = execute::job(self.env, pipeline, &held.attempt, held.stop_at(), deadline, places);
         let executor = self.env.executor.clone();
         let attempt = &held.attempt;
         tracing::debug!(run = attempt.run.id(), attempt = attempt.number, fence = attempt.fence, "starts");
         (self.options.watch)(Event::Started(attempt));
         let token = attempt.token;
         self.running.insert(token, held);
-        self.bodies.spawn(async move { (token, executor.run(job).await) });
+        let task = self.bodies.spawn(async move { executor.run(job).await });
+        self.tasks.insert(task.id(), token);
+    }
+
+    fn joined(&mut self, joined: Result<(Id, BodyEnded), JoinError>) {
+        let (id, ended) = match joined {
+            Ok((id, ended)) => (id, ended),
+            Err(error) => (error.id(), BodyEnded::lost(format!("the executor failed: {error}"))),
+        };
+        if let Some(token) = self.tasks.remove(&id) {
+            self.body_ended(token, &ended);
+        }
     }
 
     fn body_ended(&mut self, token: Token, ended: &BodyEnded) {
@@ -260,90 +285,6 @@ impl<'a> Work<'a> {
     fn note_end(&mut self, end: End) {
         self.ended_since.get_or_insert(self.env.clock.boot());
         self.ended.push(end);
-    }
-
-    /// Sends the next request to the run-log, if one is wanted and none is under way.
-    fn ask(&mut self) {
-        let now = self.env.clock.boot();
-        self.wake_up();
-        if self.asked.is_some() || now < self.ask_not_before {
-            return;
-        }
-        if let Some((tokens, lease)) = self.to_renew(now) {
-            self.ask_renewal(tokens, lease, now);
-        } else if !self.look_again.is_empty() {
-            let ids: Vec<_> = std::mem::take(&mut self.look_again);
-            let run_log = self.env.run_log.clone();
-            self.asked = Some(Box::pin(async move {
-                let view = run_log.load(Scope::Only(ids.clone())).await;
-                Answer::Loaded(ids, view)
-            }));
-        } else if let Some(batch) = self.next_batch(now) {
-            let run_log = self.env.run_log.clone();
-            self.asked = Some(Box::pin(async move {
-                let committed = run_log.commit(batch.clone()).await;
-                Answer::Committed(batch, committed)
-            }));
-        }
-    }
-
-    fn next_batch(&mut self, now: BootTime) -> Option<Batch> {
-        let places = self.places(now);
-        let quick = self.lately.len() > self.options.jobs;
-        let waited = self.ended_since.is_some_and(|since| !quick || now >= since.plus(TOGETHER));
-        let idle = self.running.is_empty() && self.claimed.is_empty();
-        let record = !self.ended.is_empty() && (waited || idle);
-        let claim = places > 0 && !self.to_claim.is_empty();
-        if !(record || claim || !self.to_note.is_empty()) {
-            return None;
-        }
-        self.ended_since = None;
-        let ends = std::mem::take(&mut self.ended);
-        let notes = self.to_note.split_off(self.to_note.len().saturating_sub(BATCH));
-        let claims = self.to_claim.drain(..places.min(self.to_claim.len()).min(BATCH));
-        let decisions: Vec<Decision> = notes.into_iter().chain(claims).collect();
-        let store_now = self.time.now(&*self.env.clock);
-        let transitions = decisions.iter().filter_map(|decision| self.transition(decision, store_now)).collect();
-        Some(Batch { ends, transitions })
-    }
-
-    fn transition(&self, decision: &Decision, now: Timestamp) -> Option<Transition> {
-        let pipeline = self.pipelines.get(&decision.row.pipeline)?;
-        Some(claim::transition(self.env, pipeline, decision, now))
-    }
-
-    /// How many more claims there is a place for, free or soon to be.
-    fn places(&mut self, now: BootTime) -> usize {
-        while self.lately.front().is_some_and(|at| now >= at.plus(LATELY)) {
-            self.lately.pop_front();
-        }
-        if self.stopping {
-            return 0;
-        }
-        let ahead = self.lately.len().min(AHEAD);
-        let (held, free) = (self.running.len() + self.claimed.len(), self.options.jobs + ahead);
-        let enough = held >= self.options.jobs && self.claimed.len() * 2 >= ahead;
-        if enough { 0 } else { free.saturating_sub(held) }
-    }
-
-    fn held(&self) -> impl Iterator<Item = &Held> {
-        self.claimed.iter().chain(self.running.values())
-    }
-
-    /// The claims whose renewal is due: all of one length of lease.
-    fn to_renew(&self, now: BootTime) -> Option<(Vec<Token>, Duration)> {
-        let due = self.held().find(|held| held.renew_at() <= now)?.lease;
-        Some((self.held().filter(|held| held.lease == due).map(|held| held.attempt.token).collect(), due))
-    }
-
-    fn ask_renewal(&mut self, tokens: Vec<Token>, lease: Duration, now: BootTime) {
-        let lease = jiff::SignedDuration::try_from(lease).unwrap_or(jiff::SignedDuration::ZERO);
-        let until = self.time.of(now).checked_add(lease).unwrap_or(Timestamp::MAX);
-        let run_log = self.env.run_log.clone();
-        self.asked = Some(Box::pin(async move {
-            let held = run_log.renew(tokens.clone(), until).await;
-            Answer::Renewed(tokens, now, held)
-        }));
     }
 
     /// Looks again at the pipelines whose instant has come.

@@ -89,6 +89,7 @@ pub fn job(program: Program, cwd: &Path) -> Job {
         start_mark: None,
         output: None,
         output_limit_bytes: 1 << 20,
+        places: None,
     }
 }
 

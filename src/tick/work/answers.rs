@@ -10,7 +10,7 @@ use crate::clock::BootTime;
 use crate::executor::Stop;
 use crate::occurrence::{PipelineId, Token};
 use crate::plan::Folded;
-use crate::run::{Attempt, Outcome};
+use crate::run::{Attempt, Outcome, Row};
 use crate::runlog::Error;
 use crate::runlog::contract::{Batch, Committed, Ended, Scope, Transition, Verdict, View};
 
@@ -25,6 +25,7 @@ impl Work<'_> {
             Answer::Committed(batch, Ok(committed)) => self.committed(batch, committed),
             Answer::Committed(batch, Err(error)) => {
                 self.failed(&error);
+                self.report.unrecorded = Some(error.to_string());
                 self.ask_what_is_there(batch);
             }
             Answer::Resolved(batch, Ok(view)) => self.resolved(batch, &view),
@@ -37,7 +38,12 @@ impl Work<'_> {
                 }
             }
             Answer::Loaded(ids, Ok(view)) => self.loaded(&ids, &view),
-            Answer::Loaded(_, Err(error)) => self.failed(&error),
+            Answer::Loaded(ids, Err(error)) => {
+                self.failed(&error);
+                if self.failures < FAILURES && !self.stopping {
+                    self.look_again.extend(ids);
+                }
+            }
             Answer::Renewed(tokens, since, Ok(held)) => self.renewed(&tokens, since, &held),
             Answer::Renewed(_, _, Err(error)) => self.failed(&error),
         }
@@ -112,12 +118,11 @@ impl Work<'_> {
 
     fn ask_what_is_there(&mut self, batch: Batch) {
         let ids: Vec<PipelineId> = batch.transitions.iter().map(|transition| transition.row.pipeline.clone()).collect();
-        let run_log = self.env.run_log.clone();
-        let clock = self.env.clock.clone();
+        let env = self.env.clone();
         let not_before = self.ask_not_before;
         self.asked = Some(Box::pin(async move {
-            clock.sleep_until(not_before).await;
-            let view = run_log.load(Scope::Only(ids)).await;
+            env.clock.sleep_until(not_before).await;
+            let view = env.in_time(env.run_log.load(Scope::Only(ids))).await;
             Answer::Resolved(batch, view)
         }));
     }
@@ -127,8 +132,15 @@ impl Work<'_> {
         let now = self.env.clock.boot();
         let there = tokens_of(view);
         batch.ends.into_iter().for_each(|end| self.note_end(end));
+        if self.ended.is_empty() {
+            self.report.unrecorded = None;
+        }
         for transition in batch.transitions {
-            match transition.claim.as_ref().is_some_and(|claim| there.contains_key(&claim.token)) {
+            let is_there = match &transition.claim {
+                Some(claim) => there.contains_key(&claim.token),
+                None => view.rows.get(&transition.row.pipeline).is_some_and(|row| is_result(&transition, row)),
+            };
+            match is_there {
                 true => self.won(transition, now),
                 false => self.lost(transition),
             }
@@ -167,9 +179,13 @@ impl Work<'_> {
         let now = self.env.clock.boot();
         self.ask_not_before = now.plus(wait);
         tracing::error!(%error, failures = self.failures, "run-log failed in the middle of a tick");
-        self.report.unrecorded = Some(error.to_string());
         if self.failures >= FAILURES {
             self.gives_up_at.get_or_insert(now);
         }
     }
+}
+
+/// Whether a row is what a transition without a claim made of it.
+fn is_result(transition: &Transition, row: &Row) -> bool {
+    row.version == transition.row.version + 1 && row.cursor == transition.row.cursor
 }

@@ -1,0 +1,102 @@
+//! Asks the run-log: what to send next, and when.
+//!
+//! A commit that carries ends carries the next claims; while bodies end quickly, ends go together.
+//!
+//! Holds always: one request is under way at a time, each bounded in time; a renewal goes before all else.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::super::claim::{self, Held};
+use super::{AHEAD, Answer, BATCH, LATELY, TOGETHER, Work};
+use crate::clock::BootTime;
+use crate::occurrence::Token;
+use crate::plan::Decision;
+use crate::runlog::contract::{Batch, Scope, Transition};
+
+impl Work<'_> {
+    /// Sends the next request to the run-log, if one is wanted and none is under way.
+    pub(super) fn ask(&mut self) {
+        let now = self.env.clock.boot();
+        self.wake_up();
+        if self.asked.is_some() || now < self.ask_not_before {
+            return;
+        }
+        if let Some((tokens, lease)) = self.to_renew(now) {
+            self.ask_renewal(tokens, lease, now);
+        } else if !self.look_again.is_empty() {
+            let ids: Vec<_> = std::mem::take(&mut self.look_again);
+            let env = self.env.clone();
+            self.asked = Some(Box::pin(async move {
+                let view = env.in_time(env.run_log.load(Scope::Only(ids.clone()))).await;
+                Answer::Loaded(ids, view)
+            }));
+        } else if let Some(batch) = self.next_batch(now) {
+            let env = self.env.clone();
+            self.asked = Some(Box::pin(async move {
+                let committed = env.in_time(env.run_log.commit(batch.clone())).await;
+                Answer::Committed(batch, committed)
+            }));
+        }
+    }
+
+    fn next_batch(&mut self, now: BootTime) -> Option<Batch> {
+        let places = self.places(now);
+        let quick = self.lately.len() > self.options.jobs;
+        let waited = self.ended_since.is_some_and(|since| !quick || now >= since.plus(TOGETHER));
+        let idle = self.running.is_empty() && self.claimed.is_empty();
+        let record = !self.ended.is_empty() && (waited || idle);
+        let claim = places > 0 && !self.to_claim.is_empty();
+        if !(record || claim || !self.to_note.is_empty()) {
+            return None;
+        }
+        self.ended_since = None;
+        let ends = std::mem::take(&mut self.ended);
+        let notes = self.to_note.split_off(self.to_note.len().saturating_sub(BATCH));
+        let claims = self.to_claim.drain(..places.min(self.to_claim.len()).min(BATCH));
+        let decisions: Vec<Decision> = notes.into_iter().chain(claims).collect();
+        let store_now = self.time.now(&*self.env.clock);
+        let transitions = decisions.iter().filter_map(|decision| self.transition(decision, store_now)).collect();
+        Some(Batch { ends, transitions })
+    }
+
+    fn transition(&self, decision: &Decision, now: Timestamp) -> Option<Transition> {
+        let pipeline = self.pipelines.get(&decision.row.pipeline)?;
+        Some(claim::transition(self.env, pipeline, decision, now))
+    }
+
+    /// How many more claims there is a place for, free or soon to be.
+    fn places(&mut self, now: BootTime) -> usize {
+        while self.lately.front().is_some_and(|at| now >= at.plus(LATELY)) {
+            self.lately.pop_front();
+        }
+        if self.stopping {
+            return 0;
+        }
+        let ahead = self.lately.len().min(AHEAD);
+        let (held, free) = (self.running.len() + self.claimed.len(), self.options.jobs + ahead);
+        let enough = held >= self.options.jobs && self.claimed.len() * 2 >= ahead;
+        if enough { 0 } else { free.saturating_sub(held) }
+    }
+
+    pub(super) fn held(&self) -> impl Iterator<Item = &Held> {
+        self.claimed.iter().chain(self.running.values())
+    }
+
+    /// The claims whose renewal is due: all of one length of lease.
+    fn to_renew(&self, now: BootTime) -> Option<(Vec<Token>, Duration)> {
+        let due = self.held().find(|held| held.renew_at() <= now)?.lease;
+        Some((self.held().filter(|held| held.lease == due).map(|held| held.attempt.token).collect(), due))
+    }
+
+    fn ask_renewal(&mut self, tokens: Vec<Token>, lease: Duration, now: BootTime) {
+        let lease = jiff::SignedDuration::try_from(lease).unwrap_or(jiff::SignedDuration::ZERO);
+        let until = self.time.of(now).checked_add(lease).unwrap_or(Timestamp::MAX);
+        let env = self.env.clone();
+        self.asked = Some(Box::pin(async move {
+            let held = env.in_time(env.run_log.renew(tokens.clone(), until)).await;
+            Answer::Renewed(tokens, now, held)
+        }));
+    }
+}
