@@ -5,7 +5,7 @@
 //! `TICKWARD_BODY` it was started with; being below a supervisor that has only one body. Who defeats all five is ended with
 //! the last body.
 //!
-//! Looking costs a pass over /proc, so without need it takes at most a twentieth of the time.
+//! Looking costs a pass over /proc, so without need it takes at most a fortieth of the time.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -72,7 +72,7 @@ impl Family {
             }
         }
         let end = boot_now();
-        self.next_look = end.plus(end.since(begin).max(Duration::from_millis(1)) * 20);
+        self.next_look = end.plus(end.since(begin).max(Duration::from_millis(1)) * 40);
         members
     }
 

@@ -85,10 +85,11 @@ pub(super) struct Verdict {
 
 /// What a child that has ended said; none where it became the body, or was ended on the way.
 pub(super) fn verdict(pipe: &mut File) -> Option<Verdict> {
-    let mut said = Vec::new();
-    // Would-block means that a descendant holds the pipe, which cannot be unless the program was executed.
-    let _ = pipe.read_to_end(&mut said);
-    let (kind, reason) = said.split_first()?;
+    // What is said fits into one write. Would-block means that a descendant holds the pipe, which cannot be unless the
+    // program was executed.
+    let mut said = [0; 4096];
+    let length = pipe.read(&mut said).unwrap_or(0);
+    let (kind, reason) = said[..length].split_first()?;
     let why = match kind {
         b'R' => NotStarted::Refused,
         b'L' => NotStarted::LeaseOver,

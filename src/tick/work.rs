@@ -233,17 +233,14 @@ impl<'a> Work<'a> {
     /// Gives back claims that have waited too long for a place.
     fn give_back(&mut self) {
         let now = self.env.clock.boot();
-        let (wait, impatient) = self.claimed.drain(..).partition(|held| now < held.claimed_at.plus(PATIENCE));
-        self.claimed = wait;
-        self.release(impatient, "no place became free in time");
+        while let Some(held) = self.claimed.pop_front_if(|held| now >= held.claimed_at.plus(PATIENCE)) {
+            self.release(&held, "no place became free in time");
+        }
     }
 
-    fn release(&mut self, claims: VecDeque<Held>, why: &str) {
-        let now = self.time.now(&*self.env.clock);
-        for held in claims {
-            let completion = record::never_started(&held.attempt, why, now);
-            self.note_end(End { completion, condition: Condition::Always });
-        }
+    fn release(&mut self, held: &Held, why: &str) {
+        let completion = record::never_started(&held.attempt, why, self.time.now(&*self.env.clock));
+        self.note_end(End { completion, condition: Condition::Always });
     }
 
     fn start(&mut self, held: Held) {
@@ -308,7 +305,7 @@ impl<'a> Work<'a> {
     fn next_instant(&self, budget_at: Option<BootTime>) -> BootTime {
         let never = self.env.clock.boot().plus(Duration::from_secs(3600));
         let renew = self.held().map(Held::renew_at).min();
-        let give_back = self.claimed.iter().map(|held| held.claimed_at.plus(PATIENCE)).min();
+        let give_back = self.claimed.front().map(|held| held.claimed_at.plus(PATIENCE));
         let together = self.ended_since.map(|since| since.plus(TOGETHER));
         let wake = self.wakes.first().map(|(at, _)| self.time.boot_at(*at));
         let place = self.lately.front().map(|at| at.plus(LATELY)).filter(|_| !self.to_claim.is_empty());
@@ -354,8 +351,9 @@ impl<'a> Work<'a> {
         self.to_claim.clear();
         self.wakes.clear();
         self.look_again.clear();
-        let claimed = std::mem::take(&mut self.claimed);
-        self.release(claimed, why);
+        for held in std::mem::take(&mut self.claimed) {
+            self.release(&held, why);
+        }
         for token in self.running.keys() {
             self.env.executor.stop(*token, Stop::Interrupted);
         }
