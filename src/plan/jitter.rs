@@ -8,6 +8,9 @@ use crate::occurrence::PipelineId;
 
 /// The constant delay of a pipeline: 0 up to, not including, `longest`; zero where that is zero.
 pub fn constant_delay(id: &PipelineId, longest: Duration) -> Duration {
+    if longest.is_zero() {
+        return Duration::ZERO;
+    }
     within(stable_hash(&format!("{}:{}", id.namespace, id.name)), longest)
 }
 

@@ -9,7 +9,7 @@
 //! - an end folds only into the attempt that has its token; a lost lease is tested again inside the same commit;
 //! - fences and versions only grow; no row that guards a claim is ever deleted.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use async_trait::async_trait;
@@ -72,12 +72,12 @@ pub struct View {
     /// The store's time.
     pub now: Timestamp,
     /// Rows by pipeline; a pipeline without one is unknown to the store.
-    pub rows: HashMap<PipelineId, Row>,
+    pub rows: BTreeMap<PipelineId, Row>,
     /// Open attempts by pipeline, oldest run first.
-    pub open: HashMap<PipelineId, Vec<Attempt>>,
+    pub open: BTreeMap<PipelineId, Vec<Attempt>>,
     /// With `Scope::Only`: occurrences after the cursor that have attempts, ascending; all that have, where there is no
     /// cursor yet.
-    pub decided: HashMap<PipelineId, Vec<Timestamp>>,
+    pub decided: BTreeMap<PipelineId, Vec<Timestamp>>,
 }
 
 /// What to apply in one commit.

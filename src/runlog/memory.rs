@@ -3,7 +3,7 @@
 //!
 //! One mutex stands for the transaction. Nothing outlives the process.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -27,7 +27,7 @@ pub struct MemoryRunLog {
 
 #[derive(Default)]
 struct State {
-    rows: HashMap<PipelineId, Row>,
+    rows: BTreeMap<PipelineId, Row>,
     attempts: BTreeMap<(PipelineId, Timestamp, u32), Attempt>,
     not_run: Vec<NotRun>,
 }
@@ -78,9 +78,9 @@ impl State {
             Scope::All => true,
             Scope::Only(ids) => ids.contains(id),
         };
-        let rows: HashMap<_, _> =
+        let rows: BTreeMap<_, _> =
             self.rows.iter().filter(|(id, _)| wanted(id)).map(|(id, row)| (id.clone(), row.clone())).collect();
-        let mut view = View { now, rows, open: HashMap::new(), decided: HashMap::new() };
+        let mut view = View { now, rows, open: BTreeMap::new(), decided: BTreeMap::new() };
         for ((id, scheduled_for, _), attempt) in self.attempts.iter().filter(|((id, ..), _)| wanted(id)) {
             if attempt.is_open() {
                 view.open.entry(id.clone()).or_default().push(attempt.clone());

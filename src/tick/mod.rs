@@ -6,7 +6,7 @@
 //! Holds always: a body is started only after its claim has been won; what is decided is decided by `plan`; all contact
 //! with the world goes through `Env`.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,7 +123,7 @@ pub async fn run_by_hand(
             Ok(decision) => decision,
             Err(busy) => return Ok(ByHand::Busy(busy)),
         };
-        let by_id = HashMap::from([(pipeline.id.clone(), pipeline)]);
+        let by_id = BTreeMap::from([(pipeline.id.clone(), pipeline)]);
         let work = work::Work::new(env, by_id, options, time, report).only(run.clone());
         let mut report = work.until_done(vec![decision]).await;
         // What was taken over from others on the way is no part of this run's answer.
@@ -198,4 +198,4 @@ fn note(report: &mut Report, decision: &Decision) {
     report.notes.extend(decision.notes.iter().map(|note| (name.clone(), note.clone())));
 }
 
-type Pipelines<'a> = HashMap<PipelineId, &'a Pipeline>;
+type Pipelines<'a> = BTreeMap<PipelineId, &'a Pipeline>;

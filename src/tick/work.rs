@@ -6,7 +6,7 @@
 //! Holds always: at most `jobs` bodies at once; claims run ahead of free places only while bodies end quickly, so that
 //! other ticks find what this one cannot start soon; a commit that carries ends carries the next claims.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
@@ -55,19 +55,19 @@ pub struct Work<'a> {
     /// Decisions with a claim, to be committed when there is a place for it.
     to_claim: VecDeque<Decision>,
     claimed: VecDeque<Held>,
-    running: HashMap<Token, Held>,
+    running: BTreeMap<Token, Held>,
     bodies: JoinSet<BodyEnded>,
     tasks: HashMap<Id, Token>,
     ended: Vec<End>,
     ended_since: Option<BootTime>,
     lately: VecDeque<BootTime>,
     /// Pipelines that have more due once their active attempt has ended.
-    more_is_due: HashSet<PipelineId>,
+    more_is_due: BTreeSet<PipelineId>,
     /// Pipelines to be looked at again at an instant.
     wakes: BTreeSet<(Timestamp, PipelineId)>,
     look_again: Vec<PipelineId>,
     /// Pipelines that lost a claim once; a second time is left to the next tick.
-    lost_once: HashSet<PipelineId>,
+    lost_once: BTreeSet<PipelineId>,
     asked: Option<Asked>,
     failures: u32,
     ask_not_before: BootTime,
@@ -100,16 +100,16 @@ impl<'a> Work<'a> {
             to_note: Vec::new(),
             to_claim: VecDeque::new(),
             claimed: VecDeque::new(),
-            running: HashMap::new(),
+            running: BTreeMap::new(),
             bodies: JoinSet::new(),
             tasks: HashMap::new(),
             ended: Vec::new(),
             ended_since: None,
             lately: VecDeque::new(),
-            more_is_due: HashSet::new(),
+            more_is_due: BTreeSet::new(),
             wakes: BTreeSet::new(),
             look_again: Vec::new(),
-            lost_once: HashSet::new(),
+            lost_once: BTreeSet::new(),
             asked: None,
             failures: 0,
             ask_not_before: env.clock.boot(),

@@ -3,7 +3,7 @@
 //! Holds always: a stored value that this program does not know (written by a newer one) is an error that names the
 //! column, never a panic.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -30,13 +30,12 @@ const OPEN: &str = "(state = 'claimed' OR retry_at IS NOT NULL)";
 
 /// What a tick needs to decide.
 pub fn view(connection: &Connection, scope: &Scope, now: Timestamp) -> rusqlite::Result<View> {
-    let mut view = View { now, rows: HashMap::new(), open: HashMap::new(), decided: HashMap::new() };
+    let mut view = View { now, rows: BTreeMap::new(), open: BTreeMap::new(), decided: BTreeMap::new() };
     match scope {
         Scope::All => {
-            for row in connection.prepare_cached(PIPELINE)?.query_map((), pipeline)? {
-                let row = row?;
-                view.rows.insert(row.pipeline.clone(), row);
-            }
+            let mut rows = connection.prepare_cached(PIPELINE)?;
+            let rows = rows.query_map((), |row| pipeline(row).map(|row| (row.pipeline.clone(), row)))?;
+            view.rows = rows.collect::<rusqlite::Result<_>>()?;
             // Without an ORDER BY the partial index is walked alone; with one, the planner prefers the primary key.
             let open = format!("{ATTEMPT} INDEXED BY tickward_attempt_open WHERE {OPEN}");
             for found in connection.prepare_cached(&open)?.query_map((), attempt)? {
