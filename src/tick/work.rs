@@ -313,7 +313,7 @@ impl<'a> Work<'a> {
             [renew, give_back, together, wake, budget_at, place].into_iter().flatten().min().unwrap_or(never);
         if self.asked.is_some() {
             next = budget_at.unwrap_or(never);
-        } else if self.failures > 0 {
+        } else {
             next = next.max(self.ask_not_before);
         }
         next

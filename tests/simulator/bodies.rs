@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tickward::clock::BootTime;
 use tickward::executor::{End, Ended, Executor, Job, NotStarted, Output, Stop};
-use tickward::occurrence::Token;
+use tickward::occurrence::{PipelineId, Run, Token};
 use tickward::runlog::contract::{Query, Record, RunLog};
 use tokio::sync::watch;
 
@@ -109,16 +109,22 @@ impl Executor for Bodies {
 
 /// What must be so at a start: the claim is in the store with this token, and the attempt before it has ended.
 async fn check_start(world: &Arc<World>, job: &Job, run: &str, number: &str) {
-    let query = Query { attempts_only: true, limit: usize::MAX, ..Query::default() };
+    let value = |wanted: &str| job.env.iter().find(|(name, _)| name == wanted).and_then(|(_, value)| value.to_str());
+    let this = |id: PipelineId| {
+        let scheduled_for = value("TICKWARD_SCHEDULED_FOR")?.parse().ok()?;
+        Some(Run { pipeline: id, scheduled_for })
+    };
+    let pipeline = world.pipelines.iter().find(|pipeline| Some(pipeline.id.name.as_str()) == value("TICKWARD_PIPELINE"));
+    let Some(of_run) = pipeline.and_then(|pipeline| this(pipeline.id.clone())) else {
+        return world.is_wrong(format!("{run} attempt {number} starts without knowing whose run it is"));
+    };
+    let query = Query { run: Some(of_run), attempts_only: true, limit: usize::MAX, ..Query::default() };
     let Ok(records) = world.truth.history(query).await else { return };
-    let attempts: Vec<_> = records
-        .into_iter()
-        .filter_map(|record| match record {
-            Record::Attempt(attempt) => Some(*attempt),
-            Record::NotRun(_) => None,
-        })
-        .filter(|attempt| attempt.run.id() == run)
-        .collect();
+    let attempts = records.into_iter().filter_map(|record| match record {
+        Record::Attempt(attempt) => Some(*attempt),
+        Record::NotRun(_) => None,
+    });
+    let attempts: Vec<_> = attempts.collect();
     let Some(claimed) = attempts.iter().find(|attempt| attempt.token == job.token) else {
         return world.is_wrong(format!("{run} attempt {number} starts without a claim in the store"));
     };

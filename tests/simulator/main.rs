@@ -13,7 +13,7 @@ use std::sync::Arc;
 use world::{Shape, World};
 
 /// Seeds that the quick tier plays.
-const SEEDS: u64 = 60;
+const SEEDS: u64 = 40;
 
 #[test]
 fn whatever_fails_no_attempt_starts_twice_and_no_occurrence_is_lost() {

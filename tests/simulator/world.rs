@@ -114,8 +114,11 @@ impl World {
     }
 
     pub fn say(&self, line: String) {
-        let at = self.now();
-        self.known().trace.push(format!("{at} {line}"));
+        let line = format!("{} {line}", self.now());
+        if std::env::var_os("TICKWARD_SIM_LIVE").is_some() {
+            eprintln!("{line}");
+        }
+        self.known().trace.push(line);
     }
 
     pub fn is_wrong(&self, line: String) {
