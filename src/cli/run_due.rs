@@ -72,22 +72,26 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
 
 impl RunDue {
     pub fn execute(&self) -> Exit {
-        let session = match Session::load(&self.config, &self.run_log) {
-            Ok(session) => session,
-            Err(exit) => return exit,
-        };
-        let pipelines = match self.selected(&session) {
-            Ok(pipelines) => pipelines,
-            Err(exit) => return exit,
-        };
-        block_on(self.tick(&session, &pipelines)).unwrap_or_else(|exit| exit)
+        match self.work() {
+            Ok(exit) => exit,
+            Err(exit) => {
+                if self.output == Format::Json {
+                    print::json(&json!({ "error": "no tick was done: see standard error", "rc": exit.code() }));
+                }
+                exit
+            }
+        }
     }
 
-    async fn tick(&self, session: &Session, pipelines: &[&Pipeline]) -> Exit {
-        let env = match session.env(self.now, self.dry_run, signals::heeded()) {
-            Ok(env) => env,
-            Err(exit) => return exit,
-        };
+    /// The exit of a tick that was done; the error is that of one that could not be.
+    fn work(&self) -> Result<Exit, Exit> {
+        let session = Session::load(&self.config, &self.run_log)?;
+        let pipelines = self.selected(&session)?;
+        block_on(self.tick(&session, &pipelines))?
+    }
+
+    async fn tick(&self, session: &Session, pipelines: &[&Pipeline]) -> Result<Exit, Exit> {
+        let env = session.env(self.now, self.dry_run, signals::heeded())?;
         let progress = Arc::new(progress::Progress::start(self.output));
         let watcher = progress.clone();
         let options = Options {
@@ -103,7 +107,7 @@ impl RunDue {
         progress.finish();
         let report = match report {
             Ok(report) => report,
-            Err(error) => return run_log_failed(&error),
+            Err(error) => return Err(run_log_failed(&error)),
         };
         let exit = exit_of(&report).or_worse(session.exit());
         print_notes(&report);
@@ -111,7 +115,7 @@ impl RunDue {
             Format::Json => print::json(&as_json(&report, self.dry_run, exit)),
             Format::Text => print_text(&report, self.dry_run),
         }
-        exit
+        Ok(exit)
     }
 
     fn selected<'a>(&self, session: &'a Session) -> Result<Vec<&'a Pipeline>, Exit> {
@@ -148,7 +152,9 @@ fn print_notes(report: &Report) {
     for (pipeline, note) in &report.notes {
         let line = match note {
             Note::ConfigSplit => {
-                format!("{pipeline}: two schedules are in force at once; do all hosts have the same files?")
+                format!(
+                    "{pipeline}: its schedule was changed back within the hour, or another host or file has a `{pipeline}` of its own"
+                )
             }
             Note::CursorAhead(cursor) => {
                 format!(

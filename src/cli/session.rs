@@ -52,12 +52,17 @@ impl Session {
     /// `Usage` where nothing of it can be used.
     pub fn load(config: &ConfigArgs, run_log: &RunLogArgs) -> Result<Session, Exit> {
         let session = Session::load_quietly(config, run_log);
-        let errors = session.loaded.problems.iter().filter(|problem| problem.severity == Severity::Error);
-        errors.for_each(|problem| print::note(&print::printable(&problem.to_string())));
+        session.tell_problems();
         match session.loaded.pipelines.is_empty() && session.loaded.has_errors() {
             true => Err(Exit::Usage),
             false => Ok(session),
         }
+    }
+
+    /// Prints what is wrong with the configuration, warnings aside.
+    pub fn tell_problems(&self) {
+        let errors = self.loaded.problems.iter().filter(|problem| problem.severity == Severity::Error);
+        errors.for_each(|problem| print::note(&print::printable(&problem.to_string())));
     }
 
     /// Reads the configuration and prints nothing.

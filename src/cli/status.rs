@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::exit::Exit;
@@ -10,12 +10,12 @@ use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
 use super::{block_on, history, list};
 use crate::clock::SystemClock;
-use crate::occurrence::PipelineId;
+use crate::occurrence::{Name, PipelineId};
 use crate::pipeline::Pipeline;
 use crate::run::{Attempt, LastEnd};
 use crate::runlog::Purpose;
 use crate::runlog::contract::{Scope, View};
-use crate::tick::rfc3339;
+use crate::tick::{rfc3339, would_start};
 
 /// Shows what runs, what failed and what comes next
 #[derive(clap::Args, Debug)]
@@ -40,7 +40,13 @@ struct Line<'a> {
     last: Option<&'a LastEnd>,
     failures_in_a_row: u64,
     next: Option<Timestamp>,
+    /// Since when a tick should have started something.
+    overdue_since: Option<Timestamp>,
+    is_broken: bool,
 }
+
+/// A clock that calls a tick every minute is late when something has been due for longer.
+const LATE: SignedDuration = SignedDuration::from_secs(90);
 
 impl Status {
     pub fn execute(&self) -> Exit {
@@ -53,6 +59,7 @@ impl Status {
             Ok(view) => view,
             Err(exit) => return exit,
         };
+        let exit = tell_problems(&session);
         let mut lines = lines(&session, &view);
         lines.retain(|line| only.as_ref().is_none_or(|only| *only == line.id));
         if let (Some(name), true) = (&self.name, lines.is_empty()) {
@@ -65,9 +72,12 @@ impl Status {
             Format::Text => {
                 let header = ["pipeline", "state", "last run", "outcome", "failures", "next"];
                 print::out(&print::table(&header, lines.iter().map(as_row).collect()));
+                if lines.iter().any(|line| line.overdue_since.is_some()) {
+                    print::note("something is overdue: does cron, or what else calls `tickward run-due`, still do so?");
+                }
             }
         }
-        Exit::Done
+        exit
     }
 
     fn view(&self, session: &Session) -> Result<View, Exit> {
@@ -80,7 +90,38 @@ fn lines<'a>(session: &'a Session, view: &'a View) -> Vec<Line<'a>> {
     let configured: Vec<&PipelineId> = session.loaded.pipelines.iter().map(|pipeline| &pipeline.id).collect();
     let mut unknown: Vec<&PipelineId> = view.rows.keys().filter(|id| !configured.contains(id)).collect();
     unknown.sort();
-    configured.into_iter().chain(unknown).map(|id| line(session, view, id)).collect()
+    let broken = session.loaded.broken.iter().filter_map(|name| id_as_written(name));
+    let broken: Vec<PipelineId> = broken.filter(|id| !configured.contains(&id)).collect();
+    unknown.retain(|id| !broken.contains(id));
+    let known = configured.into_iter().chain(unknown).map(|id| line(session, view, id));
+    let broken = broken.iter().map(|id| Line { is_broken: true, ..line(session, view, id) });
+    known.chain(broken).collect()
+}
+
+fn id_as_written(name: &str) -> Option<PipelineId> {
+    let (namespace, name) = name.split_once(':').unwrap_or(("default", name));
+    Some(PipelineId { namespace: Name::parse(namespace).ok()?, name: Name::parse(name).ok()? })
+}
+
+/// Shows what is wrong with the configuration; having none at all is no mistake of somebody who looks at the run-log.
+fn tell_problems(session: &Session) -> Exit {
+    let loaded = &session.loaded;
+    if loaded.files.is_empty() && loaded.pipelines.is_empty() && loaded.broken.is_empty() {
+        return Exit::Done;
+    }
+    session.tell_problems();
+    if loaded.pipelines.is_empty() && loaded.has_errors() { Exit::Usage } else { session.exit() }
+}
+
+/// Since when a tick should have started something of the pipeline.
+fn overdue_since(pipeline: &Pipeline, view: &View) -> Option<Timestamp> {
+    view.rows.get(&pipeline.id)?;
+    let draft = would_start(pipeline, view)?;
+    let followed = |attempt: &&Attempt| Some(attempt.token) == draft.follows;
+    let retry = view.open.get(&pipeline.id).into_iter().flatten().find(followed).and_then(|attempt| attempt.retry_at);
+    let due = retry.unwrap_or(draft.run.scheduled_for);
+    let spread = SignedDuration::try_from(pipeline.jitter).unwrap_or_default();
+    (view.now.duration_since(due) > LATE + spread).then_some(due)
 }
 
 fn line<'a>(session: &'a Session, view: &'a View, id: &PipelineId) -> Line<'a> {
@@ -95,6 +136,8 @@ fn line<'a>(session: &'a Session, view: &'a View, id: &PipelineId) -> Line<'a> {
         last: row.and_then(|row| row.last.as_ref()),
         failures_in_a_row: row.map_or(0, |row| row.failures_in_a_row),
         next: pipeline.and_then(list::next_of),
+        overdue_since: pipeline.and_then(|pipeline| overdue_since(pipeline, view)),
+        is_broken: false,
     }
 }
 
@@ -102,6 +145,8 @@ impl Line<'_> {
     fn state(&self) -> &'static str {
         match (self.active.is_empty(), self.retry, self.pipeline) {
             (false, ..) => "running",
+            _ if self.is_broken => "broken",
+            _ if self.overdue_since.is_some() => "overdue",
             (true, Some(_), _) => "retrying",
             (true, None, Some(_)) => "waiting",
             (true, None, None) => "not configured",
@@ -111,7 +156,8 @@ impl Line<'_> {
 
 fn as_row(line: &Line<'_>) -> Vec<String> {
     let dash = || "–".to_string();
-    let next = match line.retry.and_then(|attempt| attempt.retry_at) {
+    let next = match line.overdue_since.or_else(|| line.retry.and_then(|attempt| attempt.retry_at)) {
+        Some(at) if line.overdue_since.is_some() => format!("{} (overdue)", print::instant(at)),
         Some(at) => format!("{} (retry)", print::instant(at)),
         None => line.next.map_or_else(dash, print::instant),
     };
@@ -140,5 +186,6 @@ fn as_json(line: &Line<'_>) -> Value {
         "failures_in_a_row": line.failures_in_a_row,
         "next_attempt_at": line.retry.and_then(|attempt| attempt.retry_at).map(rfc3339),
         "next": line.next.map(rfc3339),
+        "overdue_since": line.overdue_since.map(rfc3339),
     })
 }

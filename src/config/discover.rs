@@ -154,14 +154,14 @@ impl<R: FnOnce() -> io::Result<String>> Finding<R> {
     }
 }
 
-/// The `*.yaml` and `*.yml` files of a folder, hidden ones and folders aside, sorted by name.
+/// The `*.yaml` and `*.yml` files of a folder, hidden ones and what is no file aside, sorted by name.
 fn yaml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in folder.read_dir()? {
         let path = entry?.path();
         let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        if is_yaml && !is_hidden && !path.is_dir() {
+        if is_yaml && !is_hidden && path.is_file() {
             files.push(path);
         }
     }

@@ -93,8 +93,13 @@ fn claim_oldest(situation: &Situation<'_>, decision: &mut Decision, due: &[Times
 /// Something of the pipeline is still going: what is caught up in order waits, and what falls due meanwhile joins it; all
 /// else meets the overlap policy.
 fn meet_overlap(situation: &Situation<'_>, decision: &mut Decision, due: &[Timestamp]) {
-    let in_order = matches!(situation.pipeline.catch_up, CatchUp::All { .. }) && situation.row.backlog_until.is_some();
-    if in_order {
+    // A claim that follows one that never started is itself a part of what is caught up.
+    let again = decision.claim.as_ref().is_some_and(|draft| draft.follows.is_some() && draft.trigger != Trigger::Retry);
+    let in_order = situation.row.backlog_until.is_some() || again;
+    if in_order && matches!(situation.pipeline.catch_up, CatchUp::All { .. }) {
+        if again {
+            decision.row.backlog_until = decision.row.backlog_until.max(due.last().copied());
+        }
         let run = Run { pipeline: situation.pipeline.id.clone(), scheduled_for: due[0] };
         decision.waiting.get_or_insert(Waiting { run, for_what: WaitsFor::EarlierRun });
         decision.more_is_due = true;

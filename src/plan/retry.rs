@@ -59,8 +59,10 @@ fn is_superseded(attempt: &Attempt, situation: &Situation<'_>, newest_due: Optio
     let next_is_due = newest_due.is_some_and(|due| due > attempt.run.scheduled_for);
     let caught_up_in_order = matches!(situation.pipeline.catch_up, CatchUp::All { .. })
         && situation.row.backlog_until.is_some_and(|until| attempt.run.scheduled_for <= until);
+    let never_started =
+        attempt.outcome() == Some(Outcome::Released) && matches!(situation.pipeline.catch_up, CatchUp::All { .. });
     let finish_first = attempt.policy.retry.when_next_due == WhenNextDue::FinishFirst;
-    next_is_due && !attempt.by_hand && !finish_first && !caught_up_in_order
+    next_is_due && !attempt.by_hand && !finish_first && !caught_up_in_order && !never_started
 }
 
 fn close(attempt: &Attempt, situation: &Situation<'_>, decision: &mut Decision) {

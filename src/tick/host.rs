@@ -1,9 +1,13 @@
 //! This host: who we are, who is gone, and the start marks on its disk.
 
-use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
+
+use nix::errno::Errno;
+use nix::sys::signal::kill;
+use nix::unistd::Pid;
 
 use super::env::{Host, StartMark};
 use super::output_files::OutputFile;
@@ -44,23 +48,25 @@ impl Host for SystemHost {
 
     fn is_gone(&self, owner: &Owner) -> bool {
         let comparable = owner.boot == boot_id() && owner.pid_namespace == pid_namespace();
-        comparable && !owner.boot.is_empty() && owner.started != 0 && start_time(owner.pid) != Some(owner.started)
+        comparable && !owner.boot.is_empty() && owner.started != 0 && has_ended(owner.pid, owner.started)
     }
 
     fn forestall(&self, path: &Path) -> StartMark {
         match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
             Ok(_) => StartMark::Forestalled,
             Err(error) if error.kind() == ErrorKind::AlreadyExists => StartMark::Started,
-            Err(error) if error.kind() == ErrorKind::NotFound => forestall_without_folder(path),
             Err(_) => StartMark::Unknown,
         }
     }
 
     fn is_held(&self, path: &Path) -> bool {
-        let Ok(file) = File::open(path) else { return false };
+        let file = match File::open(path) {
+            Ok(file) => file,
+            Err(error) => return error.kind() != ErrorKind::NotFound,
+        };
         match file.try_lock() {
-            Err(TryLockError::WouldBlock) => true,
-            Ok(()) | Err(TryLockError::Error(_)) => {
+            Err(_) => true,
+            Ok(()) => {
                 // Its process is gone and will not come back under this name.
                 let _ = fs::remove_file(path);
                 false
@@ -94,15 +100,6 @@ impl Host for SystemHost {
     }
 }
 
-/// Nobody has ever made a mark here: with the folder made, the mark can be.
-fn forestall_without_folder(path: &Path) -> StartMark {
-    let made = path.parent().is_some_and(|folder| SystemHost.make_folder(folder).is_ok());
-    match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Ok(_) if made => StartMark::Forestalled,
-        _ => StartMark::Unknown,
-    }
-}
-
 fn boot_id() -> String {
     fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_string()).unwrap_or_default()
 }
@@ -111,9 +108,21 @@ fn pid_namespace() -> u64 {
     fs::metadata("/proc/self/ns/pid").map(|file| file.ino()).unwrap_or(0)
 }
 
+/// Whether the process that had this number and began then has provably ended. What may not be looked at has not.
+fn has_ended(pid: u32, started: u64) -> bool {
+    match fs::read_to_string(format!("/proc/{pid}/stat")) {
+        Ok(stat) => living_since(&stat) != Some(started),
+        Err(_) => i32::try_from(pid).is_ok_and(|pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)),
+    }
+}
+
 /// When a process started, in clock ticks since boot; none where there is no such process, or only its remains.
 fn start_time(pid: u32) -> Option<u64> {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    living_since(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+}
+
+/// The start in a process's `stat`; none where only its remains are there.
+fn living_since(stat: &str) -> Option<u64> {
     // The second field is the program's name in parentheses and may contain anything.
     let (_, fields) = stat.rsplit_once(')')?;
     let mut fields = fields.split_ascii_whitespace();
@@ -132,7 +141,7 @@ mod tests {
         assert!(!SystemHost.is_gone(&here), "ourselves");
         let cases = [
             (Owner { started: here.started + 1, ..here.clone() }, true, "another process has our number"),
-            (Owner { pid: u32::MAX / 2, ..here.clone() }, true, "no such process"),
+            (Owner { pid: 4_194_303, ..here.clone() }, true, "no such process"),
             (Owner { boot: "another".into(), pid: u32::MAX / 2, ..here.clone() }, false, "another boot"),
             (Owner { pid_namespace: 1, pid: u32::MAX / 2, ..here.clone() }, false, "another namespace"),
             (Owner { started: 0, pid: u32::MAX / 2, ..here }, false, "start unknown"),
@@ -146,6 +155,9 @@ mod tests {
     fn a_mark_can_be_forestalled_once_and_tells_what_it_knows() {
         let folder = tempfile::tempdir().unwrap();
         let mark = folder.path().join("marks").join("a");
+        // The folder is made before the first claim: one that is not there was moved or removed, and proves nothing.
+        assert_eq!(SystemHost.forestall(&mark), StartMark::Unknown);
+        SystemHost.make_folder(mark.parent().unwrap()).unwrap();
         assert_eq!(SystemHost.forestall(&mark), StartMark::Forestalled);
         assert_eq!(SystemHost.forestall(&mark), StartMark::Started);
         let held = mark.with_extension("held");

@@ -128,7 +128,7 @@ pub async fn run_by_hand(
         let mut report = work.until_done(vec![decision]).await;
         // What was taken over from others on the way is no part of this run's answer.
         report.ended.retain(|attempt| attempt.run == run);
-        if report.claimed_elsewhere == 0 || !report.ended.is_empty() {
+        if report.claimed_elsewhere == 0 || !report.ended.is_empty() || report.unrecorded.is_some() {
             return Ok(ByHand::Done(Box::new(report)));
         }
         // Something about the pipeline has changed meanwhile: look whether that is in the way.
@@ -155,6 +155,11 @@ async fn last_attempt(env: &Env, run: &Run) -> Result<Option<Attempt>, Error> {
 fn begun(env: &Env) -> Report {
     let id = format!("{:016x}", env.host.mint() >> 64);
     Report::begun(id, env.owner.host.clone(), env.clock.now())
+}
+
+/// What a tick would start of `pipeline` now, going by what was loaded.
+pub fn would_start(pipeline: &Pipeline, view: &View) -> Option<plan::Draft> {
+    decide(pipeline, view, Options::default().interval).claim
 }
 
 /// Decides about one pipeline on what was loaded.

@@ -64,7 +64,7 @@ fn meaning(pipeline: &Pipeline, ended: &Ended) -> (Outcome, bool, Option<String>
         return match stop {
             Stop::TimedOut => (Outcome::TimedOut, false, Some(format!("took longer than {}", shown(pipeline.timeout)))),
             Stop::LeaseOver => (Outcome::Interrupted, false, Some("stopped: its lease could not be renewed".into())),
-            Stop::Interrupted => (Outcome::Interrupted, false, Some("stopped: the tick was told to stop".into())),
+            Stop::Interrupted => (Outcome::Interrupted, false, Some("stopped: the tick had to end".into())),
             Stop::Cancelled => (Outcome::Cancelled, false, Some("stopped on request".into())),
         };
     }

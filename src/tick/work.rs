@@ -23,7 +23,7 @@ use crate::clock::BootTime;
 use crate::executor::{Ended as BodyEnded, Stop};
 use crate::occurrence::{PipelineId, Run, Token};
 use crate::plan::Decision;
-use crate::run::{Attempt, Reason};
+use crate::run::Attempt;
 use crate::runlog::Error;
 use crate::runlog::contract::{Batch, Committed, Condition, End, View};
 
@@ -173,10 +173,11 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// Leaves out what has to be decided on more than the first look showed: what seems to be missed may have been run.
+    /// Leaves out what has to be decided on more than the first look showed: what seems to be missed or skipped may have
+    /// been run.
     fn sift(&mut self, decided: Vec<Decision>) -> Vec<Decision> {
-        let misses = |decision: &Decision| decision.not_run.iter().any(|entry| entry.reason == Reason::Missed);
-        let (unsure, sure): (Vec<_>, Vec<_>) = decided.into_iter().partition(misses);
+        let passes_over = |decision: &Decision| !decision.not_run.is_empty();
+        let (unsure, sure): (Vec<_>, Vec<_>) = decided.into_iter().partition(passes_over);
         self.look_again.extend(unsure.into_iter().map(|decision| decision.row.pipeline));
         sure
     }
@@ -208,7 +209,6 @@ impl<'a> Work<'a> {
         if self.stopping || self.claimed.is_empty() {
             return;
         }
-        self.make_mark_folder();
         // While bodies end quickly, a few wait where they are started: the next one is then there at once.
         let quick = self.lately.len() > 4 * self.options.jobs;
         let at_once = if quick { self.options.jobs * 2 } else { self.options.jobs };
@@ -218,8 +218,8 @@ impl<'a> Work<'a> {
         }
     }
 
-    /// The folder for start marks, made once. Without it bodies are refused, each with the reason.
-    fn make_mark_folder(&mut self) {
+    /// The folder for start marks, made once, before the first claim: a claim without it would say nothing of its start.
+    pub(super) fn make_mark_folder(&mut self) {
         if std::mem::replace(&mut self.marks_ready, true) {
             return;
         }

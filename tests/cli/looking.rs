@@ -41,15 +41,24 @@ fn status_shows_what_runs_what_failed_and_what_comes_next() {
     let sandbox = ticked();
     let status = sandbox.run("status -o json").expect(0).json();
     assert_eq!(each(&status, "pipeline"), ["good", "bad", "hand"]);
-    let expected =
-        ["pipeline", "state", "configured", "active", "last", "failures_in_a_row", "next_attempt_at", "next"];
+    let expected = [
+        "pipeline",
+        "state",
+        "configured",
+        "active",
+        "last",
+        "failures_in_a_row",
+        "next_attempt_at",
+        "next",
+        "overdue_since",
+    ];
     assert_eq!(keys(&status[0]), expected);
     assert_eq!((&status[1]["last"]["outcome"], &status[1]["failures_in_a_row"]), (&json!("failed"), &json!(1)));
     assert_eq!(status[2]["last"], Value::Null);
     let text = sandbox.run("status bad").expect(0).stdout;
     let lines: Vec<Vec<&str>> = text.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines.len(), 2);
-    assert_eq!(lines[1][..6], ["bad", "waiting", "2026-03-03", "01:00:00Z", "failed", "1"]);
+    assert_eq!(lines[1][..6], ["bad", "overdue", "2026-03-03", "01:00:00Z", "failed", "1"]);
     let unknown = sandbox.run("status nobody").expect(2);
     assert_eq!(unknown.stderr, "error: neither the configuration nor the run-log knows `nobody`\n");
     sandbox.write("tickward.yaml", "pipelines: { hand: { command: x } }");

@@ -31,7 +31,7 @@ fn a_stop_ends_the_bodies_with_grace_and_records_them_as_interrupted() {
         assert_eq!(failed.len(), 2, "{report}");
         for entry in failed {
             let shown = (&entry["outcome"], &entry["error"], &entry["gave_up"]);
-            assert_eq!(shown, (&json!("interrupted"), &json!("stopped: the tick was told to stop"), &json!(true)));
+            assert_eq!(shown, (&json!("interrupted"), &json!("stopped: the tick had to end"), &json!(true)));
         }
         assert_eq!((&report["rc"], sandbox.read("bye").as_str()), (&json!(code), "bye\n"));
         assert_eq!(sandbox.left(), [], "{what}");

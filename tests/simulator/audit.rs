@@ -47,13 +47,19 @@ pub async fn audit(world: &Arc<World>) {
             match (ran(at), passed(at)) {
                 (true, 0) | (false, 1) => {}
                 (false, 0) if waits && at > cursor => {}
-                (ran, passed) => world.is_wrong(format!("{} of {at}: run {ran}, passed over {passed} times", pipeline.id)),
+                (ran, passed) => {
+                    world.is_wrong(format!("{} of {at}: run {ran}, passed over {passed} times", pipeline.id))
+                }
             }
         }
         for entry in of_this.iter().filter(|entry| entry.reason != Reason::Superseded) {
-            let count = schedule.occurrences_between(entry.first - jiff::SignedDuration::from_micros(1), entry.last).count();
+            let count =
+                schedule.occurrences_between(entry.first - jiff::SignedDuration::from_micros(1), entry.last).count();
             if count as u64 != entry.count {
-                world.is_wrong(format!("{}: {} are counted, {count} there are, from {}", pipeline.id, entry.count, entry.first));
+                world.is_wrong(format!(
+                    "{}: {} are counted, {count} there are, from {}",
+                    pipeline.id, entry.count, entry.first
+                ));
             }
         }
     }

@@ -63,7 +63,8 @@ impl Executor for Bodies {
         let (sender, mut course) = watch::channel(Course { stop_at: job.stop_at, stop: None });
         self.courses.lock().unwrap_or_else(PoisonError::into_inner).insert(job.token, sender);
         let began = world.boot();
-        let takes = if world.chance.percent(80) { world.chance.millis(1, 20_000) } else { world.chance.millis(1, 900_000) };
+        let takes =
+            if world.chance.percent(80) { world.chance.millis(1, 20_000) } else { world.chance.millis(1, 900_000) };
         let stopped = loop {
             let now = *course.borrow_and_update();
             let due = began.plus(takes).min(now.stop_at).min(began.plus(job.timeout.unwrap_or(Duration::MAX)));
@@ -114,7 +115,8 @@ async fn check_start(world: &Arc<World>, job: &Job, run: &str, number: &str) {
         let scheduled_for = value("TICKWARD_SCHEDULED_FOR")?.parse().ok()?;
         Some(Run { pipeline: id, scheduled_for })
     };
-    let pipeline = world.pipelines.iter().find(|pipeline| Some(pipeline.id.name.as_str()) == value("TICKWARD_PIPELINE"));
+    let pipeline =
+        world.pipelines.iter().find(|pipeline| Some(pipeline.id.name.as_str()) == value("TICKWARD_PIPELINE"));
     let Some(of_run) = pipeline.and_then(|pipeline| this(pipeline.id.clone())) else {
         return world.is_wrong(format!("{run} attempt {number} starts without knowing whose run it is"));
     };

@@ -2,10 +2,13 @@
 //!
 //! `TICKWARD_SIM_SEED=N` plays one seed and prints its trace; `TICKWARD_SIM_SEEDS=N` plays the first N.
 
+#![allow(clippy::unwrap_used, reason = "a world that cannot be made is a failed test")]
+
 mod audit;
 mod bodies;
 mod chance;
 mod store;
+mod stuck;
 mod world;
 
 use std::sync::Arc;

@@ -39,11 +39,13 @@ impl Shape {
         let chance = Chance::new(seed ^ 0x5eed);
         let mut pipelines = "pipelines:\n".to_string();
         for n in 0..chance.between(1, 8) {
-            let schedule = chance.one_of(&["* * * * *", "*/5 * * * *", "*/7 * * * *", "0 * * * *", "every 3m", "13,40 * * * *"]);
+            let schedule =
+                chance.one_of(&["* * * * *", "*/5 * * * *", "*/7 * * * *", "0 * * * *", "every 3m", "13,40 * * * *"]);
             let zone = chance.one_of(&["UTC", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]);
             let attempts = chance.one_of(&[1, 1, 2, 4]);
             let delay = chance.one_of(&["1s", "30s", "4m"]);
-            let catch_up = chance.one_of(&["latest", "skip", "{ policy: all, max: 5 }", "{ policy: all, window: 20m }"]);
+            let catch_up =
+                chance.one_of(&["latest", "skip", "{ policy: all, max: 5 }", "{ policy: all, window: 20m }"]);
             let jitter = chance.one_of(&["0s", "0s", "90s"]);
             let next = chance.one_of(&["supersede", "finish_first"]);
             let interrupt = chance.one_of(&["retry", "rerun"]);
@@ -227,7 +229,8 @@ async fn tick(world: Arc<World>, host: usize, owner: String) {
     let options = Options { jobs: world.chance.between(1, 5) as usize, ..Options::default() };
     let fate = if world.has_faults() { world.chance.number() % 100 } else { 99 };
     let after = world.chance.millis(0, 30_000);
-    let work = Freezable { world: world.clone(), owner: owner.clone(), inner: Box::pin(run(world.clone(), env, options)) };
+    let work =
+        Freezable { world: world.clone(), owner: owner.clone(), inner: Box::pin(run(world.clone(), env, options)) };
     tokio::pin!(work);
     match fate {
         0..8 => {
@@ -279,7 +282,7 @@ async fn run(world: Arc<World>, env: Env, options: Options) {
     }
 }
 
-fn env(world: &Arc<World>, host: usize, owner: &str, stop: watch::Receiver<StopWish>) -> Env {
+pub fn env(world: &Arc<World>, host: usize, owner: &str, stop: watch::Receiver<StopWish>) -> Env {
     Env {
         clock: Arc::new(SimClock(world.born)),
         run_log: Arc::new(Remote { world: world.clone(), truth: world.truth.clone(), host }),
@@ -343,7 +346,7 @@ impl Clock for SimClock {
     }
 }
 
-struct SimHost(Arc<World>);
+pub struct SimHost(pub Arc<World>);
 
 impl Host for SimHost {
     fn mint(&self) -> u128 {

@@ -22,6 +22,12 @@ impl Address {
     /// `Address`, with what to write instead.
     pub fn parse(url: &str) -> Result<Address, Error> {
         let (path, parameters) = match url.strip_prefix("sqlite:") {
+            None if url.contains("//") || url.trim() != url => {
+                return Err(bad(
+                    "the run-log's address is neither a known URL nor a path",
+                    "write sqlite:///absolute/path or sqlite:relative/path",
+                ));
+            }
             None => (url, ""),
             Some(rest) => {
                 let (path, parameters) = rest.split_once('?').unwrap_or((rest, ""));
@@ -79,6 +85,8 @@ mod tests {
             ("/var/t.db", Some("/var/t.db")),
             ("t.db", Some("t.db")),
             ("sqlite:///t.db?network_fs=allow", Some("/t.db")),
+            (" postgres://u:p@h/d", None),
+            ("mysql//u:p@h/d", None),
             ("sqlite://t.db", None),
             ("sqlite:", None),
             ("sqlite:t.db?mode=ro", None),

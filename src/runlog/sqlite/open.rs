@@ -25,7 +25,8 @@ const CHANGES: usize = 100;
 /// `Refused` and `Unavailable`, in words.
 pub fn open(address: &Address, options: &OpenOptions) -> Result<Connection, Error> {
     let path = &address.path;
-    if options.purpose == Purpose::Read && !path.exists() {
+    let is_missing = || path.metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
+    if options.purpose == Purpose::Read && is_missing() {
         return empty(path, options);
     }
     create_file(path)?;

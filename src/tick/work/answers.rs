@@ -132,17 +132,19 @@ impl Work<'_> {
         let now = self.env.clock.boot();
         let there = tokens_of(view);
         batch.ends.into_iter().for_each(|end| self.note_end(end));
-        if self.ended.is_empty() {
-            self.report.unrecorded = None;
-        }
         for transition in batch.transitions {
+            let row = view.rows.get(&transition.row.pipeline);
             let is_there = match &transition.claim {
                 Some(claim) => there.contains_key(&claim.token),
-                None => view.rows.get(&transition.row.pipeline).is_some_and(|row| is_result(&transition, row)),
+                None => row.is_some_and(|row| is_result(&transition, row)),
             };
-            match is_there {
-                true => self.won(transition, now),
-                false => self.lost(transition),
+            let is_untouched = row.map_or(0, |row| row.version) == transition.row.version;
+            match (is_there, is_untouched) {
+                (true, _) => self.won(transition, now),
+                // Nothing was applied: decided again and sent again, as long as the tick has not given up.
+                (false, true) if self.stopping => {}
+                (false, true) => self.look_again.push(transition.row.pipeline),
+                (false, false) => self.lost(transition),
             }
         }
     }

@@ -20,7 +20,8 @@ impl Work<'_> {
     pub(super) fn ask(&mut self) {
         let now = self.env.clock.boot();
         self.wake_up();
-        if self.asked.is_some() || now < self.ask_not_before {
+        let has_given_up = self.running.is_empty() && self.gives_up_at.is_some_and(|at| now >= at);
+        if self.asked.is_some() || now < self.ask_not_before || has_given_up {
             return;
         }
         if let Some((tokens, lease)) = self.to_renew(now) {
@@ -50,6 +51,9 @@ impl Work<'_> {
         let claim = places > 0 && !self.to_claim.is_empty();
         if !(record || claim || !self.to_note.is_empty()) {
             return None;
+        }
+        if claim {
+            self.make_mark_folder();
         }
         self.ended_since = None;
         let ends = std::mem::take(&mut self.ended);
