@@ -171,3 +171,19 @@ fn an_attempt_that_was_lost_is_retried_where_the_policy_says_so() {
     assert_eq!(next["rc"], 0, "the run has succeeded in the end");
     sandbox.assert_nothing_left();
 }
+
+#[test]
+fn without_the_folder_of_start_marks_nothing_is_proved_and_nothing_starts_twice() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tickward.yaml", "pipelines: { a: { schedule: '@hourly', command: 'echo >> started; sleep 30' } }");
+    let mut tick = sandbox.start("run-due --interval 3600");
+    sandbox.wait("the body has started", || sandbox.path("started").exists());
+    tick.kill().unwrap();
+    tick.wait().unwrap();
+    let marks = fs::read_dir(sandbox.state()).unwrap().flatten().map(|entry| entry.path());
+    marks.filter(|path| path.to_string_lossy().ends_with("-start")).for_each(|path| fs::remove_dir_all(path).unwrap());
+    sandbox.run("run-due");
+    let history = sandbox.run("history a -o json").expect(0).json();
+    let first = history.as_array().unwrap().last().unwrap();
+    assert_eq!((&first["attempt"], &first["state"]), (&1.into(), &"lost".into()), "{history}");
+}

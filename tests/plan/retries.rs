@@ -167,3 +167,16 @@ fn a_catch_up_that_was_released_is_still_one() {
          01:31 tick => catch_up 01:00#2 try 1",
     );
 }
+
+#[test]
+fn what_was_released_is_caught_up_before_what_fell_due_meanwhile() {
+    play(
+        "schedule: '@hourly'\n    catch_up: all",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:00:05 released => again at 01:00:05
+         02:00 tick => schedule 01:00#2 try 1; 02:00 waits its turn; more is due
+         02:01 succeeded => over
+         02:01 tick => schedule 02:00#1",
+    );
+}
