@@ -83,7 +83,6 @@ impl Executor for Bodies {
         };
         let code = world.chance.one_of(&[0, 0, 0, 1]);
         world.say(format!("{run} attempt {number} ends: {stopped:?} {code}"));
-        world.body_ended(&self.owner, &run, &number, stopped.is_none().then_some(code));
         Ended {
             end: if stopped.is_some() { End::Signalled(15) } else { End::Exited(code) },
             stopped,

@@ -74,7 +74,6 @@ struct Known {
     trace: Vec<String>,
     wrong: Vec<String>,
     starts: BTreeMap<(String, String), u32>,
-    ends: BTreeMap<(String, String), i32>,
     marks: BTreeSet<PathBuf>,
     alive: BTreeSet<String>,
     last_tick: Option<Timestamp>,
@@ -160,15 +159,6 @@ impl World {
         drop(known);
         if doubled {
             self.is_wrong(format!("{run} attempt {number} started twice"));
-        }
-    }
-
-    /// A body has ended; `code` is what it said, none if it was stopped.
-    pub fn body_ended(&self, _owner: &str, run: &str, number: &str, code: Option<i32>) {
-        let key = (run.to_string(), number.to_string());
-        let mut known = self.known();
-        if let Some(code) = code {
-            known.ends.insert(key, code);
         }
     }
 
