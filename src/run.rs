@@ -12,7 +12,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Run, Token};
+use crate::owner::Owner;
 use crate::pipeline::{OnInterrupt, Retry};
 
 /// How an attempt ended.
@@ -116,23 +118,6 @@ impl Trigger {
     }
 }
 
-/// Which process holds a claim. Host names are for people; identity is the random `id`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
-    /// Random, minted once per process.
-    pub id: String,
-    /// For people.
-    pub host: String,
-    /// Process number within `pid_namespace`.
-    pub pid: u32,
-    /// When the process started, in clock ticks since boot (`/proc/PID/stat`, field 22).
-    pub started: u64,
-    /// `/proc/sys/kernel/random/boot_id`.
-    pub boot: String,
-    /// Inode of `/proc/self/ns/pid`: process numbers mean something only within one.
-    pub pid_namespace: u64,
-}
-
 /// What to do after an attempt, as it stood when the attempt was claimed: whoever records the end needs no
 /// configuration for it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -170,8 +155,8 @@ pub struct Attempt {
     pub policy: Policy,
     /// When it was claimed, by the store's clock.
     pub claimed_at: Timestamp,
-    /// Until when the claim holds unless renewed, by the store's clock.
-    pub lease_until: Timestamp,
+    /// How long the claim holds unless renewed.
+    pub lease: Lease,
     /// How it ended; none while it is claimed or running.
     pub end: Option<Completion>,
     /// When the next attempt is due; none when there will be none, or when it has been made.

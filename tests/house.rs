@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 
 /// The floors of the house, lowest first. Imports go down; rooms of one floor do not see one another.
 const FLOORS: [&[&str]; 8] = [
-    &["occurrence", "clock", "scheme"],
-    &["schedule", "template"],
+    &["occurrence", "clock", "scheme", "owner"],
+    &["schedule", "template", "lease"],
     &["pipeline", "run"],
     &["plan", "config"],
     &["runlog", "executor"],

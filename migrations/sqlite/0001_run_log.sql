@@ -37,7 +37,9 @@ CREATE TABLE tickward_attempt (
     owner             TEXT    NOT NULL,   -- JSON: the claiming process
     policy            TEXT    NOT NULL,   -- JSON: what follows when it does not succeed
     claimed_at        INTEGER NOT NULL,
-    lease_until       INTEGER NOT NULL,
+    lease_us          INTEGER NOT NULL,   -- how long the claim holds from each renewal
+    lease_until       INTEGER NOT NULL,   -- its end, by the store's clock
+    lease_until_boot  INTEGER NOT NULL,   -- its end, by the boot clock of the owner's host
     retry_at          INTEGER,            -- when the next attempt is due; NULL once it is made or given up
     gave_up           INTEGER NOT NULL DEFAULT 0,
     late_outcome      TEXT,

@@ -190,7 +190,7 @@ pub fn attempt_json(attempt: &Attempt) -> Value {
         "host": attempt.owner.host,
         "pid": attempt.owner.pid,
         "claimed_at": rfc3339(attempt.claimed_at),
-        "lease_until": rfc3339(attempt.lease_until),
+        "lease_until": rfc3339(attempt.lease.until),
         "started_at": end.and_then(|end| end.started_at).map(rfc3339),
         "ended_at": end.map(|end| rfc3339(end.ended_at)),
         "duration_ms": end.map(|end| millis(end.duration)),

@@ -156,6 +156,9 @@ fn print_notes(report: &Report) {
                     "{pipeline}: its schedule was changed back within the hour, or another host or file has a `{pipeline}` of its own"
                 )
             }
+            Note::RetryAhead(retry_at) => {
+                format!("{pipeline}: its retry was put off to {retry_at} by a clock that was wrong; it is due now")
+            }
             Note::CursorAhead(cursor) => {
                 format!(
                     "{pipeline}: occurrences up to {cursor} were decided by a clock that was wrong; goes on from now"

@@ -9,12 +9,10 @@ use jiff::Timestamp;
 
 use super::due::Stretch;
 use super::{Decision, Draft, Note, Situation, Waiting, WaitsFor, catch_up, due, jitter, retry, sight};
+use crate::clock::AHEAD;
 use crate::occurrence::Run;
 use crate::pipeline::{CatchUp, Overlap};
 use crate::run::{NotRun, Reason, Trigger};
-
-/// An instant that is further ahead of the store's time than this was written by a wrong clock.
-const AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
 /// What to do about the pipeline now.
 pub fn decide(situation: &Situation<'_>) -> Decision {

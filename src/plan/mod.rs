@@ -134,4 +134,6 @@ pub enum Note {
     /// The cursor, or the instant since which the schedule counts, was ahead of the store's time by more than an hour and
     /// was set back: a clock was wrong once.
     CursorAhead(Timestamp),
+    /// A retry was put further off than its wait plus an hour, for the same reason, and is due now.
+    RetryAhead(Timestamp),
 }

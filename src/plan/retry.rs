@@ -7,7 +7,8 @@
 
 use jiff::Timestamp;
 
-use super::{Decision, Draft, Situation, Waiting, WaitsFor};
+use super::{Decision, Draft, Note, Situation, Waiting, WaitsFor, backoff};
+use crate::clock::AHEAD;
 use crate::pipeline::{CatchUp, WhenNextDue};
 use crate::run::{Attempt, NotRun, Outcome, Reason, Trigger};
 
@@ -18,7 +19,8 @@ pub fn settle(situation: &Situation<'_>, newest_due: Option<Timestamp>, decision
     let busy = situation.open.iter().any(|attempt| attempt.is_active());
     let mut holds = false;
     for attempt in situation.open {
-        let Some(retry_at) = attempt.retry_at else { continue };
+        let Some(stored) = attempt.retry_at else { continue };
+        let retry_at = in_reach(attempt, stored, situation, decision);
         if is_superseded(attempt, situation, newest_due) {
             close(attempt, situation, decision);
         } else if retry_at <= situation.now && !busy && decision.claim.is_none() {
@@ -35,6 +37,17 @@ pub fn settle(situation: &Situation<'_>, newest_due: Option<Timestamp>, decision
         }
     }
     holds
+}
+
+/// When the retry is due: now, where a clock that was wrong at the failure has put it further off than its wait can be.
+fn in_reach(attempt: &Attempt, stored: Timestamp, situation: &Situation<'_>, decision: &mut Decision) -> Timestamp {
+    let wait = backoff::wait(&attempt.policy.retry, attempt.tries, &attempt.run, attempt.number);
+    let farthest = situation.now.saturating_add(AHEAD).and_then(|hour| hour.saturating_add(wait));
+    if farthest.is_ok_and(|farthest| stored > farthest) {
+        decision.notes.push(Note::RetryAhead(stored));
+        return situation.now;
+    }
+    stored
 }
 
 /// The attempt after `attempt`.

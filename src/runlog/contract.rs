@@ -16,6 +16,8 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::Error;
+use crate::clock::BootTime;
+use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Run, Token};
 use crate::plan::Folded;
 use crate::run::{Attempt, Completion, NotRun, Row};
@@ -39,12 +41,12 @@ pub trait RunLog: Send + Sync {
     /// Not cancel safe: a dropped call may or may not have been applied.
     async fn commit(&self, batch: Batch) -> Result<Committed, Error>;
 
-    /// Extends the leases of `tokens` to `until` and returns those that are still held: active, with that token. A
-    /// lease that lasts longer already is left so: a renewal that arrives late takes nothing back.
+    /// Gives `lease` to the claims of `tokens` and returns those that are still held: active, with that token. A lease
+    /// that lasts longer already, by the boot clock, is left so: a renewal that arrives late takes nothing back.
     ///
     /// # Errors
     /// `Unavailable`, `Unknown`.
-    async fn renew(&self, tokens: Vec<Token>, until: Timestamp) -> Result<Vec<Token>, Error>;
+    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Token>, Error>;
 
     /// What happened, newest decision first.
     ///
@@ -103,8 +105,12 @@ pub struct End {
 pub enum Condition {
     /// Nothing more: the worker itself reports, or its process is provably gone.
     Always,
-    /// The lease is over by the store's time.
-    LeaseOver,
+    /// The lease is over: by `boot`, an instant of the claiming host's boot clock, where it is known; else by the store's
+    /// time.
+    LeaseOver {
+        /// The instant, not later than now.
+        boot: Option<BootTime>,
+    },
 }
 
 /// A change of one pipeline.
@@ -124,6 +130,8 @@ pub struct Transition {
 /// What became of a batch.
 #[derive(Clone, Debug, Default)]
 pub struct Committed {
+    /// The store's time when it was applied; none where the store does not tell.
+    pub now: Option<Timestamp>,
     /// One for each end, in order.
     pub ends: Vec<Ended>,
     /// One for each transition, in order.

@@ -15,6 +15,7 @@ use super::contract::{
     Batch, Committed, Condition, End, Ended, Query, Record, RunLog, Scope, Transition, Verdict, View,
 };
 use crate::clock::Clock;
+use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
 use crate::plan::{Folded, fold};
 use crate::run::{Attempt, NotRun, Reason, Row};
@@ -54,13 +55,13 @@ impl RunLog for MemoryRunLog {
         let mut state = self.state();
         let ends = batch.ends.iter().map(|end| state.end(end, now)).collect();
         let verdicts = batch.transitions.into_iter().map(|transition| state.apply(transition)).collect();
-        Ok(Committed { ends, verdicts })
+        Ok(Committed { now: Some(now), ends, verdicts })
     }
 
-    async fn renew(&self, tokens: Vec<Token>, until: Timestamp) -> Result<Vec<Token>, Error> {
+    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Token>, Error> {
         let mut state = self.state();
         let held = state.attempts.values_mut().filter(|a| a.is_active() && tokens.contains(&a.token));
-        Ok(held.map(|attempt| (attempt.lease_until = attempt.lease_until.max(until), attempt.token).1).collect())
+        Ok(held.map(|attempt| (attempt.lease = attempt.lease.renewed(lease), attempt.token).1).collect())
     }
 
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
@@ -100,7 +101,9 @@ impl State {
         let Some(attempt) = self.attempts.values_mut().find(|a| a.token == end.completion.token) else {
             return Ended::Orphan;
         };
-        if end.condition == Condition::LeaseOver && attempt.lease_until > now {
+        if let Condition::LeaseOver { boot } = end.condition
+            && !attempt.lease.is_over(now, boot)
+        {
             return Ended::Refused;
         }
         let id = attempt.run.pipeline.clone();

@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
-use super::env::Env;
+use super::env::{Env, StoreTime};
 use crate::clock::BootTime;
+use crate::lease::Lease;
 use crate::occurrence::Token;
 use crate::pipeline::Pipeline;
 use crate::plan::{Decision, Draft};
@@ -22,10 +21,6 @@ pub struct Held {
     pub attempt: Attempt,
     /// When it was claimed, by the boot clock.
     pub claimed_at: BootTime,
-    /// Since when the lease counts, by the boot clock: before the request was sent.
-    pub since: BootTime,
-    /// How long it holds from there.
-    pub lease: Duration,
     /// How long its body may take to end.
     pub kill_grace: Duration,
 }
@@ -33,19 +28,20 @@ pub struct Held {
 impl Held {
     /// When the body must be told to end unless the lease is renewed.
     pub fn stop_at(&self) -> BootTime {
-        let room = MARGIN.min(self.lease / 6);
-        self.since.plus(self.lease.saturating_sub(room).saturating_sub(self.kill_grace))
+        let room = MARGIN.min(self.attempt.lease.length / 6);
+        self.attempt.lease.until_boot.minus(room).minus(self.kill_grace)
     }
 
     /// When the lease is to be renewed.
     pub fn renew_at(&self) -> BootTime {
-        self.since.plus(self.lease / 3)
+        let lease = &self.attempt.lease;
+        lease.since_boot().plus(lease.length / 3)
     }
 }
 
-/// The transition that carries out a decision. Its claim counts from `now`, the store's time before it is sent.
-pub fn transition(env: &Env, pipeline: &Pipeline, decision: &Decision, now: Timestamp) -> Transition {
-    let claim = decision.claim.as_ref().map(|draft| attempt(env, pipeline, draft, decision.row.fence + 1, now));
+/// The transition that carries out a decision. Its claim counts from now, before it is sent.
+pub fn transition(env: &Env, time: &StoreTime, pipeline: &Pipeline, decision: &Decision) -> Transition {
+    let claim = decision.claim.as_ref().map(|draft| attempt(env, time, pipeline, draft, decision.row.fence + 1));
     let follows = decision.claim.as_ref().and_then(|draft| draft.follows);
     Transition {
         row: decision.row.clone(),
@@ -55,8 +51,9 @@ pub fn transition(env: &Env, pipeline: &Pipeline, decision: &Decision, now: Time
     }
 }
 
-fn attempt(env: &Env, pipeline: &Pipeline, draft: &Draft, fence: u64, now: Timestamp) -> Attempt {
-    let lease = jiff::SignedDuration::try_from(pipeline.lease).unwrap_or(jiff::SignedDuration::from_mins(5));
+fn attempt(env: &Env, time: &StoreTime, pipeline: &Pipeline, draft: &Draft, fence: u64) -> Attempt {
+    let boot = env.clock.boot();
+    let now = time.of(boot);
     Attempt {
         run: draft.run.clone(),
         number: draft.number,
@@ -70,7 +67,7 @@ fn attempt(env: &Env, pipeline: &Pipeline, draft: &Draft, fence: u64, now: Times
         owner: env.owner.clone(),
         policy: Policy { retry: pipeline.retry.clone(), on_interrupt: pipeline.on_interrupt },
         claimed_at: now,
-        lease_until: now.checked_add(lease).unwrap_or(Timestamp::MAX),
+        lease: Lease::from(now, boot, pipeline.lease),
         end: None,
         retry_at: None,
         gave_up: false,

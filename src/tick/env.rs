@@ -13,7 +13,7 @@ use tokio::sync::watch;
 use super::output_files::OutputFile;
 use crate::clock::{BootTime, Clock};
 use crate::executor::Executor;
-use crate::run::Owner;
+use crate::owner::Owner;
 use crate::runlog::{Error, RunLog};
 
 /// The world as a tick sees it.

@@ -59,9 +59,11 @@ async fn take_overs(env: &Env, view: &View) -> Vec<End> {
     let until = env.clock.boot().plus(ENDING);
     let active = view.open.values().flatten().filter(|attempt| attempt.is_active());
     for attempt in active.filter(|attempt| attempt.owner.id != env.owner.id) {
+        // A clock that is common to us and the owner never steps: where there is one, it alone judges.
+        let boot = attempt.owner.shares_boot_with(&env.owner).then(|| env.clock.boot());
         let evidence = if env.host.is_gone(&attempt.owner) {
             Evidence::OwnerGone
-        } else if attempt.lease_until <= view.now {
+        } else if attempt.lease.is_over(view.now, boot) {
             Evidence::LeaseOver
         } else {
             continue;
@@ -71,7 +73,7 @@ async fn take_overs(env: &Env, view: &View) -> Vec<End> {
             completion: take_over(attempt, evidence, never_starts, view.now),
             condition: match evidence {
                 Evidence::OwnerGone => Condition::Always,
-                Evidence::LeaseOver => Condition::LeaseOver,
+                Evidence::LeaseOver => Condition::LeaseOver { boot },
             },
         });
     }
@@ -82,7 +84,7 @@ async fn take_overs(env: &Env, view: &View) -> Vec<End> {
 async fn start_state(env: &Env, attempt: &Attempt, evidence: Evidence, until: BootTime) -> Option<bool> {
     let Some(folder) = env.run_log.start_marks() else { return Some(false) };
     // Marks are not written through to the disk, claims are: what was before the last boot may have lost its mark.
-    if attempt.owner.boot != env.owner.boot {
+    if !attempt.owner.shares_boot_with(&env.owner) {
         return Some(false);
     }
     if env.host.forestall(&folder.join(attempt.token.to_string())) == StartMark::Forestalled {

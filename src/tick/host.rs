@@ -11,7 +11,7 @@ use nix::unistd::Pid;
 
 use super::env::{Host, StartMark};
 use super::output_files::OutputFile;
-use crate::run::Owner;
+use crate::owner::Owner;
 
 /// The machine we run on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -110,10 +110,15 @@ fn pid_namespace() -> u64 {
 
 /// Whether the process that had this number and began then has provably ended. What may not be looked at has not.
 fn has_ended(pid: u32, started: u64) -> bool {
-    match fs::read_to_string(format!("/proc/{pid}/stat")) {
-        Ok(stat) => living_since(&stat) != Some(started),
-        Err(_) => i32::try_from(pid).is_ok_and(|pid| kill(Pid::from_raw(pid), None) == Err(Errno::ESRCH)),
-    }
+    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).ok();
+    is_over(stat.as_deref(), started, || {
+        i32::try_from(pid).is_ok_and(|pid| kill(Pid::from_raw(pid), None).err() == Some(Errno::ESRCH))
+    })
+}
+
+/// As `has_ended`, from what `/proc` shows; processes of others may be hidden there (`hidepid`), not from signals.
+fn is_over(stat: Option<&str>, started: u64, nothing_has_the_number: impl FnOnce() -> bool) -> bool {
+    stat.map_or_else(nothing_has_the_number, |stat| living_since(stat) != Some(started))
 }
 
 /// When a process started, in clock ticks since boot; none where there is no such process, or only its remains.
@@ -149,6 +154,28 @@ mod tests {
         for (owner, gone, what) in cases {
             assert_eq!(SystemHost.is_gone(&owner), gone, "{what}");
         }
+    }
+
+    #[test]
+    fn a_process_that_is_hidden_is_not_over() {
+        let of = |state: &str| format!("7 (a) b) {state} 1 7 7 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 4711 0 0");
+        for (stat, nobody, over, what) in [
+            (Some(of("S")), false, false, "it runs"),
+            (Some(of("Z")), false, true, "only its remains are there"),
+            (Some(of("S").replace("4711", "4712")), false, true, "another process has its number"),
+            (None, false, false, "/proc does not show it, signals would reach it"),
+            (None, true, true, "nobody has its number"),
+        ] {
+            assert_eq!(is_over(stat.as_deref(), 4711, || nobody), over, "{what}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_looked_at_is_held() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, "").unwrap();
+        assert!(SystemHost.is_held(&file.join("a.held")), "no folder, so nothing is known of what is in it");
     }
 
     #[test]

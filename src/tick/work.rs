@@ -21,6 +21,7 @@ use super::report::{Event, Report};
 use super::{Options, Pipelines, execute, record};
 use crate::clock::BootTime;
 use crate::executor::{End as BodyEnd, Ended as BodyEnded, Stop};
+use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Run, Token};
 use crate::plan::Decision;
 use crate::run::Attempt;
@@ -84,7 +85,7 @@ enum Answer {
     /// After a commit whose answer was lost: what the store has now.
     Resolved(Batch, Result<View, Error>),
     Loaded(Vec<PipelineId>, Result<View, Error>),
-    Renewed(Vec<Token>, BootTime, Result<Vec<Token>, Error>),
+    Renewed(Vec<Token>, Lease, Result<Vec<Token>, Error>),
 }
 
 impl<'a> Work<'a> {

@@ -6,6 +6,8 @@ use std::process::{Child, Command, Stdio};
 
 use nix::sys::stat::Mode;
 
+use serde_json::json;
+
 use super::sandbox::{Done, Sandbox, signal};
 
 const CONFIG: &str = "
@@ -99,6 +101,30 @@ pipelines:
     sandbox.write("go", "");
     let first = Done::wait(first).expect(0).json();
     assert_eq!(first["ran"].as_array().unwrap().len(), 2);
+}
+
+/// The wall clock of a host is set while a body runs: its lease holds by the boot clock, which nobody sets.
+#[test]
+fn a_step_of_the_wall_clock_ends_no_lease() {
+    let sandbox = Sandbox::with(
+        "
+pipelines:
+  slow:
+    schedule: '0 2 * * *'
+    lease: 30s
+    retry: { max_attempts: 3, delay: 0s }
+    command: 'ENTER; until test -e go; do sleep 0.01; done'
+",
+    );
+    let first = sandbox.start("run-due --now 2026-03-02T02:00:05Z -o json");
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    for now in ["2026-03-02T02:01:05Z", "2036-03-02T01:00:00Z", "2016-03-02T02:00:00Z"] {
+        let tick = sandbox.tick(now);
+        assert_eq!((&tick["ran"], &tick["failed"]), (&json!([]), &json!([])), "{now}: {tick}");
+    }
+    sandbox.write("go", "");
+    let first = Done::wait(first).expect(0).json();
+    assert_eq!((first["ran"].as_array().unwrap().len(), sandbox.starts().len()), (1, 1), "{first}");
 }
 
 #[test]

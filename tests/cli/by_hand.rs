@@ -153,3 +153,23 @@ fn at_a_terminal_control_characters_of_a_body_are_shown_and_not_obeyed() {
     }
     assert_eq!(sandbox.run("logs one").stdout, "\u{1b}]0;owned\u{7}\u{1b}[2J\n", "a file gets what was printed");
 }
+
+/// The tick finds the attempt only when it looks at the pipeline a second time.
+#[test]
+fn an_occurrence_that_was_run_by_hand_is_not_recorded_as_passed_over() {
+    let sandbox = Sandbox::with("pipelines: { one: { schedule: '*/10 * * * *', command: ENTER } }");
+    sandbox.tick("2026-03-02T01:55:00Z");
+    sandbox.run("run one --scheduled-for 2026-03-02T02:00:00Z --now 2026-03-02T02:05:00Z").expect(0);
+    sandbox.tick("2026-03-02T02:32:00Z");
+    let history = sandbox.run("history one -o json").json();
+    let missed: Vec<_> = history.as_array().unwrap().iter().filter(|record| record["kind"] != "attempt").collect();
+    let attempts = sandbox.attempts();
+    let ran: Vec<_> = attempts.iter().map(|attempt| &attempt.1[11..16]).collect();
+    assert_eq!(ran, ["02:00", "02:30"]);
+    assert_eq!(missed.len(), 1, "{history}");
+    assert_eq!(
+        (&missed[0]["count"], &missed[0]["reason"]),
+        (&json!(2), &json!("missed")),
+        "02:10 and 02:20: {history}"
+    );
+}

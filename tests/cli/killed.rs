@@ -187,3 +187,27 @@ fn without_the_folder_of_start_marks_nothing_is_proved_and_nothing_starts_twice(
     let first = history.as_array().unwrap().last().unwrap();
     assert_eq!((&first["attempt"], &first["state"]), (&1.into(), &"lost".into()), "{history}");
 }
+
+/// Claims are written through to the disk, marks are not: that there is none proves nothing after the machine went down.
+#[test]
+fn what_was_claimed_before_the_last_boot_is_lost_and_never_starts_again() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tickward.yaml", "pipelines: { a: { schedule: '@hourly', command: 'echo >> started; sleep 30' } }");
+    let mut tick = sandbox.start("run-due --interval 3600");
+    sandbox.wait("the body has started", || sandbox.path("started").exists());
+    tick.kill().unwrap();
+    tick.wait().unwrap();
+    let marks = fs::read_dir(sandbox.state().join("run_log.db-start")).unwrap().flatten().map(|entry| entry.path());
+    marks.for_each(|path| fs::remove_file(path).unwrap());
+    let run_log = rusqlite::Connection::open(sandbox.state().join("run_log.db")).unwrap();
+    let other_boot = "UPDATE tickward_attempt SET owner = json_set(owner, '$.boot', 'before'), lease_until = ?1";
+    let state = || sandbox.run("history a -o json").json()[0]["state"].clone();
+    let now = jiff::Timestamp::now().as_microsecond();
+    run_log.execute(other_boot, [now + 60_000_000]).unwrap();
+    sandbox.run("run-due");
+    assert_eq!(state(), "running", "its lease holds");
+    run_log.execute(other_boot, [now]).unwrap();
+    sandbox.run("run-due");
+    assert_eq!(state(), "lost");
+    assert_eq!(sandbox.read("started").lines().count(), 1);
+}

@@ -95,3 +95,17 @@ fn jitter_delays_each_occurrence_by_the_same_and_changes_no_name() {
         story.end(tickward::run::Outcome::Succeeded, false, nominal + delay);
     }
 }
+
+/// A clock ten years ahead dated the failure: the pipeline would stand still until then.
+#[test]
+fn a_retry_put_off_by_a_wrong_clock_is_due_now() {
+    play(
+        "schedule: '@hourly'; retry: { max_attempts: 3, delay: 90m, backoff: fixed, when_next_due: finish_first }",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         2036-05-05T05:30 failed => again at 2036-05-05T07:00
+         01:01 tick => retry 01:00#2; retry 2036-05-05T07:00 is ahead
+         01:02 failed => again at 02:32
+         01:03 tick => 01:00 waits until 02:32",
+    );
+}

@@ -9,11 +9,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tickward::clock::BootTime;
 use tickward::config::{Environment, Source, load};
+use tickward::lease::Lease;
 use tickward::occurrence::{Run, Token};
+use tickward::owner::Owner;
 use tickward::pipeline::Pipeline;
 use tickward::plan::{self, Busy, Decision, Draft, Folded, Note, Situation, WaitsFor};
-use tickward::run::{Attempt, Completion, NotRun, Outcome, Owner, Policy, Row};
+use tickward::run::{Attempt, Completion, NotRun, Outcome, Policy, Row};
 
 /// Reads a pipeline from its YAML keys, separated by `; ` or lines.
 pub fn pipeline(keys: &str) -> Pipeline {
@@ -152,7 +155,7 @@ fn claimed(pipeline: &Pipeline, draft: &Draft, fence: u64, now: Timestamp) -> At
         owner,
         policy: Policy { retry: pipeline.retry.clone(), on_interrupt: pipeline.on_interrupt },
         claimed_at: now,
-        lease_until: now + pipeline.lease,
+        lease: Lease::from(now, BootTime(0), pipeline.lease),
         end: None,
         retry_at: None,
         gave_up: false,
@@ -220,6 +223,7 @@ fn shown(decision: &Decision) -> String {
     parts.extend(decision.notes.iter().map(|note| match note {
         Note::ConfigSplit => "config split".into(),
         Note::CursorAhead(instant) => format!("{} is ahead", time(*instant)),
+        Note::RetryAhead(instant) => format!("retry {} is ahead", time(*instant)),
     }));
     match (parts.is_empty(), decision.changed) {
         (true, true) => "noted".into(),

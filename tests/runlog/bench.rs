@@ -9,10 +9,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tempfile::TempDir;
+use tickward::clock::BootTime;
 use tickward::clock::ManualClock;
+use tickward::lease::Lease;
 use tickward::occurrence::{Name, PipelineId, Run, Token};
+use tickward::owner::Owner;
 use tickward::pipeline::{OnInterrupt, Retry};
-use tickward::run::{Attempt, Completion, NotRun, Outcome, Owner, Policy, Reason, Row, Trigger};
+use tickward::run::{Attempt, Completion, NotRun, Outcome, Policy, Reason, Row, Trigger};
 use tickward::runlog::contract::{Batch, Condition, End, Ended, Query, Record, Scope, Transition, Verdict, View};
 use tickward::runlog::{self, Error, OpenOptions, Purpose, RunLog};
 
@@ -194,12 +197,23 @@ pub fn attempt(id: &PipelineId, scheduled_for: Timestamp, number: u32, fence: u6
         owner: owner(),
         policy: once(),
         claimed_at: scheduled_for,
-        lease_until: scheduled_for + Duration::from_secs(300),
+        lease: lease_from(scheduled_for),
         end: None,
         retry_at: None,
         gave_up: false,
         late_outcome: None,
     }
+}
+
+/// Five minutes from `now`, on a host whose boot clock shows the minutes of 2026.
+pub fn lease_from(now: Timestamp) -> Lease {
+    let boot = BootTime(now.as_microsecond() - at("2026-01-01T00:00:00Z").as_microsecond());
+    Lease::from(now, boot, Duration::from_secs(300))
+}
+
+/// The lease that a renewal asks for so that it ends at `until`.
+pub fn lease_until(until: Timestamp) -> Lease {
+    lease_from(until - Duration::from_secs(300))
 }
 
 fn owner() -> Owner {
@@ -249,7 +263,7 @@ pub fn end(attempt: &Attempt, outcome: Outcome, ended_at: Timestamp) -> End {
 
 /// What somebody else reports about a worker whose lease looks over.
 pub fn lost(attempt: &Attempt, now: Timestamp) -> End {
-    End { completion: completion(attempt, Outcome::Lost, now), condition: Condition::LeaseOver }
+    End { completion: completion(attempt, Outcome::Lost, now), condition: Condition::LeaseOver { boot: None } }
 }
 
 /// A stretch that was not run; `after` is the decided occurrence before it.

@@ -2,9 +2,9 @@
 
 use tickward::plan::Folded;
 use tickward::run::{Attempt, Outcome};
-use tickward::runlog::contract::{Ended, Scope, Transition, Verdict};
+use tickward::runlog::contract::{Condition, End, Ended, Scope, Transition, Verdict};
 
-use crate::bench::{Bench, at, changing, claiming, end, id, lost, once, thrice};
+use crate::bench::{Bench, at, changing, claiming, end, id, lease_from, lease_until, lost, once, thrice};
 
 /// Declares the attempt lost ten minutes after its claim.
 async fn declared_lost(bench: &Bench, attempt: &Attempt) -> Attempt {
@@ -34,9 +34,27 @@ pub async fn a_lease_renewed_meanwhile_is_not_lost(bench: Bench) {
     let attempt = bench.claimed("p", "02:00").await;
     bench.clock.set(at("02:06"));
     let decided_before_the_renewal = lost(&attempt, at("02:06"));
-    bench.log.renew(vec![attempt.token], at("02:11")).await.unwrap();
+    bench.log.renew(vec![attempt.token], lease_until(at("02:11"))).await.unwrap();
     assert_eq!(bench.end(decided_before_the_renewal).await, Ended::Refused);
     assert!(bench.view(Scope::All).await.open[&id("p")][0].is_active());
+}
+
+/// The claiming host's boot clock shows 02:00 minutes at the claim; the store's clock is stepped about it.
+pub async fn where_the_boot_clock_is_known_it_alone_ends_a_lease(bench: Bench) {
+    let attempt = bench.claimed("p", "02:00").await;
+    for (store, boot, is_over) in [("09:00", "02:04", false), ("01:00", "02:05", true)] {
+        bench.clock.set(at(store));
+        let boot = Some(lease_from(at(boot)).since_boot());
+        let answer = bench.end(End { condition: Condition::LeaseOver { boot }, ..lost(&attempt, at(store)) }).await;
+        assert_eq!(matches!(answer, Ended::Folded(Folded::Ended, _)), is_over, "{store}: {answer:?}");
+    }
+}
+
+pub async fn a_lease_from_a_clock_far_ahead_holds_nothing(bench: Bench) {
+    let attempt = bench.claimed("p", "02:00").await;
+    bench.clock.set(at("00:59"));
+    let answer = bench.end(lost(&attempt, at("00:59"))).await;
+    assert!(matches!(answer, Ended::Folded(Folded::Ended, _)), "{answer:?}");
 }
 
 pub async fn an_outcome_that_came_first_wins(bench: Bench) {

@@ -1,9 +1,10 @@
 //! Leases: renewed for those who hold them, and for nobody else.
 
+use tickward::lease::Lease;
 use tickward::run::Outcome;
 use tickward::runlog::contract::{Scope, Verdict};
 
-use crate::bench::{Bench, at, changing, id, mint, thrice};
+use crate::bench::{Bench, at, changing, id, lease_from, lease_until, mint, thrice};
 
 pub async fn only_held_tokens_are_renewed(bench: Bench) {
     let held = bench.claimed("held", "02:00").await;
@@ -13,38 +14,50 @@ pub async fn only_held_tokens_are_renewed(bench: Bench) {
     let pending = bench.claimed_under("pending", "02:00", thrice()).await;
     bench.ended(&pending, Outcome::Lost).await;
     let tokens = vec![ended.token, held.token, mint(), pending.token];
-    assert_eq!(bench.log.renew(tokens, at("03:00")).await.unwrap(), [held.token]);
-    assert_eq!(bench.log.renew(vec![], at("04:00")).await.unwrap(), []);
+    assert_eq!(bench.log.renew(tokens, lease_until(at("03:00"))).await.unwrap(), [held.token]);
+    assert_eq!(bench.log.renew(vec![], lease_until(at("04:00"))).await.unwrap(), []);
     for (attempt, lease_until) in [(&held, "03:00"), (&other, "02:05"), (&pending, "02:05")] {
         let open = &bench.view(Scope::All).await.open[&attempt.run.pipeline];
-        assert_eq!(open[0].lease_until, at(lease_until), "{}", attempt.run.pipeline);
+        assert_eq!(open[0].lease.until, at(lease_until), "{}", attempt.run.pipeline);
     }
 }
 
 pub async fn a_renewal_lasts_until_its_instant(bench: Bench) {
     let attempt = bench.claimed("p", "02:00").await;
     let until = at("2026-01-01T02:06:40.123456Z");
-    bench.log.renew(vec![attempt.token], until).await.unwrap();
-    assert_eq!(bench.view(Scope::All).await.open[&id("p")][0].lease_until, until);
+    bench.log.renew(vec![attempt.token], lease_until(until)).await.unwrap();
+    assert_eq!(bench.view(Scope::All).await.open[&id("p")][0].lease.until, until);
 }
 
 pub async fn a_renewal_never_shortens_a_lease(bench: Bench) {
     let attempt = bench.claimed("p", "02:00").await;
     for until in ["02:20", "02:10"] {
-        assert_eq!(bench.log.renew(vec![attempt.token], at(until)).await.unwrap(), [attempt.token], "{until}");
-        assert_eq!(bench.view(Scope::All).await.open[&id("p")][0].lease_until, at("02:20"), "{until}");
+        assert_eq!(
+            bench.log.renew(vec![attempt.token], lease_until(at(until))).await.unwrap(),
+            [attempt.token],
+            "{until}"
+        );
+        assert_eq!(bench.view(Scope::All).await.open[&id("p")][0].lease.until, at("02:20"), "{until}");
     }
+}
+
+/// Which of two renewals is the later one, the boot clock tells: the wall clock may have been set back between them.
+pub async fn a_renewal_replaces_what_a_wrong_clock_has_set(bench: Bench) {
+    let attempt = bench.claimed("p", "02:00").await;
+    let renewal = Lease { until: at("00:20"), ..lease_from(at("02:02")) };
+    bench.log.renew(vec![attempt.token], renewal).await.unwrap();
+    assert_eq!(bench.view(Scope::All).await.open[&id("p")][0].lease, renewal);
 }
 
 pub async fn a_renewal_leaves_decisions_valid(bench: Bench) {
     let attempt = bench.claimed("p", "02:00").await;
     let decided_before = bench.row(&id("p")).await;
-    bench.log.renew(vec![attempt.token], at("02:20")).await.unwrap();
+    bench.log.renew(vec![attempt.token], lease_until(at("02:20"))).await.unwrap();
     assert_eq!(bench.commit_one(changing(decided_before)).await, Verdict::Won);
 }
 
 pub async fn a_lease_that_is_over_may_still_be_renewed(bench: Bench) {
     let attempt = bench.claimed("p", "02:00").await;
     bench.clock.set(at("02:30"));
-    assert_eq!(bench.log.renew(vec![attempt.token], at("02:35")).await.unwrap(), [attempt.token]);
+    assert_eq!(bench.log.renew(vec![attempt.token], lease_until(at("02:35"))).await.unwrap(), [attempt.token]);
 }

@@ -9,7 +9,7 @@ use tickward::run::{Outcome, Row};
 use tickward::runlog::contract::{Batch, Ended, Scope, Verdict};
 use tickward::runlog::{Purpose, RunLog};
 
-use crate::bench::{Bench, at, claiming, end, id, lost};
+use crate::bench::{Bench, at, claiming, end, id, lease_until, lost};
 
 /// Does `work` on `count` threads at once, each with its own way to the log.
 fn all_at_once<T: Send + 'static, F: Future<Output = T>>(
@@ -69,10 +69,10 @@ pub async fn each_occurrence_is_won_once(bench: Bench) {
 pub async fn an_end_is_folded_once(bench: Bench) {
     for round in 0..10 {
         let attempt = bench.claimed("p", &format!("{round:02}:00")).await;
-        bench.clock.set(attempt.lease_until);
+        bench.clock.set(attempt.lease.until);
         let claimed = attempt.clone();
         let answers = all_at_once(&bench, 16, move |number, log, _| {
-            let now = claimed.lease_until;
+            let now = claimed.lease.until;
             let end = if number % 2 == 0 { end(&claimed, Outcome::Succeeded, now) } else { lost(&claimed, now) };
             async move { log.commit(Batch { ends: vec![end], transitions: Vec::new() }).await.unwrap().ends.remove(0) }
         });
@@ -113,5 +113,5 @@ pub async fn what_one_connection_commits_the_other_sees(bench: Bench) {
     let ends = vec![end(&attempt, Outcome::Succeeded, at("02:01"))];
     other.commit(Batch { ends, transitions: Vec::new() }).await.unwrap();
     assert!(bench.view(Scope::All).await.open.is_empty());
-    assert_eq!(bench.log.renew(vec![attempt.token], at("09:00")).await.unwrap(), []);
+    assert_eq!(bench.log.renew(vec![attempt.token], lease_until(at("09:00"))).await.unwrap(), []);
 }

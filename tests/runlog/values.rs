@@ -34,7 +34,7 @@ pub async fn instants_are_kept_to_the_microsecond(bench: Bench) {
             .map(|(hash, replaced_at)| KnownSchedule { hash: hash.into(), since: instant, replaced_at })
             .into();
         let claim = transition.claim.as_mut().unwrap();
-        (claim.claimed_at, claim.lease_until) = (instant, instant);
+        (claim.claimed_at, claim.lease.until) = (instant, instant);
         let (claim, row) = (claim.clone(), Row { version: 1, fence: 1, ..row.clone() });
         assert_eq!(bench.commit_one(transition).await, Verdict::Won, "{text}");
         let view = bench.view(Scope::Only(vec![id(&name)])).await;

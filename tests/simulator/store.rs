@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use tickward::lease::Lease;
 use tickward::occurrence::Token;
 use tickward::runlog::contract::{Batch, Committed, Query, Record, RunLog, Scope, View};
 use tickward::runlog::{Error, memory::MemoryRunLog};
@@ -76,12 +76,12 @@ impl RunLog for Remote {
         }
     }
 
-    async fn renew(&self, tokens: Vec<Token>, until: Timestamp) -> Result<Vec<Token>, Error> {
+    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Token>, Error> {
         match self.fate().await {
-            Fate::Fine => self.truth.renew(tokens, until).await,
+            Fate::Fine => self.truth.renew(tokens, lease).await,
             Fate::Dropped => dropped(),
             Fate::Unheard => {
-                self.truth.renew(tokens, until).await?;
+                self.truth.renew(tokens, lease).await?;
                 unheard()
             }
         }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
+use tickward::lease::Lease;
 use tickward::occurrence::Token;
 use tickward::pipeline::Pipeline;
 use tickward::runlog::contract::{Batch, Committed, Query, Record, RunLog, Scope, View};
@@ -36,8 +36,8 @@ impl RunLog for Stuck {
         }
     }
 
-    async fn renew(&self, tokens: Vec<Token>, until: Timestamp) -> Result<Vec<Token>, Error> {
-        self.truth.renew(tokens, until).await
+    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Token>, Error> {
+        self.truth.renew(tokens, lease).await
     }
 
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {

@@ -9,11 +9,11 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::contract::{Batch, Committed, Query, Record, RunLog, Scope, View};
 use super::{Error, OpenOptions};
+use crate::lease::Lease;
 use crate::occurrence::Token;
 
 mod address;
@@ -85,15 +85,15 @@ impl RunLog for SqliteRunLog {
                 .map(|transition| write::transition(&transaction, transition))
                 .collect::<Result<_, _>>()?;
             transaction.commit()?;
-            Ok(Committed { ends, verdicts })
+            Ok(Committed { now: Some(now), ends, verdicts })
         })
         .await
     }
 
-    async fn renew(&self, tokens: Vec<Token>, until: Timestamp) -> Result<Vec<Token>, Error> {
+    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Token>, Error> {
         self.with(move |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let held = write::renew(&transaction, &tokens, until)?;
+            let held = write::renew(&transaction, &tokens, lease)?;
             transaction.commit()?;
             Ok(held)
         })

@@ -12,6 +12,8 @@ use rusqlite::{Connection, Row as SqlRow, params};
 
 use super::super::contract::{Query, Record, Scope, View};
 use super::super::newest_first;
+use crate::clock::BootTime;
+use crate::lease::Lease;
 use crate::occurrence::{Name, PipelineId, Run, Token};
 use crate::run::{Attempt, Completion, LastEnd, NotRun, Outcome, Reason, Row, Trigger};
 
@@ -19,8 +21,8 @@ const PIPELINE: &str = "SELECT namespace, pipeline, version, fence, cursor, back
      failures_in_a_row, last_scheduled_for, last_attempt, last_outcome, last_ended_at FROM tickward_pipeline";
 
 const ATTEMPT: &str = "SELECT namespace, pipeline, scheduled_for, attempt, token, fence, state, trigger, by_hand, tries, \
-     earlier_starts, interruptions, owner, policy, claimed_at, lease_until, retry_at, gave_up, late_outcome, fatal, \
-     started_at, ended_at, duration_us, exit_code, error, cpu_us, peak_memory_bytes, output_bytes, tail \
+     earlier_starts, interruptions, owner, policy, claimed_at, lease_us, lease_until, lease_until_boot, retry_at, gave_up, \
+     late_outcome, fatal, started_at, ended_at, duration_us, exit_code, error, cpu_us, peak_memory_bytes, output_bytes, tail \
      FROM tickward_attempt";
 
 const NOT_RUN: &str =
@@ -168,12 +170,16 @@ fn attempt(row: &SqlRow<'_>) -> rusqlite::Result<Attempt> {
         owner: json(row, 12)?,
         policy: json(row, 13)?,
         claimed_at: instant(row, 14)?,
-        lease_until: instant(row, 15)?,
-        retry_at: opt_instant(row, 16)?,
-        gave_up: row.get(17)?,
-        late_outcome: match row.get_ref(18)?.as_str_or_null()? {
+        lease: Lease {
+            length: Duration::from_micros(number(row, 15)?),
+            until: instant(row, 16)?,
+            until_boot: BootTime(row.get(17)?),
+        },
+        retry_at: opt_instant(row, 18)?,
+        gave_up: row.get(19)?,
+        late_outcome: match row.get_ref(20)?.as_str_or_null()? {
             None => None,
-            Some(_) => Some(word(row, 18, Outcome::from_word)?),
+            Some(_) => Some(word(row, 20, Outcome::from_word)?),
         },
     })
 }
@@ -183,16 +189,16 @@ fn completion(row: &SqlRow<'_>, token: Token) -> rusqlite::Result<Completion> {
     Ok(Completion {
         token,
         outcome: word(row, 6, Outcome::from_word)?,
-        fatal: row.get(19)?,
-        started_at: opt_instant(row, 20)?,
-        ended_at: instant(row, 21)?,
-        duration: Duration::from_micros(count(22)?),
-        exit_code: row.get(23)?,
-        error: row.get(24)?,
-        cpu: Duration::from_micros(count(25)?),
-        peak_memory_bytes: count(26)?,
-        output_bytes: count(27)?,
-        tail: row.get::<_, Option<String>>(28)?.unwrap_or_default(),
+        fatal: row.get(21)?,
+        started_at: opt_instant(row, 22)?,
+        ended_at: instant(row, 23)?,
+        duration: Duration::from_micros(count(24)?),
+        exit_code: row.get(25)?,
+        error: row.get(26)?,
+        cpu: Duration::from_micros(count(27)?),
+        peak_memory_bytes: count(28)?,
+        output_bytes: count(29)?,
+        tail: row.get::<_, Option<String>>(30)?.unwrap_or_default(),
     })
 }
 

@@ -2,11 +2,14 @@
 //!
 //! Holds always: a transition is applied whole or not at all (a savepoint of its own).
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use rusqlite::{Connection, Transaction, params};
 
 use super::super::contract::{Condition, End, Ended, Transition, Verdict};
 use super::read;
+use crate::lease::Lease;
 use crate::occurrence::Token;
 use crate::plan::{Folded, fold};
 use crate::run::{Attempt, NotRun, Reason, Row};
@@ -16,7 +19,9 @@ pub fn end(transaction: &Transaction<'_>, end: &End, now: Timestamp) -> rusqlite
     let Some(mut attempt) = read::attempt_by_token(transaction, end.completion.token)? else {
         return Ok(Ended::Orphan);
     };
-    if end.condition == Condition::LeaseOver && attempt.lease_until > now {
+    if let Condition::LeaseOver { boot } = end.condition
+        && !attempt.lease.is_over(now, boot)
+    {
         return Ok(Ended::Refused);
     }
     let id = &attempt.run.pipeline;
@@ -102,8 +107,8 @@ fn put_row(connection: &Connection, row: &Row) -> rusqlite::Result<bool> {
 /// Inserts a claim; false if its key is taken or another attempt of its run is active.
 fn insert_attempt(connection: &Connection, attempt: &Attempt) -> rusqlite::Result<bool> {
     let insert = "INSERT INTO tickward_attempt (namespace, pipeline, scheduled_for, attempt, token, fence, state, trigger, \
-         by_hand, tries, earlier_starts, interruptions, owner, policy, claimed_at, lease_until) \
-         SELECT ?1, ?2, ?3, ?4, ?5, ?6, 'claimed', ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15 \
+         by_hand, tries, earlier_starts, interruptions, owner, policy, claimed_at, lease_us, lease_until, \
+         lease_until_boot) SELECT ?1, ?2, ?3, ?4, ?5, ?6, 'claimed', ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17 \
          WHERE NOT EXISTS (SELECT 1 FROM tickward_attempt WHERE namespace = ?1 AND pipeline = ?2 \
          AND scheduled_for = ?3 AND (attempt = ?4 OR state = 'claimed'))";
     let inserted = connection.prepare_cached(insert)?.execute(params![
@@ -121,7 +126,9 @@ fn insert_attempt(connection: &Connection, attempt: &Attempt) -> rusqlite::Resul
         as_json(&attempt.owner)?,
         as_json(&attempt.policy)?,
         attempt.claimed_at.as_microsecond(),
-        attempt.lease_until.as_microsecond(),
+        micros(attempt.lease.length),
+        attempt.lease.until.as_microsecond(),
+        attempt.lease.until_boot.0,
     ])?;
     Ok(inserted == 1)
 }
@@ -139,10 +146,10 @@ fn update_attempt(connection: &Connection, attempt: &Attempt) -> rusqlite::Resul
         end.fatal,
         end.started_at.map(|t| t.as_microsecond()),
         end.ended_at.as_microsecond(),
-        i64::try_from(end.duration.as_micros()).unwrap_or(i64::MAX),
+        micros(end.duration),
         end.exit_code,
         end.error,
-        i64::try_from(end.cpu.as_micros()).unwrap_or(i64::MAX),
+        micros(end.cpu),
         signed(end.peak_memory_bytes),
         signed(end.output_bytes),
         end.tail,
@@ -186,12 +193,16 @@ fn record(connection: &Connection, entry: &NotRun) -> rusqlite::Result<()> {
 }
 
 /// Extends leases and returns the tokens that are still held.
-pub fn renew(connection: &Connection, tokens: &[Token], until: Timestamp) -> rusqlite::Result<Vec<Token>> {
-    let renew = "UPDATE tickward_attempt SET lease_until = max(lease_until, ?2) WHERE token = ?1 AND state = 'claimed'";
+pub fn renew(connection: &Connection, tokens: &[Token], lease: Lease) -> rusqlite::Result<Vec<Token>> {
+    // As `Lease::renewed` says: what arrives late takes nothing back.
+    let renew = "UPDATE tickward_attempt SET lease_us = iif(lease_until_boot > ?4, lease_us, ?2), \
+         lease_until = iif(lease_until_boot > ?4, lease_until, ?3), lease_until_boot = max(lease_until_boot, ?4) \
+         WHERE token = ?1 AND state = 'claimed'";
     let mut statement = connection.prepare_cached(renew)?;
     let mut held = Vec::with_capacity(tokens.len());
     for token in tokens {
-        if statement.execute(params![token.to_string(), until.as_microsecond()])? == 1 {
+        let (until, until_boot) = (lease.until.as_microsecond(), lease.until_boot.0);
+        if statement.execute(params![token.to_string(), micros(lease.length), until, until_boot])? == 1 {
             held.push(*token);
         }
     }
@@ -200,6 +211,10 @@ pub fn renew(connection: &Connection, tokens: &[Token], until: Timestamp) -> rus
 
 fn as_json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX)
 }
 
 /// SQLite's integers are signed; none of our counters comes near the limit.

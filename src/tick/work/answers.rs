@@ -5,9 +5,13 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+
+use super::super::env::StoreTime;
 use super::{Answer, Held, Work, tokens_of};
 use crate::clock::BootTime;
 use crate::executor::Stop;
+use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
 use crate::plan::Folded;
 use crate::run::{Attempt, Outcome, Row};
@@ -44,7 +48,7 @@ impl Work<'_> {
                     self.look_again.extend(ids);
                 }
             }
-            Answer::Renewed(tokens, since, Ok(held)) => self.renewed(&tokens, since, &held),
+            Answer::Renewed(tokens, lease, Ok(held)) => self.renewed(&tokens, lease, &held),
             Answer::Renewed(_, _, Err(error)) => self.failed(&error),
         }
     }
@@ -62,6 +66,7 @@ impl Work<'_> {
             }
         }
         let now = self.env.clock.boot();
+        self.told(committed.now);
         for (transition, verdict) in batch.transitions.into_iter().zip(committed.verdicts) {
             match verdict {
                 Verdict::Won => self.won(transition, now),
@@ -94,12 +99,8 @@ impl Work<'_> {
         self.report.not_run.extend(transition.not_run);
         let Some(attempt) = transition.claim else { return };
         let Some(pipeline) = self.pipelines.get(&attempt.run.pipeline) else { return };
-        let sent = self.time.boot_at(attempt.claimed_at);
-        debug_assert!(sent <= now);
         self.report.waiting.remove(&attempt.run);
-        let held =
-            Held { claimed_at: now, since: sent, lease: pipeline.lease, kill_grace: pipeline.kill_grace, attempt };
-        self.claimed.push_back(held);
+        self.claimed.push_back(Held { claimed_at: now, kill_grace: pipeline.kill_grace, attempt });
         if self.stopping {
             self.wind_up("the tick was told to stop");
         }
@@ -131,6 +132,7 @@ impl Work<'_> {
     fn resolved(&mut self, batch: Batch, view: &View) {
         let now = self.env.clock.boot();
         let there = tokens_of(view);
+        self.told(Some(view.now));
         batch.ends.into_iter().for_each(|end| self.note_end(end));
         for transition in batch.transitions {
             let row = view.rows.get(&transition.row.pipeline);
@@ -150,6 +152,7 @@ impl Work<'_> {
     }
 
     fn loaded(&mut self, ids: &[PipelineId], view: &View) {
+        self.told(Some(view.now));
         let pipelines: Vec<_> = ids.iter().filter_map(|id| self.pipelines.get(id).copied()).collect();
         let decided = pipelines.into_iter().map(|pipeline| super::super::decide(pipeline, view, self.options.interval));
         let decided: Vec<_> = decided.collect();
@@ -158,12 +161,12 @@ impl Work<'_> {
         }
     }
 
-    fn renewed(&mut self, tokens: &[Token], since: BootTime, held: &[Token]) {
+    fn renewed(&mut self, tokens: &[Token], lease: Lease, held: &[Token]) {
         self.failures = 0;
         for claim in self.claimed.iter_mut().chain(self.running.values_mut()) {
             let token = claim.attempt.token;
             if held.contains(&token) {
-                claim.since = since;
+                claim.attempt.lease = claim.attempt.lease.renewed(lease);
                 self.env.executor.extend(token, claim.stop_at());
             } else if tokens.contains(&token) {
                 tracing::error!(run = claim.attempt.run.id(), "claim taken over: the body is stopped");
@@ -172,6 +175,13 @@ impl Work<'_> {
         }
         let taken_over = |token: &Token| tokens.contains(token) && !held.contains(token);
         self.claimed.retain(|claim| !taken_over(&claim.attempt.token));
+    }
+
+    /// The store's clock may have been set since its last word.
+    fn told(&mut self, now: Option<Timestamp>) {
+        if let Some(now) = now {
+            self.time = StoreTime::told(now, self.env.clock.boot());
+        }
     }
 
     /// The run-log did not do what it was asked: wait a little, then ask again.

@@ -6,11 +6,10 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::super::claim::{self, Held};
 use super::{AHEAD, Answer, BATCH, LATELY, TOGETHER, Work};
 use crate::clock::BootTime;
+use crate::lease::Lease;
 use crate::occurrence::Token;
 use crate::plan::Decision;
 use crate::runlog::contract::{Batch, Scope, Transition};
@@ -24,8 +23,8 @@ impl Work<'_> {
         if self.asked.is_some() || now < self.ask_not_before || has_given_up {
             return;
         }
-        if let Some((tokens, lease)) = self.to_renew(now) {
-            self.ask_renewal(tokens, lease, now);
+        if let Some((tokens, length)) = self.to_renew(now) {
+            self.ask_renewal(tokens, length, now);
         } else if !self.look_again.is_empty() {
             let ids: Vec<_> = std::mem::take(&mut self.look_again);
             let env = self.env.clone();
@@ -60,14 +59,13 @@ impl Work<'_> {
         let notes = self.to_note.split_off(self.to_note.len().saturating_sub(BATCH));
         let claims = self.to_claim.drain(..places.min(self.to_claim.len()).min(BATCH));
         let decisions: Vec<Decision> = notes.into_iter().chain(claims).collect();
-        let store_now = self.time.now(&*self.env.clock);
-        let transitions = decisions.iter().filter_map(|decision| self.transition(decision, store_now)).collect();
+        let transitions = decisions.iter().filter_map(|decision| self.transition(decision)).collect();
         Some(Batch { ends, transitions })
     }
 
-    fn transition(&self, decision: &Decision, now: Timestamp) -> Option<Transition> {
+    fn transition(&self, decision: &Decision) -> Option<Transition> {
         let pipeline = self.pipelines.get(&decision.row.pipeline)?;
-        Some(claim::transition(self.env, pipeline, decision, now))
+        Some(claim::transition(self.env, &self.time, pipeline, decision))
     }
 
     /// How many more claims there is a place for, free or soon to be.
@@ -90,17 +88,17 @@ impl Work<'_> {
 
     /// The claims whose renewal is due: all of one length of lease.
     fn to_renew(&self, now: BootTime) -> Option<(Vec<Token>, Duration)> {
-        let due = self.held().find(|held| held.renew_at() <= now)?.lease;
-        Some((self.held().filter(|held| held.lease == due).map(|held| held.attempt.token).collect(), due))
+        let due = self.held().find(|held| held.renew_at() <= now)?.attempt.lease.length;
+        let with_it = self.held().filter(|held| held.attempt.lease.length == due);
+        Some((with_it.map(|held| held.attempt.token).collect(), due))
     }
 
-    fn ask_renewal(&mut self, tokens: Vec<Token>, lease: Duration, now: BootTime) {
-        let lease = jiff::SignedDuration::try_from(lease).unwrap_or(jiff::SignedDuration::ZERO);
-        let until = self.time.of(now).checked_add(lease).unwrap_or(Timestamp::MAX);
+    fn ask_renewal(&mut self, tokens: Vec<Token>, length: Duration, now: BootTime) {
+        let lease = Lease::from(self.time.of(now), now, length);
         let env = self.env.clone();
         self.asked = Some(Box::pin(async move {
-            let held = env.in_time(env.run_log.renew(tokens.clone(), until)).await;
-            Answer::Renewed(tokens, now, held)
+            let held = env.in_time(env.run_log.renew(tokens.clone(), lease)).await;
+            Answer::Renewed(tokens, lease, held)
         }));
     }
 }
