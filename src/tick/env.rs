@@ -123,9 +123,10 @@ pub struct StoreTime {
 }
 
 impl StoreTime {
-    /// The store has just said that it is `at`.
-    pub fn told(at: Timestamp, boot: BootTime) -> StoreTime {
-        StoreTime { at, boot }
+    /// The store has said that it is `at`, asked at this instant of the boot clock. However long the answer took, what is
+    /// counted from here is never behind the store's clock: a lease that we count holds there at least as long as here.
+    pub fn told(at: Timestamp, asked_at: BootTime) -> StoreTime {
+        StoreTime { at, boot: asked_at }
     }
 
     /// What it is now.

@@ -20,8 +20,9 @@ const ENDING: Duration = Duration::from_secs(3);
 /// # Errors
 /// Those of the run-log.
 pub async fn look(env: &Env) -> Result<(View, StoreTime), Error> {
+    let asked_at = env.clock.boot();
     let view = env.in_time(env.run_log.load(Scope::All)).await?;
-    let time = StoreTime::told(view.now, env.clock.boot());
+    let time = StoreTime::told(view.now, asked_at);
     Ok((view, time))
 }
 

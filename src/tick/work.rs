@@ -70,7 +70,10 @@ pub struct Work<'a> {
     /// Pipelines that lost a claim once; a second time is left to the next tick.
     lost_once: BTreeSet<PipelineId>,
     asked: Option<Asked>,
+    /// When it was asked.
+    asked_at: BootTime,
     failures: u32,
+    last_failure: Option<String>,
     ask_not_before: BootTime,
     stopping: bool,
     gives_up_at: Option<BootTime>,
@@ -112,7 +115,9 @@ impl<'a> Work<'a> {
             look_again: Vec::new(),
             lost_once: BTreeSet::new(),
             asked: None,
+            asked_at: env.clock.boot(),
             failures: 0,
+            last_failure: None,
             ask_not_before: env.clock.boot(),
             stopping: false,
             gives_up_at: None,
@@ -161,6 +166,9 @@ impl<'a> Work<'a> {
             }
         }
         self.prune_output();
+        if !self.ended.is_empty() {
+            self.report.unrecorded = self.last_failure.take();
+        }
         self.report.ended_at = self.time.now(&*self.env.clock);
         self.report
     }
@@ -280,6 +288,8 @@ impl<'a> Work<'a> {
             completion.error = completion.error.map(|error| record::conceal(error, &self.env.variables));
         }
         self.lately.push_back(self.env.clock.boot());
+        // Renewals may have failed for long: an outcome is tried for as long as anything else.
+        (self.failures, self.gives_up_at) = (0, None);
         self.note_end(End { completion, condition: Condition::Always });
     }
 
@@ -307,14 +317,17 @@ impl<'a> Work<'a> {
 
     /// When there is something to do even if nothing happens.
     fn next_instant(&self, budget_at: Option<BootTime>) -> BootTime {
-        let never = self.env.clock.boot().plus(Duration::from_secs(3600));
+        let now = self.env.clock.boot();
+        let never = now.plus(Duration::from_secs(3600));
+        // After a failure all that is wanted of the run-log waits for this instant.
+        let ask_again = Some(self.ask_not_before).filter(|at| *at > now);
         let renew = self.held().map(Held::renew_at).min();
         let give_back = self.claimed.front().map(|held| held.claimed_at.plus(PATIENCE));
         let together = self.ended_since.map(|since| since.plus(TOGETHER));
         let wake = self.wakes.first().map(|(at, _)| self.time.boot_at(*at));
         let place = self.lately.front().map(|at| at.plus(LATELY)).filter(|_| !self.to_claim.is_empty());
         let mut next =
-            [renew, give_back, together, wake, budget_at, place].into_iter().flatten().min().unwrap_or(never);
+            [renew, give_back, together, wake, budget_at, place, ask_again].into_iter().flatten().min().unwrap_or(never);
         if self.asked.is_some() {
             next = budget_at.unwrap_or(never);
         } else {

@@ -5,12 +5,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tickward::clock::BootTime;
+use tickward::clock::{BootTime, Clock};
 use tickward::executor::{End, Ended, Executor, Job, NotStarted, Output, Stop};
-use tickward::occurrence::{PipelineId, Run, Token};
+use tickward::occurrence::{Run, Token};
+use tickward::run::Attempt;
 use tickward::runlog::contract::{Query, Record, RunLog};
 use tokio::sync::watch;
 
+use crate::clocks::MachineClock;
+use crate::plants::Plant;
 use crate::world::World;
 
 /// What a running body is told.
@@ -24,18 +27,66 @@ struct Course {
 pub struct Bodies {
     pub world: Arc<World>,
     pub owner: String,
+    pub clock: MachineClock,
     courses: Mutex<BTreeMap<Token, watch::Sender<Course>>>,
 }
 
+/// A body that goes on for a moment where its tick is killed: the supervisor has to notice first.
+struct Alive {
+    world: Arc<World>,
+    pipeline: String,
+    run: String,
+    number: String,
+    goes_on: Option<Duration>,
+}
+
+impl Drop for Alive {
+    fn drop(&mut self) {
+        self.world.body_is_over(&self.pipeline, &self.run, &self.number, self.goes_on);
+    }
+}
+
 impl Bodies {
-    pub fn new(world: Arc<World>, owner: String) -> Bodies {
-        Bodies { world, owner, courses: Mutex::default() }
+    pub fn new(world: Arc<World>, owner: String, clock: MachineClock) -> Bodies {
+        Bodies { world, owner, clock, courses: Mutex::default() }
     }
 
     fn tell(&self, token: Token, change: impl FnOnce(&mut Course)) {
         let courses = self.courses.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(course) = courses.get(&token) {
             course.send_modify(change);
+        }
+    }
+
+    /// Lives until it is done, told to stop, or has to stop; after a stop it takes its grace to be gone.
+    async fn live(&self, job: &Job, began: BootTime) -> Option<Stop> {
+        let world = &self.world;
+        let (sender, mut course) = watch::channel(Course { stop_at: job.stop_at, stop: None });
+        self.courses.lock().unwrap_or_else(PoisonError::into_inner).insert(job.token, sender);
+        let takes = match world.chance.percent(80) {
+            true => world.chance.millis(1, 20_000),
+            false => world.chance.millis(1, 900_000),
+        };
+        loop {
+            let now = *course.borrow_and_update();
+            let timeout = began.plus(job.timeout.unwrap_or(Duration::MAX));
+            let due = began.plus(takes).min(now.stop_at).min(timeout);
+            let stopped = if now.stop.is_some() {
+                now.stop
+            } else {
+                tokio::select! {
+                    biased;
+                    _ = course.changed() => continue,
+                    () = self.clock.sleep_until(due) => match due {
+                        _ if due == began.plus(takes) => return None,
+                        _ if due == now.stop_at => Some(Stop::LeaseOver),
+                        _ => Some(Stop::TimedOut),
+                    },
+                }
+            };
+            let grace = u64::try_from(job.kill_grace.as_millis()).unwrap();
+            tokio::time::sleep(world.chance.millis(0, grace + 1)).await;
+            return stopped;
         }
     }
 }
@@ -45,49 +96,33 @@ impl Executor for Bodies {
     async fn run(&self, job: Job) -> Ended {
         let world = &self.world;
         tokio::time::sleep(world.chance.millis(0, 20)).await;
-        if world.boot() >= job.stop_at {
+        if self.clock.boot() >= job.stop_at {
             return Ended::not_started(NotStarted::LeaseOver);
         }
         if let Some(mark) = &job.start_mark
             && !world.make_mark(mark)
+            && world.shape.plant != Some(Plant::MarkNotHeeded)
         {
             return Ended::not_started(NotStarted::Refused);
         }
-        let name = |wanted: &str| {
-            let found = job.env.iter().find(|(name, _)| name == wanted);
-            found.map(|(_, value)| value.to_string_lossy().into_owned()).unwrap_or_default()
-        };
-        let (run, number) = (name("TICKWARD_RUN_ID"), name("TICKWARD_ATTEMPT"));
+        let [pipeline, run, number] =
+            ["TICKWARD_PIPELINE", "TICKWARD_RUN_ID", "TICKWARD_ATTEMPT"].map(|name| variable(&job, name));
         check_start(world, &job, &run, &number).await;
-        world.started(&self.owner, &run, &number);
-        let (sender, mut course) = watch::channel(Course { stop_at: job.stop_at, stop: None });
-        self.courses.lock().unwrap_or_else(PoisonError::into_inner).insert(job.token, sender);
-        let began = world.boot();
-        let takes =
-            if world.chance.percent(80) { world.chance.millis(1, 20_000) } else { world.chance.millis(1, 900_000) };
-        let stopped = loop {
-            let now = *course.borrow_and_update();
-            let due = began.plus(takes).min(now.stop_at).min(began.plus(job.timeout.unwrap_or(Duration::MAX)));
-            if now.stop.is_some() {
-                break now.stop;
-            }
-            tokio::select! {
-                biased;
-                _ = course.changed() => {}
-                () = world.sleep_until(due) => break match due {
-                    _ if due == began.plus(takes) => None,
-                    _ if due == now.stop_at => Some(Stop::LeaseOver),
-                    _ => Some(Stop::TimedOut),
-                },
-            }
-        };
+        world.started(&self.owner, &pipeline, &run, &number);
+        let goes_on = Some(world.chance.millis(0, 1_000));
+        let mut alive = Alive { world: world.clone(), pipeline, run, number, goes_on };
+        let began = self.clock.boot();
+        let stopped = self.live(&job, began).await;
+        alive.goes_on = None;
         let code = world.chance.one_of(&[0, 0, 0, 1]);
-        world.say(format!("{run} attempt {number} ends: {stopped:?} {code}"));
+        let (run, number) = (&alive.run, &alive.number);
+        world.say(format!("{}: {run} attempt {number} ends, {}", self.owner, told(stopped, code)));
+        world.known().ended_bodies.insert(job.token, (format!("{run} attempt {number}"), self.owner.clone()));
         Ended {
             end: if stopped.is_some() { End::Signalled(15) } else { End::Exited(code) },
             stopped,
             started_at: Some(began),
-            duration: world.boot().since(began),
+            duration: self.clock.boot().since(began),
             cpu: Duration::ZERO,
             peak_memory_bytes: 0,
             output: Output::default(),
@@ -107,35 +142,59 @@ impl Executor for Bodies {
     async fn close(&self) {}
 }
 
-/// What must be so at a start: the claim is in the store with this token, and the attempt before it has ended.
+fn told(stopped: Option<Stop>, code: i32) -> String {
+    match stopped {
+        None => format!("exit code {code}"),
+        Some(Stop::LeaseOver) => "stopped before its lease is over".into(),
+        Some(Stop::TimedOut) => "stopped at its timeout".into(),
+        Some(Stop::Interrupted) => "stopped with its tick".into(),
+        Some(Stop::Cancelled) => "cancelled".into(),
+    }
+}
+
+fn variable(job: &Job, wanted: &str) -> String {
+    let found = job.env.iter().find(|(name, _)| name == wanted);
+    found.map(|(_, value)| value.to_string_lossy().into_owned()).unwrap_or_default()
+}
+
+/// What must be so at a start: the claim is in the store with this token (I2), the attempt before it has ended (I4), and
+/// without a policy for more the run starts for the first time (I6).
 async fn check_start(world: &Arc<World>, job: &Job, run: &str, number: &str) {
-    let value = |wanted: &str| job.env.iter().find(|(name, _)| name == wanted).and_then(|(_, value)| value.to_str());
-    let this = |id: PipelineId| {
-        let scheduled_for = value("TICKWARD_SCHEDULED_FOR")?.parse().ok()?;
-        Some(Run { pipeline: id, scheduled_for })
+    let who = format!("{run} attempt {number}");
+    let name = variable(job, "TICKWARD_PIPELINE");
+    let pipeline = world.pipelines.iter().flatten().find(|pipeline| pipeline.id.name.as_str() == name);
+    let scheduled_for = variable(job, "TICKWARD_SCHEDULED_FOR").parse();
+    let (Some(pipeline), Ok(scheduled_for)) = (pipeline, scheduled_for) else {
+        return world.is_wrong(format!("{who} starts without knowing whose run it is"));
     };
-    let pipeline =
-        world.pipelines.iter().find(|pipeline| Some(pipeline.id.name.as_str()) == value("TICKWARD_PIPELINE"));
-    let Some(of_run) = pipeline.and_then(|pipeline| this(pipeline.id.clone())) else {
-        return world.is_wrong(format!("{run} attempt {number} starts without knowing whose run it is"));
-    };
+    let of_run = Run { pipeline: pipeline.id.clone(), scheduled_for };
     let query = Query { run: Some(of_run), attempts_only: true, limit: usize::MAX, ..Query::default() };
     let Ok(records) = world.truth.history(query).await else { return };
-    let attempts = records.into_iter().filter_map(|record| match record {
-        Record::Attempt(attempt) => Some(*attempt),
-        Record::NotRun(_) => None,
-    });
-    let attempts: Vec<_> = attempts.collect();
+    let attempts: Vec<Attempt> = records
+        .into_iter()
+        .filter_map(|record| match record {
+            Record::Attempt(attempt) => Some(*attempt),
+            Record::NotRun(_) => None,
+        })
+        .collect();
     let Some(claimed) = attempts.iter().find(|attempt| attempt.token == job.token) else {
-        return world.is_wrong(format!("{run} attempt {number} starts without a claim in the store"));
+        return world.is_wrong(format!("{who} starts without a claim in the store"));
     };
     if claimed.number.to_string() != number {
-        world.is_wrong(format!("{run}: attempt {number} starts with the claim of {}", claimed.number));
+        world.is_wrong(format!("{who} starts with the claim of attempt {}", claimed.number));
     }
-    if !claimed.is_active() {
-        world.is_wrong(format!("{run} attempt {number} starts after it has ended as {:?}", claimed.outcome()));
+    if let Some(outcome) = claimed.outcome() {
+        world.is_wrong(format!("{who} starts after it was recorded as {outcome}"));
     }
     for earlier in attempts.iter().filter(|attempt| attempt.number < claimed.number && attempt.is_active()) {
-        world.is_wrong(format!("{run} attempt {number} starts while {} is active", earlier.number));
+        world.is_wrong(format!("{who} starts while attempt {} is active", earlier.number));
+    }
+    let may_start_once = claimed.policy.retry.max_attempts == 1
+        && claimed.policy.on_interrupt == tickward::pipeline::OnInterrupt::Retry
+        && !claimed.by_hand;
+    let earlier = attempts.iter().filter(|attempt| attempt.number < claimed.number);
+    let started = earlier.filter(|attempt| world.has_started(run, attempt.number)).count();
+    if may_start_once && started > 0 {
+        world.is_wrong(format!("{who} starts, and nothing allows the run a second start"));
     }
 }

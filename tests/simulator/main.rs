@@ -1,58 +1,105 @@
 //! The real tick and the real plan in a world that is made up: virtual time, one seed for all chance, faults everywhere.
 //!
-//! `TICKWARD_SIM_SEED=N` plays one seed and prints its trace; `TICKWARD_SIM_SEEDS=N` plays the first N.
+//! - `TICKWARD_SIM_SEED=N` plays one seed and prints its trace; with `TICKWARD_SIM_PLANT=NAME` a rule is broken in it.
+//! - `TICKWARD_SIM_SEEDS=N` plays the first N, from `TICKWARD_SIM_FROM`; `TICKWARD_SIM_HOURS=H` simulates H hours each.
+//! - `TICKWARD_SIM_LIVE=1` prints while it happens.
 
 #![allow(clippy::unwrap_used, reason = "a world that cannot be made is a failed test")]
 
 mod audit;
 mod bodies;
+mod broken;
 mod chance;
+mod clocks;
+mod counterexamples;
+mod disk;
+mod hosts;
+mod plants;
+mod shape;
 mod store;
 mod stuck;
+mod watch;
 mod world;
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use world::{Shape, World};
+use plants::Plant;
+use shape::Shape;
+use world::World;
 
-/// Seeds that the quick tier plays.
-const SEEDS: u64 = 40;
+/// Seeds that the quick tier plays, and hours of each.
+const SEEDS: u64 = 24;
+const HOURS: u64 = 3;
+
+/// What came of one seed.
+#[derive(PartialEq, Debug)]
+struct Played {
+    trace: Vec<String>,
+    wrong: Vec<String>,
+}
+
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
 
 #[test]
 fn whatever_fails_no_attempt_starts_twice_and_no_occurrence_is_lost() {
-    let number = |name| std::env::var(name).ok().and_then(|text: String| text.parse::<u64>().ok());
+    let hours = number("TICKWARD_SIM_HOURS").unwrap_or(HOURS);
     if let Some(seed) = number("TICKWARD_SIM_SEED") {
-        let (trace, wrong) = play(seed);
+        let plant = std::env::var("TICKWARD_SIM_PLANT").ok();
+        let plant = plant.map(|name| Plant::named(&name).unwrap_or_else(|| panic!("no plant is called {name}")));
+        let shape = plant.map_or_else(|| Shape::of_seed(seed, hours), |plant| Shape::broken(seed, plant));
+        let Played { trace, wrong } = play(shape, seed);
         trace.iter().for_each(|line| println!("{line}"));
         assert_eq!(wrong, Vec::<String>::new(), "seed {seed}");
         return;
     }
-    let (mut starts, mut crashes) = (0, 0);
-    for seed in 0..number("TICKWARD_SIM_SEEDS").unwrap_or(SEEDS) {
-        let (trace, wrong) = play(seed);
-        starts += trace.iter().filter(|line| line.contains(" starts ")).count();
-        crashes += trace.iter().filter(|line| line.contains(" crashes")).count();
-        let replay = format!("TICKWARD_SIM_SEED={seed} cargo test --test simulator -- --nocapture");
-        assert_eq!(wrong, Vec::<String>::new(), "seed {seed}; to see it: {replay}");
-    }
-    println!("{starts} starts, {crashes} crashed ticks");
-    assert!(starts > 100 && crashes > 10, "a world in which nothing happens proves nothing");
+    let from = number("TICKWARD_SIM_FROM").unwrap_or(0);
+    let seeds = number("TICKWARD_SIM_SEEDS").unwrap_or(SEEDS);
+    let (next, starts, kills, claims) = (AtomicU64::new(from), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let play_all = || {
+        loop {
+            let seed = next.fetch_add(1, Ordering::SeqCst);
+            if seed >= from + seeds {
+                return;
+            }
+            let Played { trace, wrong } = play(Shape::of_seed(seed, hours), seed);
+            let count = |word: &str| trace.iter().filter(|line| line.ends_with(word)).count() as u64;
+            starts.fetch_add(count(" starts"), Ordering::SeqCst);
+            kills.fetch_add(count(" is killed"), Ordering::SeqCst);
+            claims.fetch_add(count(": refused"), Ordering::SeqCst);
+            let replay = format!(
+                "TICKWARD_SIM_HOURS={hours} TICKWARD_SIM_SEED={seed} cargo test --test simulator whatever -- --nocapture"
+            );
+            assert_eq!(wrong, Vec::<String>::new(), "seed {seed}; to see it: {replay}");
+        }
+    };
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    std::thread::scope(|scope| {
+        let all: Vec<_> = (0..threads).map(|_| scope.spawn(play_all)).collect();
+        all.into_iter().for_each(|thread| thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+    });
+    let [starts, kills, claims] = [starts, kills, claims].map(AtomicU64::into_inner);
+    println!("{seeds} seeds of {hours} hours: {starts} starts, {kills} ticks killed, {claims} claims refused, 0 wrong");
+    assert!(starts > 100 && kills > 10, "a world in which nothing happens proves nothing");
 }
 
 #[test]
 fn the_same_seed_gives_the_same_trace() {
     for seed in 0..3 {
-        assert_eq!(play(seed), play(seed), "seed {seed}");
+        assert_eq!(play(Shape::of_seed(seed, 2), seed), play(Shape::of_seed(seed, 2), seed), "seed {seed}");
     }
 }
 
-/// Plays one seed; returns its trace and what was wrong.
-fn play(seed: u64) -> (Vec<String>, Vec<String>) {
+/// Plays one seed.
+fn play(shape: Shape, seed: u64) -> Played {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(async {
-        let world = Arc::new(World::new(Shape::of_seed(seed), seed));
-        world.clone().live().await;
+        let world = Arc::new(World::new(shape, seed));
+        hosts::live(world.clone()).await;
         audit::audit(&world).await;
-        (world.trace(), world.wrong())
+        let known = world.known();
+        Played { trace: known.trace.clone(), wrong: known.wrong.clone() }
     })
 }

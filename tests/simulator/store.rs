@@ -1,21 +1,29 @@
-//! A run-log as a host sees it over a bad network: late, silent, or answering after it has lost the answer.
+//! A run-log as a tick sees it over a bad network: late, silent, full, or answering after it has lost the answer.
+//!
+//! Rules that are broken on purpose (`plants`) are broken here: what passes by is changed as a broken tick or store would
+//! change it.
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tickward::lease::Lease;
 use tickward::occurrence::Token;
+use tickward::runlog::Error;
 use tickward::runlog::contract::{Batch, Committed, Query, Record, RunLog, Scope, View};
-use tickward::runlog::{Error, memory::MemoryRunLog};
 
+use crate::broken;
+use crate::shape::Kind;
+use crate::watch;
 use crate::world::World;
 
-/// One host's way to the store.
+/// One tick's way to the store.
+#[derive(Clone)]
 pub struct Remote {
     pub world: Arc<World>,
-    pub truth: Arc<MemoryRunLog>,
-    pub host: usize,
+    pub of_loop: usize,
+    pub owner: String,
 }
 
 enum Fate {
@@ -24,6 +32,10 @@ enum Fate {
     Dropped,
     /// It is carried out, and nobody hears of it.
     Unheard,
+    /// It arrives when nobody waits for it any more.
+    Late(Duration),
+    /// The disk is full: nothing can be written.
+    Full,
 }
 
 impl Remote {
@@ -33,23 +45,43 @@ impl Remote {
         if !world.has_faults() {
             return Fate::Fine;
         }
-        if world.is_cut_off(self.host) {
+        if world.is_cut_off(self.of_loop) {
             tokio::time::sleep(world.chance.millis(100, 3_000)).await;
             return Fate::Dropped;
         }
-        if world.chance.percent(3) {
+        if world.is_full() {
+            return Fate::Full;
+        }
+        if world.chance.percent(2) {
             tokio::time::sleep(world.chance.millis(1_000, 45_000)).await;
         }
         match world.chance.number() % 100 {
-            0..4 => Fate::Dropped,
-            4..8 => Fate::Unheard,
+            0..3 => Fate::Dropped,
+            3..6 => Fate::Unheard,
+            6..7 => Fate::Late(world.chance.millis(100, 120_000)),
             _ => Fate::Fine,
         }
     }
+
+    /// The way back.
+    async fn answer<T>(&self, answer: T) -> T {
+        if self.world.has_faults() && self.world.chance.percent(2) {
+            tokio::time::sleep(self.world.chance.millis(1_000, 45_000)).await;
+        }
+        answer
+    }
+
+    /// Carries a commit out, and looks whether that may be.
+    async fn apply(&self, batch: Batch, heard: &'static str) -> Result<Committed, Error> {
+        let before = watch::before(&self.world, &batch).await;
+        let committed = broken::commit(self, &batch).await?;
+        watch::committed(&self.world, &self.owner, &batch, &committed, before.as_ref(), heard);
+        Ok(committed)
+    }
 }
 
-fn dropped<T>() -> Result<T, Error> {
-    Err(Error::Unavailable { message: "the network is down".into(), source: None })
+fn dropped<T>(why: &str) -> Result<T, Error> {
+    Err(Error::Unavailable { message: why.into(), source: None })
 }
 
 fn unheard<T>() -> Result<T, Error> {
@@ -60,28 +92,57 @@ fn unheard<T>() -> Result<T, Error> {
 impl RunLog for Remote {
     async fn load(&self, scope: Scope) -> Result<View, Error> {
         match self.fate().await {
-            Fate::Fine => self.truth.load(scope).await,
-            Fate::Dropped | Fate::Unheard => dropped(),
+            Fate::Fine | Fate::Full => {
+                let view = self.world.truth.load(scope).await?;
+                self.answer(Ok(broken::view(self, view))).await
+            }
+            Fate::Dropped | Fate::Unheard | Fate::Late(_) => dropped("the network is down"),
         }
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
         match self.fate().await {
-            Fate::Fine => self.truth.commit(batch).await,
-            Fate::Dropped => dropped(),
+            Fate::Fine => {
+                let committed = self.apply(batch, "").await?;
+                self.answer(Ok(broken::answer(self, committed))).await
+            }
+            Fate::Full => dropped("the disk is full"),
+            Fate::Dropped => broken::unheard(self, &batch).map_or_else(|| dropped("the network is down"), Ok),
             Fate::Unheard => {
-                self.truth.commit(batch).await?;
-                unheard()
+                self.apply(batch.clone(), ", and the answer is lost").await?;
+                broken::unheard(self, &batch).map_or_else(unheard, Ok)
+            }
+            Fate::Late(by) => {
+                // It is under way by itself: whoever sent it may be gone when it arrives.
+                let (later, sent) = (self.clone(), batch.clone());
+                tokio::spawn(async move {
+                    tokio::time::sleep(by).await;
+                    let _ = later.apply(sent, ", late, and nobody hears of it").await;
+                });
+                tokio::time::sleep(self.world.chance.millis(0, 40_000)).await;
+                broken::unheard(self, &batch).map_or_else(unheard, Ok)
             }
         }
     }
 
     async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Token>, Error> {
         match self.fate().await {
-            Fate::Fine => self.truth.renew(tokens, lease).await,
-            Fate::Dropped => dropped(),
+            Fate::Fine => {
+                let held = self.world.truth.renew(tokens, lease).await;
+                self.answer(held).await
+            }
+            Fate::Full => dropped("the disk is full"),
+            Fate::Dropped => dropped("the network is down"),
             Fate::Unheard => {
-                self.truth.renew(tokens, lease).await?;
+                self.world.truth.renew(tokens, lease).await?;
+                unheard()
+            }
+            Fate::Late(by) => {
+                let truth = self.world.truth.clone();
+                tokio::spawn(async move {
+                    tokio::time::sleep(by).await;
+                    let _ = truth.renew(tokens, lease).await;
+                });
                 unheard()
             }
         }
@@ -89,12 +150,12 @@ impl RunLog for Remote {
 
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
         match self.fate().await {
-            Fate::Fine => self.truth.history(query).await,
-            Fate::Dropped | Fate::Unheard => dropped(),
+            Fate::Fine | Fate::Full => self.world.truth.history(query).await,
+            Fate::Dropped | Fate::Unheard | Fate::Late(_) => dropped("the network is down"),
         }
     }
 
     fn start_marks(&self) -> Option<PathBuf> {
-        self.world.shape.has_marks.then(|| "/marks".into())
+        (self.world.shape.kind == Kind::Local).then(|| "/marks".into())
     }
 }

@@ -14,7 +14,9 @@ use tickward::runlog::{Error, memory::MemoryRunLog};
 use tickward::tick::{Options, StopWish, run_due};
 use tokio::sync::watch;
 
-use crate::world::{Shape, World, env};
+use crate::hosts::env;
+use crate::shape::{Kind, Shape};
+use crate::world::World;
 
 /// Takes so many commits and then none.
 struct Stuck {
@@ -55,16 +57,17 @@ fn a_store_that_takes_nothing_more_ends_the_tick_and_is_told() {
     for (commits, starts) in [(0, 0), (1, 1)] {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
         runtime.block_on(async {
-            let pipelines = "pipelines: { p: { schedule: \"* * * * *\", command: [body], timeout: 1m } }".into();
-            let shape = Shape { hosts: 1, minutes: 0, has_marks: false, pipelines };
+            let file = "pipelines: { p: { schedule: \"* * * * *\", command: [body], timeout: 1m } }".to_string();
+            let files = [file.clone(), file];
+            let shape = Shape { kind: Kind::Server, loops: 1, minutes: 0, files, has_steps: false, plant: None };
             let world = Arc::new(World::new(shape, 1));
             let (_wish, stop) = watch::channel(StopWish::None);
             let mut env = env(&world, 0, "tick", stop);
             env.run_log = Arc::new(Stuck { truth: world.truth.clone(), commits_left: AtomicU32::new(commits) });
-            let pipelines: Vec<&Pipeline> = world.pipelines.iter().collect();
+            let pipelines: Vec<&Pipeline> = world.pipelines[0].iter().collect();
             let began = tokio::time::Instant::now();
             let report = run_due(&env, &pipelines, &Options::default()).await.unwrap();
-            let started = world.trace().iter().filter(|line| line.contains(" starts ")).count();
+            let started = world.known().trace.iter().filter(|line| line.ends_with(" starts")).count();
             assert_eq!(started, starts, "{commits} commits");
             assert!(report.unrecorded.is_some(), "{commits} commits: {report:?}");
             assert_eq!(report.claimed_elsewhere, 0, "{commits} commits");

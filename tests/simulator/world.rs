@@ -1,122 +1,106 @@
-//! The simulated world: hosts that tick, crash, freeze and are cut off, and what is known of all of them.
+//! All that is known of a simulated world, and what must be so at the very moment something happens in it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::future::Future;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::{Context, Poll};
 use std::time::Duration;
 
-use async_trait::async_trait;
-use jiff::{SignedDuration, Timestamp};
-use tickward::clock::{BootTime, Clock};
+use jiff::Timestamp;
+use tickward::clock::Clock;
 use tickward::config::{Environment, Source, load};
-use tickward::owner::Owner;
+use tickward::occurrence::{PipelineId, Token};
 use tickward::pipeline::Pipeline;
+use tickward::run::Outcome;
 use tickward::runlog::memory::MemoryRunLog;
-use tickward::tick::{Env, Host, Options, OutputFile, StartMark, StopWish, run_due};
-use tokio::sync::watch;
-use tokio::task::JoinSet;
 
-use crate::bodies::Bodies;
 use crate::chance::Chance;
-use crate::store::Remote;
-
-const BEGIN: i64 = 1_767_225_600;
-
-/// What one seed's world is like.
-#[derive(Clone, Debug)]
-pub struct Shape {
-    pub hosts: usize,
-    pub minutes: u64,
-    pub has_marks: bool,
-    pub pipelines: String,
-}
-
-impl Shape {
-    pub fn of_seed(seed: u64) -> Shape {
-        let chance = Chance::new(seed ^ 0x5eed);
-        let mut pipelines = "pipelines:\n".to_string();
-        for n in 0..chance.between(1, 8) {
-            let schedule =
-                chance.one_of(&["* * * * *", "*/5 * * * *", "*/7 * * * *", "0 * * * *", "every 3m", "13,40 * * * *"]);
-            let zone = chance.one_of(&["UTC", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]);
-            let attempts = chance.one_of(&[1, 1, 2, 4]);
-            let delay = chance.one_of(&["1s", "30s", "4m"]);
-            let catch_up =
-                chance.one_of(&["latest", "skip", "{ policy: all, max: 5 }", "{ policy: all, window: 20m }"]);
-            let jitter = chance.one_of(&["0s", "0s", "90s"]);
-            let next = chance.one_of(&["supersede", "finish_first"]);
-            let interrupt = chance.one_of(&["retry", "rerun"]);
-            pipelines += &format!(
-                "  p{n}:\n    schedule: \"{schedule}\"\n    timezone: {zone}\n    command: [body]\n    timeout: 10m\n    \
-                 lease: 60s\n    kill_grace: 5s\n    jitter: {jitter}\n    on_interrupt: {interrupt}\n    catch_up: {catch_up}\n    \
-                 retry: {{ max_attempts: {attempts}, delay: {delay}, backoff: fixed, when_next_due: {next} }}\n"
-            );
-        }
-        Shape { hosts: chance.between(1, 5) as usize, minutes: 120, has_marks: chance.percent(50), pipelines }
-    }
-}
+use crate::clocks::{MachineClock, SERVER, Time};
+use crate::shape::{Kind, Shape};
 
 /// Everything there is.
 pub struct World {
     pub shape: Shape,
     pub chance: Chance,
+    pub time: Arc<Time>,
+    /// The store as it is, behind all networks.
     pub truth: Arc<MemoryRunLog>,
-    pub pipelines: Vec<Pipeline>,
-    born: tokio::time::Instant,
+    /// The pipelines before and after the edit.
+    pub pipelines: [Vec<Pipeline>; 2],
     known: Mutex<Known>,
+    is_live: bool,
 }
 
 #[derive(Default)]
-struct Known {
-    trace: Vec<String>,
-    wrong: Vec<String>,
-    starts: BTreeMap<(String, String), u32>,
-    marks: BTreeSet<PathBuf>,
-    alive: BTreeSet<String>,
-    last_tick: Option<Timestamp>,
-    held_until: BTreeMap<String, BootTime>,
-    frozen_until: BTreeMap<String, BootTime>,
-    cut_off_until: BTreeMap<usize, BootTime>,
+pub struct Known {
+    pub trace: Vec<String>,
+    pub wrong: Vec<String>,
+    /// How often each attempt was started: run id, number.
+    pub starts: BTreeMap<(String, String), u32>,
+    /// Bodies by pipeline: whose, and until when it goes on after its tick was killed.
+    pub bodies: BTreeMap<String, Vec<(String, Option<Duration>)>>,
+    pub marks: BTreeSet<PathBuf>,
+    /// Ticks that run or are frozen.
+    pub alive: BTreeSet<String>,
+    pub held_until: BTreeMap<String, Duration>,
+    pub frozen_until: BTreeMap<String, Duration>,
+    pub cut_off_until: BTreeMap<usize, Duration>,
+    pub full_until: Duration,
+    /// The first outcome that the store took for each attempt.
+    pub outcomes: BTreeMap<Token, Outcome>,
+    /// What each body came to whose tick has heard of it.
+    pub ended_bodies: BTreeMap<Token, (String, String)>,
+    /// Ticks that went through to their end and had nothing left unrecorded.
+    pub complete: BTreeSet<String>,
+    /// Each row's cursor and fence as last committed.
+    pub rows: BTreeMap<PipelineId, (Option<Timestamp>, u64)>,
+    pub last_tick: Option<Timestamp>,
 }
 
 impl World {
     pub fn new(shape: Shape, seed: u64) -> World {
-        let source = Source::Text { name: "<world>".into(), text: shape.pipelines.clone() };
-        let loaded = load(&[source], &Environment::default());
-        assert!(!loaded.has_errors(), "{:?}", loaded.problems);
-        let born = tokio::time::Instant::now();
+        let read = |text: &String| {
+            let loaded = load(&[Source::Text { name: "<world>".into(), text: text.clone() }], &Environment::default());
+            assert!(!loaded.has_errors(), "{:?}", loaded.problems);
+            loaded.pipelines
+        };
+        let time = Arc::new(Time::new());
+        let machine = if shape.kind == Kind::Local { 0 } else { SERVER };
+        let store_clock = MachineClock { time: time.clone(), machine };
         World {
-            truth: Arc::new(MemoryRunLog::new(Arc::new(SimClock(born)))),
-            pipelines: loaded.pipelines,
+            truth: Arc::new(MemoryRunLog::new(Arc::new(store_clock))),
+            pipelines: [read(&shape.files[0]), read(&shape.files[1])],
             chance: Chance::new(seed),
             shape,
-            born,
+            time,
             known: Mutex::default(),
+            is_live: std::env::var_os("TICKWARD_SIM_LIVE").is_some(),
         }
     }
 
-    fn known(&self) -> MutexGuard<'_, Known> {
+    pub fn known(&self) -> MutexGuard<'_, Known> {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub fn boot(&self) -> BootTime {
-        SimClock(self.born).boot()
+    /// The machine of a tick loop.
+    pub fn machine(&self, of_loop: usize) -> usize {
+        if self.shape.kind == Kind::Local { 0 } else { of_loop }
     }
 
+    pub fn clock(&self, of_loop: usize) -> MachineClock {
+        MachineClock { time: self.time.clone(), machine: self.machine(of_loop) }
+    }
+
+    /// The store's time.
     pub fn now(&self) -> Timestamp {
-        SimClock(self.born).now()
+        let machine = if self.shape.kind == Kind::Local { 0 } else { SERVER };
+        MachineClock { time: self.time.clone(), machine }.now()
     }
 
-    pub async fn sleep_until(&self, at: BootTime) {
-        SimClock(self.born).sleep_until(at).await;
-    }
-
-    pub fn say(&self, line: String) {
-        let line = format!("{} {line}", self.now());
-        if std::env::var_os("TICKWARD_SIM_LIVE").is_some() {
+    pub fn say(&self, line: impl Into<String>) {
+        let ms = self.time.elapsed().as_millis();
+        let (h, m, s, ms) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000);
+        let line = format!("{h:02}:{m:02}:{s:02}.{ms:03} {}", line.into());
+        if self.is_live {
             eprintln!("{line}");
         }
         self.known().trace.push(line);
@@ -127,38 +111,58 @@ impl World {
         self.known().wrong.push(line);
     }
 
-    pub fn trace(&self) -> Vec<String> {
-        self.known().trace.clone()
-    }
-
-    pub fn wrong(&self) -> Vec<String> {
-        self.known().wrong.clone()
-    }
-
     /// Faults stop before the end, so that what was left behind can be taken over.
     pub fn has_faults(&self) -> bool {
-        self.boot() < BootTime(0).plus(Duration::from_secs(self.shape.minutes * 60))
+        self.time.elapsed() < Duration::from_secs(self.shape.minutes * 60)
     }
 
-    pub fn is_cut_off(&self, host: usize) -> bool {
-        let now = self.boot();
-        self.known().cut_off_until.get(&host).is_some_and(|until| now < *until)
+    pub fn is_cut_off(&self, of_loop: usize) -> bool {
+        let now = self.time.elapsed();
+        self.known().cut_off_until.get(&of_loop).is_some_and(|until| now < *until)
+    }
+
+    pub fn is_full(&self) -> bool {
+        self.time.elapsed() < self.known().full_until
     }
 
     pub fn make_mark(&self, mark: &Path) -> bool {
         self.known().marks.insert(mark.into())
     }
 
-    pub fn started(&self, owner: &str, run: &str, number: &str) {
-        self.say(format!("{run} attempt {number} starts by {owner}"));
-        let key = (run.to_string(), number.to_string());
+    /// Notes a start: of this attempt the first (I1), and of its pipeline the only one (I10).
+    pub fn started(&self, owner: &str, pipeline: &str, run: &str, number: &str) {
+        self.say(format!("{owner}: {run} attempt {number} starts"));
+        let now = self.time.elapsed();
+        let who = format!("{run} attempt {number}");
         let mut known = self.known();
-        let count = known.starts.entry(key).or_default();
+        let count = known.starts.entry((run.to_string(), number.to_string())).or_default();
         *count += 1;
-        let doubled = *count > 1;
+        let is_doubled = *count > 1;
+        let bodies = known.bodies.entry(pipeline.to_string()).or_default();
+        bodies.retain(|(_, until)| until.is_none_or(|until| now < until));
+        let beside: Vec<String> = bodies.iter().map(|(other, _)| other.clone()).collect();
+        bodies.push((who.clone(), None));
         drop(known);
-        if doubled {
-            self.is_wrong(format!("{run} attempt {number} started twice"));
+        if is_doubled {
+            self.is_wrong(format!("{who} has started twice"));
+        }
+        if !beside.is_empty() {
+            self.is_wrong(format!("{who} has started beside {}", beside.join(", ")));
+        }
+    }
+
+    /// A body is over, or goes on a little because only its tick was killed.
+    pub fn body_is_over(&self, pipeline: &str, run: &str, number: &str, goes_on: Option<Duration>) {
+        let now = self.time.elapsed();
+        let who = format!("{run} attempt {number}");
+        let mut known = self.known();
+        let Some(bodies) = known.bodies.get_mut(pipeline) else { return };
+        let Some(place) = bodies.iter().position(|(other, until)| *other == who && until.is_none()) else { return };
+        match goes_on {
+            Some(goes_on) => bodies[place].1 = Some(now + goes_on),
+            None => {
+                bodies.remove(place);
+            }
         }
     }
 
@@ -167,207 +171,8 @@ impl World {
         self.known().starts.contains_key(&(run.to_string(), number.to_string()))
     }
 
-    /// When the last tick was called.
+    /// The store's time when the last tick was called.
     pub fn last_tick(&self) -> Timestamp {
         self.known().last_tick.unwrap_or(Timestamp::MIN)
     }
-
-    /// Lives through the time with faults, then through a quarter of an hour without.
-    pub async fn live(self: Arc<World>) {
-        let mut hosts = JoinSet::new();
-        for host in 0..self.shape.hosts {
-            hosts.spawn(live_host(self.clone(), host));
-        }
-        while hosts.join_next().await.is_some() {}
-    }
-}
-
-/// One host: a clock that calls a tick about every minute.
-async fn live_host(world: Arc<World>, host: usize) {
-    let mut ticks = JoinSet::new();
-    let quiet_minutes = 16;
-    for minute in 0..world.shape.minutes + quiet_minutes {
-        let late = if world.has_faults() { world.chance.millis(0, 30_000) } else { Duration::from_secs(1) };
-        world.sleep_until(BootTime(0).plus(Duration::from_secs(minute * 60) + late)).await;
-        if world.has_faults() {
-            if world.chance.percent(8) {
-                continue;
-            }
-            if world.chance.percent(2) {
-                world.say(format!("host {host} is cut off"));
-                let until = world.boot().plus(world.chance.millis(1_000, 400_000));
-                world.known().cut_off_until.insert(host, until);
-            }
-        }
-        let doubled = world.has_faults() && world.chance.percent(5);
-        for n in 0..=u64::from(doubled) {
-            let owner = format!("h{host}m{minute}n{n}");
-            ticks.spawn(tick(world.clone(), host, owner));
-        }
-        while ticks.try_join_next().is_some() {}
-    }
-    while ticks.join_next().await.is_some() {}
-}
-
-/// One tick, which may be frozen, told to stop, or killed.
-async fn tick(world: Arc<World>, host: usize, owner: String) {
-    let now = world.now();
-    world.known().alive.insert(owner.clone());
-    world.known().last_tick = Some(now);
-    let (wish, stop) = watch::channel(StopWish::None);
-    let env = env(&world, host, &owner, stop);
-    let options = Options { jobs: world.chance.between(1, 5) as usize, ..Options::default() };
-    let fate = if world.has_faults() { world.chance.number() % 100 } else { 99 };
-    let after = world.chance.millis(0, 30_000);
-    let work =
-        Freezable { world: world.clone(), owner: owner.clone(), inner: Box::pin(run(world.clone(), env, options)) };
-    tokio::pin!(work);
-    match fate {
-        0..8 => {
-            tokio::select! {
-                () = &mut work => {}
-                () = tokio::time::sleep(after) => world.say(format!("{owner} crashes")),
-            }
-        }
-        8..12 => {
-            let until = world.boot().plus(after + world.chance.millis(1_000, 300_000));
-            tokio::select! {
-                () = &mut work => {}
-                () = tokio::time::sleep(after) => {
-                    world.say(format!("{owner} freezes until {}", until.0 / 1_000_000));
-                    world.known().frozen_until.insert(owner.clone(), until);
-                    work.await;
-                }
-            }
-        }
-        12..16 => {
-            tokio::select! {
-                () = &mut work => {}
-                () = tokio::time::sleep(after) => {
-                    world.say(format!("{owner} is told to stop"));
-                    let _ = wish.send(StopWish::Soon(15));
-                    work.await;
-                }
-            }
-        }
-        _ => work.await,
-    }
-    let end = world.boot().plus(Duration::from_secs(1));
-    let mut known = world.known();
-    known.alive.remove(&owner);
-    known.held_until.insert(owner, end);
-}
-
-async fn run(world: Arc<World>, env: Env, options: Options) {
-    let pipelines: Vec<&Pipeline> = world.pipelines.iter().collect();
-    let owner = env.owner.id.clone();
-    match run_due(&env, &pipelines, &options).await {
-        Ok(report) => world.say(format!(
-            "{owner} is done: {} ran, {} failed, {} elsewhere",
-            report.ran().count(),
-            report.failed().count(),
-            report.claimed_elsewhere
-        )),
-        Err(error) => world.say(format!("{owner} could do nothing: {error}")),
-    }
-}
-
-pub fn env(world: &Arc<World>, host: usize, owner: &str, stop: watch::Receiver<StopWish>) -> Env {
-    Env {
-        clock: Arc::new(SimClock(world.born)),
-        run_log: Arc::new(Remote { world: world.clone(), truth: world.truth.clone(), host }),
-        executor: Arc::new(Bodies::new(world.clone(), owner.into())),
-        host: Arc::new(SimHost(world.clone())),
-        owner: Owner {
-            id: owner.into(),
-            host: format!("host{host}"),
-            pid: 1,
-            started: 1,
-            // Start marks lie on one host's disk: with them, all ticks are of one host.
-            boot: if world.shape.has_marks { "one".into() } else { format!("boot{host}") },
-            pid_namespace: 1,
-        },
-        variables: Vec::new(),
-        output: None,
-        stop,
-    }
-}
-
-/// A tick that is not polled while it is frozen; its bodies, which are tasks of their own, go on.
-struct Freezable {
-    world: Arc<World>,
-    owner: String,
-    inner: Pin<Box<dyn Future<Output = ()> + Send>>,
-}
-
-impl Future for Freezable {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let until = self.world.known().frozen_until.get(&self.owner).copied();
-        if let Some(until) = until.filter(|until| self.world.boot() < *until) {
-            let (world, waker) = (self.world.clone(), context.waker().clone());
-            tokio::spawn(async move {
-                world.sleep_until(until).await;
-                waker.wake();
-            });
-            return Poll::Pending;
-        }
-        self.inner.as_mut().poll(context)
-    }
-}
-
-/// The clocks of the world: virtual, and the same for all.
-struct SimClock(tokio::time::Instant);
-
-#[async_trait]
-impl Clock for SimClock {
-    fn now(&self) -> Timestamp {
-        Timestamp::new(BEGIN, 0).unwrap() + SignedDuration::from_micros(self.boot().0)
-    }
-
-    fn boot(&self) -> BootTime {
-        BootTime(i64::try_from(self.0.elapsed().as_micros()).unwrap_or(i64::MAX))
-    }
-
-    async fn sleep_until(&self, deadline: BootTime) {
-        let micros = u64::try_from(deadline.0).unwrap_or(0);
-        tokio::time::sleep_until(self.0 + Duration::from_micros(micros)).await;
-    }
-}
-
-pub struct SimHost(pub Arc<World>);
-
-impl Host for SimHost {
-    fn mint(&self) -> u128 {
-        u128::from(self.0.chance.number()) << 64 | u128::from(self.0.chance.number())
-    }
-
-    fn is_gone(&self, owner: &Owner) -> bool {
-        self.0.shape.has_marks && !self.0.known().alive.contains(&owner.id)
-    }
-
-    fn forestall(&self, path: &Path) -> StartMark {
-        if self.0.make_mark(path) { StartMark::Forestalled } else { StartMark::Started }
-    }
-
-    fn is_held(&self, path: &Path) -> bool {
-        let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let now = self.0.boot();
-        self.0.known().held_until.get(&name).is_some_and(|until| now < *until)
-    }
-
-    fn remove_mark(&self, path: &Path) {
-        self.0.known().marks.remove(path);
-    }
-
-    fn make_folder(&self, _: &Path) -> std::io::Result<()> {
-        Ok(())
-    }
-
-    fn output_files(&self, _: &Path) -> Vec<OutputFile> {
-        Vec::new()
-    }
-
-    fn remove_output(&self, _: &Path) {}
 }

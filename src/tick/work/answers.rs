@@ -121,6 +121,7 @@ impl Work<'_> {
         let ids: Vec<PipelineId> = batch.transitions.iter().map(|transition| transition.row.pipeline.clone()).collect();
         let env = self.env.clone();
         let not_before = self.ask_not_before;
+        self.asked_at = not_before.max(self.env.clock.boot());
         self.asked = Some(Box::pin(async move {
             env.clock.sleep_until(not_before).await;
             let view = env.in_time(env.run_log.load(Scope::Only(ids))).await;
@@ -180,13 +181,14 @@ impl Work<'_> {
     /// The store's clock may have been set since its last word.
     fn told(&mut self, now: Option<Timestamp>) {
         if let Some(now) = now {
-            self.time = StoreTime::told(now, self.env.clock.boot());
+            self.time = StoreTime::told(now, self.asked_at);
         }
     }
 
     /// The run-log did not do what it was asked: wait a little, then ask again.
     fn failed(&mut self, error: &Error) {
         self.failures += 1;
+        self.last_failure = Some(error.to_string());
         let wait = FIRST_WAIT * (1 << self.failures.min(6));
         let now = self.env.clock.boot();
         self.ask_not_before = now.plus(wait);

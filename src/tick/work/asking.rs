@@ -23,6 +23,7 @@ impl Work<'_> {
         if self.asked.is_some() || now < self.ask_not_before || has_given_up {
             return;
         }
+        self.asked_at = now;
         if let Some((tokens, length)) = self.to_renew(now) {
             self.ask_renewal(tokens, length, now);
         } else if !self.look_again.is_empty() {

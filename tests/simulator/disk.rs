@@ -1,0 +1,47 @@
+//! The simulated host: randomness, processes that are gone, and the start marks on its disk.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use tickward::owner::Owner;
+use tickward::tick::{Host, OutputFile, StartMark};
+
+use crate::shape::Kind;
+use crate::world::World;
+
+pub struct SimHost(pub Arc<World>);
+
+impl Host for SimHost {
+    fn mint(&self) -> u128 {
+        u128::from(self.0.chance.number()) << 64 | u128::from(self.0.chance.number())
+    }
+
+    fn is_gone(&self, owner: &Owner) -> bool {
+        self.0.shape.kind == Kind::Local && !self.0.known().alive.contains(&owner.id)
+    }
+
+    fn forestall(&self, path: &Path) -> StartMark {
+        if self.0.make_mark(path) { StartMark::Forestalled } else { StartMark::Started }
+    }
+
+    fn is_held(&self, path: &Path) -> bool {
+        let name = path.file_stem().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let now = self.0.time.elapsed();
+        let known = self.0.known();
+        known.alive.contains(&name) || known.held_until.get(&name).is_some_and(|until| now < *until)
+    }
+
+    fn remove_mark(&self, path: &Path) {
+        self.0.known().marks.remove(path);
+    }
+
+    fn make_folder(&self, _: &Path) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    fn output_files(&self, _: &Path) -> Vec<OutputFile> {
+        Vec::new()
+    }
+
+    fn remove_output(&self, _: &Path) {}
+}

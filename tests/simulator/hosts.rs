@@ -1,0 +1,237 @@
+//! Hosts that tick, crash, freeze, are cut off and have their clocks set.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use tickward::owner::Owner;
+use tickward::pipeline::Pipeline;
+use tickward::tick::{ByHand, Env, Options, Report, StopWish, run_by_hand, run_due};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::bodies::Bodies;
+use crate::clocks::SERVER;
+use crate::disk::SimHost;
+use crate::shape::Kind;
+use crate::store::Remote;
+use crate::world::World;
+
+/// Minutes without faults in the end: a lease, a timeout, and two ticks to see to both.
+const QUIET: u64 = 20;
+/// No tick lasts longer than this after its last body.
+const IDLE: Duration = Duration::from_secs(240);
+
+/// Lives through the time with faults, then through some without.
+pub async fn live(world: Arc<World>) {
+    let mut loops = JoinSet::new();
+    for n in 0..world.shape.loops {
+        loops.spawn(live_loop(world.clone(), n));
+    }
+    while let Some(ended) = loops.join_next().await {
+        ended.unwrap();
+    }
+}
+
+/// One clock that calls a tick about every minute.
+async fn live_loop(world: Arc<World>, n: usize) {
+    let mut ticks = JoinSet::new();
+    // Every host gets the edited file at its own time, and not at once.
+    let edited_at = world.chance.between(0, world.shape.minutes.max(1));
+    for minute in 0..world.shape.minutes + QUIET {
+        let late = if world.has_faults() { world.chance.millis(0, 30_000) } else { Duration::from_secs(1) };
+        world.time.sleep_until(Duration::from_secs(minute * 60) + late).await;
+        let version = usize::from(minute >= edited_at);
+        if world.has_faults() {
+            trouble(&world, n);
+            if world.chance.percent(8) {
+                continue;
+            }
+        } else {
+            settle(&world);
+        }
+        let doubled = world.has_faults() && world.chance.percent(5);
+        for tick_of_minute in 0..=u64::from(doubled) {
+            let owner = format!("host{n}-{minute}{}", if tick_of_minute == 0 { "" } else { "b" });
+            ticks.spawn(tick(world.clone(), n, version, owner));
+        }
+        while let Some(ended) = ticks.try_join_next() {
+            ended.unwrap();
+        }
+    }
+    while let Some(ended) = ticks.join_next().await {
+        ended.unwrap();
+    }
+}
+
+/// What befalls a host, or the store, in a minute.
+fn trouble(world: &Arc<World>, n: usize) {
+    let chance = &world.chance;
+    let now = world.time.elapsed();
+    if chance.percent(2) {
+        world.say(format!("host{n} is cut off"));
+        world.known().cut_off_until.insert(n, now + chance.millis(1_000, 400_000));
+    }
+    if chance.number() % 500 == 0 {
+        world.say("the store's disk is full");
+        world.known().full_until = now + chance.millis(1_000, 600_000);
+    }
+    if !world.shape.has_steps {
+        return;
+    }
+    let machine = world.machine(n);
+    match chance.number() % 100 {
+        0..2 => {
+            let seconds = chance.one_of(&[1, 30, 300, 3_000, 10_800, 86_400, 31_536_000, 315_360_000]);
+            let by = SignedDuration::from_secs(if chance.percent(50) { seconds } else { -seconds });
+            world.say(format!("the wall clock of host{n} is set {by:#} off"));
+            world.time.step(machine, by);
+        }
+        2..12 => world.time.step(machine, SignedDuration::ZERO),
+        12 if world.shape.kind == Kind::Server && chance.percent(10) => {
+            let minutes = chance.one_of(&[1, 20, 50, 90, 300]);
+            world.say(format!("the store goes back {minutes} minutes"));
+            world.time.step(SERVER, SignedDuration::from_mins(-minutes));
+        }
+        _ => {}
+    }
+}
+
+fn settle(world: &Arc<World>) {
+    (0..world.shape.loops).for_each(|n| world.time.step(world.machine(n), SignedDuration::ZERO));
+}
+
+/// One tick, which may be frozen, told to stop, or killed.
+async fn tick(world: Arc<World>, n: usize, version: usize, owner: String) {
+    world.known().alive.insert(owner.clone());
+    let now = world.now();
+    world.known().last_tick = Some(now);
+    let (wish, stop) = watch::channel(StopWish::None);
+    let env = env(&world, n, &owner, stop);
+    let options = Options { jobs: world.chance.between(1, 5) as usize, ..Options::default() };
+    let fate = if world.has_faults() { world.chance.number() % 100 } else { 99 };
+    let after = world.chance.millis(0, 30_000);
+    let work = Box::pin(work(world.clone(), env, version, options));
+    let work = Freezable { world: world.clone(), owner: owner.clone(), inner: work };
+    tokio::pin!(work);
+    match fate {
+        0..8 => {
+            tokio::select! {
+                () = &mut work => {}
+                () = tokio::time::sleep(after) => world.say(format!("{owner} is killed")),
+            }
+        }
+        8..12 => {
+            let until = world.time.elapsed() + after + world.chance.millis(1_000, 300_000);
+            tokio::select! {
+                () = &mut work => {}
+                () = tokio::time::sleep(after) => {
+                    world.say(format!("{owner} freezes for {} s", (until - world.time.elapsed()).as_secs()));
+                    world.known().frozen_until.insert(owner.clone(), until);
+                    work.await;
+                }
+            }
+        }
+        12..16 => {
+            tokio::select! {
+                () = &mut work => {}
+                () = tokio::time::sleep(after) => {
+                    world.say(format!("{owner} is told to stop"));
+                    let _ = wish.send(StopWish::Soon(15));
+                    work.await;
+                }
+            }
+        }
+        _ => work.await,
+    }
+    let end = world.time.elapsed() + Duration::from_secs(1);
+    let mut known = world.known();
+    known.alive.remove(&owner);
+    known.held_until.insert(owner, end);
+}
+
+/// The real tick, or now and then a person who runs a pipeline by hand.
+async fn work(world: Arc<World>, env: Env, version: usize, options: Options) {
+    let pipelines: Vec<&Pipeline> = world.pipelines[version].iter().collect();
+    let owner = env.owner.id.clone();
+    let by_hand = world.has_faults() && world.chance.percent(1);
+    let done = match by_hand {
+        true => {
+            let pipeline = pipelines[world.chance.number() as usize % pipelines.len()];
+            world.say(format!("{owner}: somebody runs {} by hand", pipeline.id));
+            match run_by_hand(&env, pipeline, None, &options).await {
+                Ok(ByHand::Done(report)) => Ok(*report),
+                Ok(ByHand::Busy(_)) => return world.say(format!("{owner}: it is busy")),
+                Err(error) => Err(error),
+            }
+        }
+        false => run_due(&env, &pipelines, &options).await,
+    };
+    match done {
+        Ok(report) => over(&world, &owner, &report),
+        Err(error) => world.say(format!("{owner}: could do nothing: {error}")),
+    }
+}
+
+/// A tick that went through: nothing of it is left, and it did not linger (I14).
+fn over(world: &Arc<World>, owner: &str, report: &Report) {
+    world.say(format!("{owner}: is done, {} elsewhere", report.claimed_elsewhere));
+    let last = report.ended.iter().filter_map(|attempt| attempt.end.as_ref()).map(|end| end.ended_at).max();
+    let began = last.unwrap_or(report.started_at).max(report.started_at);
+    let was_frozen = world.known().frozen_until.contains_key(owner);
+    let lingered = world.now().duration_since(began) > SignedDuration::try_from(IDLE).unwrap();
+    if lingered && !was_frozen && !world.shape.has_steps && report.unrecorded.is_none() {
+        world.is_wrong(format!("{owner} went on for more than {IDLE:?} after its last body"));
+    }
+    if report.unrecorded.is_none() {
+        world.known().complete.insert(owner.into());
+    }
+}
+
+pub fn env(world: &Arc<World>, n: usize, owner: &str, stop: watch::Receiver<StopWish>) -> Env {
+    let clock = world.clock(n);
+    Env {
+        executor: Arc::new(Bodies::new(world.clone(), owner.into(), clock.clone())),
+        run_log: Arc::new(Remote { world: world.clone(), of_loop: n, owner: owner.into() }),
+        host: Arc::new(SimHost(world.clone())),
+        owner: Owner {
+            id: owner.into(),
+            host: format!("host{n}"),
+            pid: 1,
+            started: 1,
+            boot: format!("boot{}", clock.machine),
+            pid_namespace: 1,
+        },
+        clock: Arc::new(clock),
+        variables: Vec::new(),
+        output: None,
+        stop,
+    }
+}
+
+/// A tick that is not polled while it is frozen; its bodies, which are tasks of their own, go on.
+struct Freezable {
+    world: Arc<World>,
+    owner: String,
+    inner: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl Future for Freezable {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let until = self.world.known().frozen_until.get(&self.owner).copied();
+        if let Some(until) = until.filter(|until| self.world.time.elapsed() < *until) {
+            let (world, waker) = (self.world.clone(), context.waker().clone());
+            tokio::spawn(async move {
+                world.time.sleep_until(until).await;
+                waker.wake();
+            });
+            return Poll::Pending;
+        }
+        self.inner.as_mut().poll(context)
+    }
+}

@@ -1,0 +1,97 @@
+//! What one seed's world is like: store, hosts, pipelines, and what may go wrong.
+
+use crate::chance::Chance;
+use crate::plants::Plant;
+
+/// What kind of store a world has. A further one is a line here and one where the world makes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A file on the one host there is: its clock is the host's, start marks lie beside it.
+    Local,
+    /// A server with a clock of its own; every tick loop is a host of its own.
+    Server,
+}
+
+#[derive(Clone, Debug)]
+pub struct Shape {
+    pub kind: Kind,
+    /// Tick loops: hosts, or on one host several that call ticks.
+    pub loops: usize,
+    /// Minutes with faults.
+    pub minutes: u64,
+    /// The files before and after an edit that each host gets at another time; the same, where there is none.
+    pub files: [String; 2],
+    /// Wall clocks are set, by a second or by ten years.
+    pub has_steps: bool,
+    /// A rule that is broken on purpose.
+    pub plant: Option<Plant>,
+}
+
+impl Shape {
+    pub fn of_seed(seed: u64, hours: u64) -> Shape {
+        let chance = Chance::new(seed ^ 0x5eed);
+        let count = match chance.percent(80) {
+            true => chance.between(1, 8),
+            false => chance.between(8, 21),
+        };
+        let mut files = [String::from("pipelines:\n"), String::from("pipelines:\n")];
+        let is_edited = chance.percent(30);
+        for n in 0..count {
+            let (before, after) = (pipeline(&chance, n), pipeline(&chance, n));
+            files[0] += &before;
+            match is_edited && chance.percent(30) {
+                true if chance.percent(30) && n > 0 => {}
+                true => files[1] += &after,
+                false => files[1] += &before,
+            }
+        }
+        Shape {
+            kind: if chance.percent(50) { Kind::Local } else { Kind::Server },
+            loops: chance.between(1, 6) as usize,
+            minutes: hours * 60,
+            files,
+            has_steps: chance.percent(40),
+            plant: None,
+        }
+    }
+
+    /// A world small enough to be read, in which `plant` is broken.
+    pub fn broken(seed: u64, plant: Plant) -> Shape {
+        let chance = Chance::new(seed ^ 0xb0de);
+        let file = format!("pipelines:\n{}", pipeline(&chance, 0));
+        Shape {
+            kind: plant.kind(),
+            loops: chance.between(2, 4) as usize,
+            minutes: 180,
+            files: [file.clone(), file],
+            has_steps: plant.needs_steps(),
+            plant: Some(plant),
+        }
+    }
+}
+
+fn pipeline(chance: &Chance, n: u64) -> String {
+    let schedule = chance.one_of(&[
+        "* * * * *",
+        "*/5 * * * *",
+        "*/7 * * * *",
+        "0 * * * *",
+        "every 3m",
+        "13,40 * * * *",
+        "30 1-4 * * *",
+        "every 95m",
+    ]);
+    let zone = chance.one_of(&["UTC", "America/New_York", "Australia/Lord_Howe", "Asia/Kolkata"]);
+    let attempts = chance.one_of(&[1, 1, 2, 4]);
+    let delay = chance.one_of(&["0s", "1s", "30s", "4m"]);
+    let backoff = chance.one_of(&["fixed", "linear", "exponential"]);
+    let catch_up = chance.one_of(&["latest", "skip", "{ policy: all, max: 5 }", "{ policy: all, window: 20m }"]);
+    let jitter = chance.one_of(&["0s", "0s", "90s"]);
+    let next = chance.one_of(&["supersede", "finish_first"]);
+    let interrupt = chance.one_of(&["retry", "rerun"]);
+    format!(
+        "  p{n}:\n    schedule: \"{schedule}\"\n    timezone: {zone}\n    command: [body]\n    timeout: 10m\n    \
+         lease: 60s\n    kill_grace: 5s\n    jitter: {jitter}\n    on_interrupt: {interrupt}\n    catch_up: {catch_up}\n    \
+         retry: {{ max_attempts: {attempts}, delay: {delay}, backoff: {backoff}, when_next_due: {next} }}\n"
+    )
+}

@@ -1,0 +1,96 @@
+//! Looks at everything that the store takes: what must never be taken is noticed at that moment.
+
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+use tickward::clock::Clock;
+use tickward::occurrence::Token;
+use tickward::plan::Folded;
+use tickward::run::{Attempt, NotRun};
+use tickward::runlog::contract::{Batch, Committed, Condition, Ended, RunLog, Scope, Transition, Verdict, View};
+
+use crate::shape::Kind;
+use crate::world::World;
+
+/// The store before a commit that declares losses.
+pub async fn before(world: &Arc<World>, batch: &Batch) -> Option<View> {
+    let declares = batch.ends.iter().any(|end| end.condition != Condition::Always);
+    if declares { world.truth.load(Scope::All).await.ok() } else { None }
+}
+
+/// Notes what a commit has done, and what of it may not be.
+pub fn committed(
+    world: &Arc<World>,
+    owner: &str,
+    batch: &Batch,
+    committed: &Committed,
+    before: Option<&View>,
+    heard: &str,
+) {
+    for (end, ended) in batch.ends.iter().zip(&committed.ends) {
+        let completion = &end.completion;
+        let Ended::Folded(folded, attempt) = ended else {
+            world.say(format!("{owner}: {:?} {}: {ended:?}{heard}", completion.token, completion.outcome));
+            continue;
+        };
+        let who = name(attempt);
+        world.say(format!("{owner}: records {who} as {}: {folded:?}{heard}", completion.outcome));
+        if attempt.token != completion.token {
+            world.is_wrong(format!("{who} has taken the outcome of another attempt"));
+        }
+        let first = *world.known().outcomes.entry(attempt.token).or_insert(attempt.outcome().unwrap());
+        if attempt.outcome() != Some(first) {
+            world.is_wrong(format!("{who} was {first} and is {}", attempt.outcome().unwrap()));
+        }
+        if end.condition != Condition::Always && *folded == Folded::Ended {
+            check_loss(world, completion.token, &who, before);
+        }
+    }
+    for (transition, verdict) in batch.transitions.iter().zip(&committed.verdicts) {
+        say_transition(world, owner, transition, *verdict, heard);
+        if *verdict == Verdict::Won {
+            check_row(world, transition);
+        }
+    }
+}
+
+fn name(attempt: &Attempt) -> String {
+    format!("{} attempt {}", attempt.run.id(), attempt.number)
+}
+
+fn say_transition(world: &World, owner: &str, transition: &Transition, verdict: Verdict, heard: &str) {
+    let word = if verdict == Verdict::Won { "won" } else { "refused" };
+    if let Some(claim) = &transition.claim {
+        world.say(format!("{owner}: claims {}: {word}{heard}", name(claim)));
+    }
+    for NotRun { pipeline, first, last, count, reason, .. } in &transition.not_run {
+        let reason = reason.word();
+        world.say(format!("{owner}: passes over {pipeline} {first} to {last} ({count}, {reason}): {word}{heard}"));
+    }
+}
+
+/// A loss is declared only after the lease has ended, by the clock that counts.
+fn check_loss(world: &Arc<World>, token: Token, who: &str, before: Option<&View>) {
+    let lease = before.and_then(|view| view.open.values().flatten().find(|attempt| attempt.token == token));
+    let Some(lease) = lease.map(|attempt| attempt.lease) else { return };
+    let boot = (world.shape.kind == Kind::Local).then(|| world.clock(0).boot());
+    if !lease.is_over(world.now(), boot) {
+        world.is_wrong(format!("{who} is taken over while its lease holds"));
+    }
+}
+
+/// Cursors move forward but for a wrong clock's, fences always (I9).
+fn check_row(world: &Arc<World>, transition: &Transition) {
+    let row = &transition.row;
+    let fence = transition.claim.as_ref().map_or(row.fence, |claim| claim.fence);
+    let now = world.now();
+    let before = world.known().rows.insert(row.pipeline.clone(), (row.cursor, fence));
+    let Some((cursor, last_fence)) = before else { return };
+    let was_ahead = cursor.is_some_and(|cursor| cursor.duration_since(now) > SignedDuration::from_mins(55));
+    if row.cursor < cursor && !was_ahead {
+        world.is_wrong(format!("{}: its cursor goes back from {cursor:?} to {:?}", row.pipeline, row.cursor));
+    }
+    if fence < last_fence || transition.claim.is_some() && fence == last_fence {
+        world.is_wrong(format!("{}: fence {fence} comes after {last_fence}", row.pipeline));
+    }
+}
