@@ -68,8 +68,12 @@ class RunLog:
         """The stretches that pass over the occurrence of `at`, retries that were given up aside."""
         return [entry for reason, first, last, entry in self.passed if first <= at <= last and reason != "superseded"]
 
-    def is_superseded(self, at):
-        return any(reason == "superseded" and first <= at <= last for reason, first, last, _ in self.passed)
+    def superseded_at(self, at):
+        """When the retry of that occurrence was given up for a newer one; none if it was not."""
+        for reason, first, last, entry in self.passed:
+            if reason == "superseded" and first <= at <= last:
+                return instant(entry["decided_at"])
+        return None
 
     def was_busy(self, decided_at):
         """Whether an attempt was active then, or a retry waited for."""
@@ -134,7 +138,7 @@ class Account:
         hit = all(self.workers.by_pid[record["pid"]] for record in of_run if record["state"] != "released")
         if states[-1] in ("lost", "interrupted") and hit:
             self.verdict.counts["lost before the body's first line"] += 1
-        elif states[-1] == "released" and self.log.is_superseded(at):
+        elif states[-1] == "released" and self.is_superseded_rightly(at):
             self.verdict.counts["missed, as the catch-up policy says"] += 1
         else:
             self.verdict.is_wrong("unaccounted", f"{self.name(at)}: never started, and is {', '.join(states)}")
@@ -159,7 +163,8 @@ class Account:
         for reason, first, last, entry in self.log.passed:
             within = sum(first <= at <= last for at in self.due)
             if reason != "superseded" and not self.left_in(entry) <= entry["count"] <= within:
-                text = f"{self.policy.name}: {entry['count']} {reason} from {entry['from']} to {entry['to']}, not {within}"
+                span = f"from {entry['from']} to {entry['to']}"
+                text = f"{self.policy.name}: {entry['count']} {reason} {span}, not {within}"
                 self.verdict.is_wrong("recorded wrongly", text)
 
     def attempts_are_told_truly(self):
@@ -200,15 +205,25 @@ class Account:
         """A run that failed with attempts left is made again, unless the next occurrence may take its place."""
         for at, of_run in self.log.attempts.items():
             last = of_run[-1]
-            # What came late may have dropped the retry: a success, or a code that is fatal.
-            over = last["state"] in ("succeeded", "partial", "cancelled", "running") or last["late_outcome"]
-            fatal = last["exit_code"] is not None and self.policy.means(last["exit_code"]) == "fatal"
+            late = last["late_outcome"] in ("succeeded", "partial", "cancelled")
+            over = last["state"] in ("succeeded", "partial", "cancelled", "running") or late
+            codes = [last["exit_code"], *(body.code for body in self.bodies.get(at, []) if last["late_outcome"])]
+            fatal = any(code is not None and self.policy.means(code) == "fatal" for code in codes)
             interruptions = sum(record["state"] == "interrupted" for record in of_run)
             free = min(interruptions, FREE_RERUNS) if self.policy.reruns else 0
             burned = sum(record["state"] != "released" for record in of_run) - free
             if over or fatal or burned >= self.policy.max_attempts and last["state"] != "released":
                 continue
-            must = self.policy.catch_up == "all" or self.policy.finish_first
-            if must or not self.log.is_superseded(at):
+            if not self.is_superseded_rightly(at):
                 text = f"{self.name(at)} attempt {last['attempt']} is {last['state']}, and no other follows"
                 self.verdict.is_wrong("given up too early", text)
+
+    def is_superseded_rightly(self, at):
+        """A pending retry gives way to the next occurrence. Where everything is caught up, in order, only to one that
+        fell due after the run had begun, and what never started gives way to none."""
+        decided_at, of_run = self.log.superseded_at(at), self.log.attempts[at]
+        newer = [other for other in self.due if decided_at and at < other <= decided_at + SKEW]
+        if self.policy.catch_up == "all":
+            began = instant(of_run[0]["claimed_at"])
+            newer = [other for other in newer if other >= began - SKEW and of_run[-1]["state"] != "released"]
+        return bool(newer) and not self.policy.finish_first

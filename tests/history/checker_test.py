@@ -41,7 +41,8 @@ SOUND = [
     body("retried", THIRD, attempt=2),
     body("newest", THIRD),
 ]
-KILLED = {"kind": "kill", "victim": "tick", "tick": "0.1", "pid": 7, "at": THIRD + 6 * SECOND, "until": THIRD + 6 * SECOND}
+STRUCK = THIRD + 6 * SECOND
+KILLED = {"kind": "kill", "victim": "tick", "tick": "0.1", "pid": 7, "at": STRUCK, "until": STRUCK}
 FROZEN = {**KILLED, "kind": "freeze", "victim": "both", "until": THIRD + 20 * SECOND}
 
 
@@ -104,7 +105,8 @@ class Planted(unittest.TestCase):
             ("no end and no fault", [*without(2), body("once", THIRD, takes=None)], [], ["vanished"]),
             ("no end by a fault", [*without(2), body("once", THIRD, takes=None)], [KILLED], []),
             ("again after a fault", [*without(3, 4), retried_cut, again], [KILLED], []),
-            ("again before the fault", [*without(3, 4), retried_cut, again], [{**KILLED, "at": THIRD + 30 * SECOND}], ["out of order"]),
+            ("again before the fault", [*without(3, 4), retried_cut, again], [{**KILLED, "at": THIRD + 30 * SECOND}],
+             ["out of order"]),
             ("again though only the tick stood still", [*without(3, 4), longer, again], [{**FROZEN, "victim": "tick"}],
              ["out of order", "overlap"]),
             ("again while both stood still", [*without(3, 4), longer, body("retried", THIRD, attempt=2, start=12)],
@@ -139,6 +141,8 @@ class Planted(unittest.TestCase):
         without_first = SOUND[1:]
         passed = {**self.log()[-1], "pipeline": "once", "to": schedule.written(FIRST), "count": 1}
         overlap = {**passed, "reason": "overlap", "decided_at": schedule.written(FIRST + 2 * SECOND)}
+        superseded = {**passed, "pipeline": "retried", "reason": "superseded", "decided_at": schedule.written(END)}
+        superseded.update({"from": schedule.written(THIRD), "to": schedule.written(THIRD)})
         lost = {"state": "lost", "exit_code": None}
         table = [
             ("sound", SOUND, {}, [], []),
@@ -161,6 +165,8 @@ class Planted(unittest.TestCase):
             ("missed though it was the newest", SOUND, {"missed": {"decided_at": schedule.written(SECOND_ONE)}}, [],
              ["unaccounted"]),
             ("not even missed", SOUND, {"missed": {"to": schedule.written(FIRST), "count": 1}}, [], ["unaccounted"]),
+            ("a retry that was given up for nothing newer", SOUND[:4] + SOUND[5:],
+             {"retried_3_2": None, "more": superseded}, [], ["given up too early"]),
             ("a retry that was never made", SOUND[:4] + SOUND[5:], {"retried_3_2": None}, [], ["given up too early"]),
         ]
         for name, bodies, changes, faults, rules in table:
@@ -170,7 +176,8 @@ class Planted(unittest.TestCase):
 
 class Evaluator(unittest.TestCase):
     def test_known_lines_are_due_when_they_are_known_to_be(self):
-        spring, autumn = ("2026-03-28T23:59:00Z", "2026-03-29T02:00:00Z"), ("2026-10-24T23:59:00Z", "2026-10-25T02:40:00Z")
+        spring = ("2026-03-28T23:59:00Z", "2026-03-29T02:00:00Z")
+        autumn = ("2026-10-24T23:59:00Z", "2026-10-25T02:40:00Z")
         berlin, plain = "Europe/Berlin", ("2026-06-10T11:00:00Z", "2026-06-10T12:00:00Z")
         leap = ("2028-02-27T23:59:00Z", "2028-03-01T00:00:00Z")
         table = [

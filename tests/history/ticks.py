@@ -55,7 +55,8 @@ class World:
         line = self.line("run-due", "--jobs", "24", "-o", "json", *clock)
         with self.lock:
             self.ticks += 1
-        return subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=self.environment(name))
+        env = self.environment(name)
+        return subprocess.Popen(line, stdin=subprocess.DEVNULL, stdout=output, stderr=output, env=env)
 
     def export(self, path):
         with open(path, "wb") as output:
@@ -179,7 +180,7 @@ class Nemesis(threading.Thread):
             os.close(child)
 
     def carry_out(self, kind, victim, process, children):
-        supervisors = lambda what: [signal.pidfd_send_signal(child, what) for child in children]
+        supervisors = lambda what: [send(child, what) for child in children]
         if kind == "kill" and victim != "tick":
             supervisors(signal.SIGKILL)
         if kind == "kill" and victim != "supervisor":
@@ -196,10 +197,10 @@ class Nemesis(threading.Thread):
             loop, process, children, until, note = frozen
             if time.monotonic() < until and not everything:
                 continue
-            order = [lambda: [signal.pidfd_send_signal(child, signal.SIGCONT) for child in children]]
+            order = [lambda: [send(child, signal.SIGCONT) for child in children]]
             order.append(lambda: os.kill(process.pid, signal.SIGCONT))
             self.dice.shuffle(order)
-            # What is frozen has not been waited for: the tick is alive, its supervisor at least a zombie of it.
+            # What is frozen has not been waited for; a tick that goes on first may wait for its supervisor.
             with loop.held:
                 self.frozen.remove(frozen)
                 self.note({**note, "until": self.world.now()})
@@ -213,6 +214,14 @@ class Nemesis(threading.Thread):
         self.done.append((fault["kind"], fault["victim"]))
         with open(self.world.folder / "faults.ndjson", "a") as file:
             file.write(json.dumps(fault) + "\n")
+
+
+def send(child, what):
+    """Signals a process by a descriptor of it, if it has not ended meanwhile."""
+    try:
+        signal.pidfd_send_signal(child, what)
+    except ProcessLookupError:
+        pass
 
 
 def stands_still(pid):
