@@ -137,8 +137,8 @@ class Nemesis(threading.Thread):
         (36, "kill", "tick"),
         (26, "kill", "supervisor"),
         (16, "kill", "both"),
-        (5, "freeze", "tick"),
-        (5, "freeze", "both"),
+        (12, "freeze", "tick"),
+        (8, "freeze", "both"),
         (12, "stop", "tick"),
     ]
 
@@ -148,10 +148,14 @@ class Nemesis(threading.Thread):
         self.stopping, self.frozen, self.done = threading.Event(), [], []
 
     def run(self):
-        while not self.stopping.wait(self.dice.uniform(0.05, 0.7)):
+        while not self.stopping.wait(self.pause()):
             self.thaw()
             self.strike(self.dice.choice(self.loops))
         self.thaw(everything=True)
+
+    def pause(self):
+        """Mostly short; now and then so long that what takes its time comes to its end."""
+        return self.dice.uniform(0.05, 0.6) if self.dice.random() < 0.9 else self.dice.uniform(1.5, 4)
 
     def strike(self, loop):
         ways = [way for way in self.WAYS if way[1] != "freeze" or len(self.frozen) < len(self.loops) - 1]
@@ -165,7 +169,8 @@ class Nemesis(threading.Thread):
             if not stands_still(process.pid):
                 return
             children = [os.pidfd_open(pid) for pid in children_of(process.pid)]
-            if victim == "supervisor" and not children:
+            # To freeze what runs nothing shows nothing.
+            if not children and (victim == "supervisor" or kind == "freeze"):
                 os.kill(process.pid, signal.SIGCONT)
                 return
             loop.struck = True
