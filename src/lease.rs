@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use crate::clock::{AHEAD, BootTime};
 
@@ -33,16 +33,17 @@ impl Lease {
         self.until_boot.minus(self.length)
     }
 
-    /// Whether it is over: by `boot`, where the claiming host's boot clock can be read, else by the store's time. An end
-    /// that no renewal can have set by now was set by a wrong clock, and holds nothing.
+    /// Whether it is over: by `boot`, where the claiming host's boot clock can be read, else by the store's time.
     pub fn is_over(&self, now: Timestamp, boot: Option<BootTime>) -> bool {
-        match boot {
-            Some(boot) => self.until_boot <= boot,
-            None => {
-                let left = self.until.duration_since(now);
-                left <= SignedDuration::ZERO || left.saturating_sub(AHEAD) > length_of(self.length)
-            }
-        }
+        boot.map_or(self.until <= now, |boot| self.until_boot <= boot)
+    }
+
+    /// The lease to give it in its owner's stead, where its end lies so far ahead that a wrong clock has set it: it holds
+    /// for its length from now on, unless the owner renews it.
+    pub fn set_back(&self, now: Timestamp) -> Option<Lease> {
+        let farthest = now.saturating_add(self.length).and_then(|end| end.saturating_add(AHEAD)).ok()?;
+        let until = now.saturating_add(self.length).ok()?;
+        (self.until > farthest).then_some(Lease { until, ..*self })
     }
 
     /// The lease after a renewal: one that arrives late takes nothing back.
@@ -52,12 +53,10 @@ impl Lease {
     }
 }
 
-fn length_of(duration: Duration) -> SignedDuration {
-    SignedDuration::try_from(duration).unwrap_or(SignedDuration::MAX)
-}
-
 #[cfg(test)]
 mod tests {
+    use jiff::SignedDuration;
+
     use super::*;
 
     #[test]
@@ -74,11 +73,24 @@ mod tests {
             (later(10 * year), boot_later(299), false, "the wall clock was set ahead"),
             (later(-10 * year), boot_later(299), false, "the wall clock was set back"),
             (later(-10 * year), boot_later(300), true, "set back, and over"),
-            (later(-3600), None, false, "no more than an hour ahead"),
-            (later(-3601), None, true, "claimed by a clock that was far ahead"),
+            (later(-10 * year), None, false, "claimed by a clock that was far ahead: set back first"),
         ] {
             assert_eq!(lease.is_over(wall, boot), is_over, "{what}");
         }
+    }
+
+    #[test]
+    fn an_end_far_ahead_is_set_back_to_one_length_from_now() {
+        let now: Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        let length = Duration::from_secs(300);
+        let lease = Lease::from(now, BootTime(5), length);
+        assert_eq!(lease.set_back(now - SignedDuration::from_hours(1)), None);
+        let earlier = now - SignedDuration::from_secs(3601);
+        let set_back = lease.set_back(earlier).unwrap();
+        assert_eq!(set_back, Lease { until: earlier + length, ..lease });
+        assert_eq!(lease.renewed(set_back), set_back);
+        let renewed = Lease::from(now, BootTime(6), length);
+        assert_eq!(renewed.renewed(set_back), renewed, "the owner was faster");
     }
 
     #[test]

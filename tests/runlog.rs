@@ -105,10 +105,10 @@ fn everywhere() -> Vec<Case> {
             a_lease_renewed_meanwhile_is_not_lost, an_outcome_that_came_first_wins, a_late_failure_is_kept_beside_the_loss,
             a_late_success_cancels_the_retry, a_late_success_leaves_a_retry_that_was_made, of_late_outcomes_the_first_is_kept,
             a_late_outcome_makes_older_decisions_lost,
-            where_the_boot_clock_is_known_it_alone_ends_a_lease, a_lease_from_a_clock_far_ahead_holds_nothing;
+            where_the_boot_clock_is_known_it_alone_ends_a_lease;
         leases: only_held_tokens_are_renewed, a_renewal_lasts_until_its_instant, a_renewal_never_shortens_a_lease,
             a_renewal_leaves_decisions_valid, a_lease_that_is_over_may_still_be_renewed,
-            a_renewal_replaces_what_a_wrong_clock_has_set;
+            a_renewal_replaces_what_a_wrong_clock_has_set, a_lease_that_was_set_back_ends_with_its_length;
         views: an_empty_store_knows_the_time_only, a_view_is_of_the_pipelines_asked_for, open_attempts_come_oldest_first,
             ended_attempts_are_not_open, decided_occurrences_are_those_after_the_cursor,
             before_the_first_decision_every_attempt_counts_as_decided;

@@ -32,6 +32,7 @@ pub async fn look(env: &Env) -> Result<(View, StoreTime), Error> {
 /// Those of the run-log; nothing was claimed.
 pub async fn gather(env: &Env, report: &mut Report) -> Result<(View, StoreTime), Error> {
     let (view, time) = look(env).await?;
+    set_back_leases(env, &view).await?;
     let ends = take_overs(env, &view).await;
     if ends.is_empty() {
         return Ok((view, time));
@@ -45,6 +46,18 @@ pub async fn gather(env: &Env, report: &mut Report) -> Result<(View, StoreTime),
         }
     }
     look(env).await
+}
+
+/// Leases that a wrong clock has put far off would hold claims whose workers are long dead.
+async fn set_back_leases(env: &Env, view: &View) -> Result<(), Error> {
+    let active = view.open.values().flatten().filter(|attempt| attempt.is_active());
+    for attempt in active.filter(|attempt| !attempt.owner.shares_boot_with(&env.owner)) {
+        if let Some(lease) = attempt.lease.set_back(view.now) {
+            tracing::warn!(run = attempt.run.id(), until = %attempt.lease.until, "lease set back: a clock was wrong");
+            env.in_time(env.run_log.renew(vec![attempt.token], lease)).await?;
+        }
+    }
+    Ok(())
 }
 
 /// Removes the start mark of an attempt that nobody can start any more, because all who could are gone.

@@ -326,8 +326,11 @@ impl<'a> Work<'a> {
         let together = self.ended_since.map(|since| since.plus(TOGETHER));
         let wake = self.wakes.first().map(|(at, _)| self.time.boot_at(*at));
         let place = self.lately.front().map(|at| at.plus(LATELY)).filter(|_| !self.to_claim.is_empty());
-        let mut next =
-            [renew, give_back, together, wake, budget_at, place, ask_again].into_iter().flatten().min().unwrap_or(never);
+        let mut next = [renew, give_back, together, wake, budget_at, place, ask_again]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(never);
         if self.asked.is_some() {
             next = budget_at.unwrap_or(never);
         } else {

@@ -50,13 +50,6 @@ pub async fn where_the_boot_clock_is_known_it_alone_ends_a_lease(bench: Bench) {
     }
 }
 
-pub async fn a_lease_from_a_clock_far_ahead_holds_nothing(bench: Bench) {
-    let attempt = bench.claimed("p", "02:00").await;
-    bench.clock.set(at("00:59"));
-    let answer = bench.end(lost(&attempt, at("00:59"))).await;
-    assert!(matches!(answer, Ended::Folded(Folded::Ended, _)), "{answer:?}");
-}
-
 pub async fn an_outcome_that_came_first_wins(bench: Bench) {
     let attempt = bench.claimed("p", "02:00").await;
     bench.ended(&attempt, Outcome::Succeeded).await;

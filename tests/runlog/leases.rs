@@ -49,6 +49,18 @@ pub async fn a_renewal_replaces_what_a_wrong_clock_has_set(bench: Bench) {
     assert_eq!(bench.view(Scope::All).await.open[&id("p")][0].lease, renewal);
 }
 
+/// A wrong clock has put the end far off; somebody else sets it back, and the owner, who lives, renews it.
+pub async fn a_lease_that_was_set_back_ends_with_its_length(bench: Bench) {
+    let attempt = bench.claimed("p", "09:00").await;
+    let set_back = attempt.lease.set_back(at("02:00")).unwrap();
+    assert_eq!(bench.log.renew(vec![attempt.token], set_back).await.unwrap(), [attempt.token]);
+    assert_eq!(bench.view(Scope::All).await.open[&id("p")][0].lease.until, at("02:05"));
+    let renewal = Lease { until: at("02:07"), ..lease_from(at("09:02")) };
+    bench.log.renew(vec![attempt.token], renewal).await.unwrap();
+    bench.log.renew(vec![attempt.token], set_back).await.unwrap();
+    assert_eq!(bench.view(Scope::All).await.open[&id("p")][0].lease, renewal);
+}
+
 pub async fn a_renewal_leaves_decisions_valid(bench: Bench) {
     let attempt = bench.claimed("p", "02:00").await;
     let decided_before = bench.row(&id("p")).await;

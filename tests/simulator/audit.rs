@@ -124,7 +124,9 @@ fn check_run(world: &Arc<World>, run: &Run, attempts: &[Attempt]) {
         if attempt.outcome() == Some(Outcome::Released) && world.has_started(&run.id(), attempt.number) {
             world.is_wrong(format!("{name} is released and has started"));
         }
-        if attempt.tries > attempt.policy.retry.max_attempts && !attempt.by_hand {
+        // Another attempt is made under the policy of the one before it.
+        let before = if place > 0 { &attempts[place - 1] } else { attempt };
+        if attempt.tries > before.policy.retry.max_attempts && !attempt.by_hand {
             world.is_wrong(format!("{name} is beyond its policy"));
         }
         if place > 0 && attempts[place - 1].fence >= attempt.fence {

@@ -142,4 +142,3 @@ pub fn unheard(way: &Remote, batch: &Batch) -> Option<Committed> {
         Committed { now: None, ends, verdicts: vec![Verdict::Won; batch.transitions.len()] }
     })
 }
-

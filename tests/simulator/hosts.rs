@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::bodies::Bodies;
-use crate::clocks::SERVER;
+use crate::clocks::{MachineClock, SERVER};
 use crate::disk::SimHost;
 use crate::shape::Kind;
 use crate::store::Remote;
@@ -191,6 +191,11 @@ fn over(world: &Arc<World>, owner: &str, report: &Report) {
     }
 }
 
+/// What tells the boots of machines apart.
+pub fn boot_id(clock: &MachineClock) -> String {
+    format!("boot{}", clock.machine)
+}
+
 pub fn env(world: &Arc<World>, n: usize, owner: &str, stop: watch::Receiver<StopWish>) -> Env {
     let clock = world.clock(n);
     Env {
@@ -202,7 +207,7 @@ pub fn env(world: &Arc<World>, n: usize, owner: &str, stop: watch::Receiver<Stop
             host: format!("host{n}"),
             pid: 1,
             started: 1,
-            boot: format!("boot{}", clock.machine),
+            boot: boot_id(&clock),
             pid_namespace: 1,
         },
         clock: Arc::new(clock),

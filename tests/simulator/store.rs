@@ -75,7 +75,7 @@ impl Remote {
     async fn apply(&self, batch: Batch, heard: &'static str) -> Result<Committed, Error> {
         let before = watch::before(&self.world, &batch).await;
         let committed = broken::commit(self, &batch).await?;
-        watch::committed(&self.world, &self.owner, &batch, &committed, before.as_ref(), heard);
+        watch::committed(self, &batch, &committed, before.as_ref(), heard);
         Ok(committed)
     }
 }

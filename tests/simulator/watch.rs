@@ -9,7 +9,8 @@ use tickward::plan::Folded;
 use tickward::run::{Attempt, NotRun};
 use tickward::runlog::contract::{Batch, Committed, Condition, Ended, RunLog, Scope, Transition, Verdict, View};
 
-use crate::shape::Kind;
+use crate::hosts::boot_id;
+use crate::store::Remote;
 use crate::world::World;
 
 /// The store before a commit that declares losses.
@@ -19,14 +20,8 @@ pub async fn before(world: &Arc<World>, batch: &Batch) -> Option<View> {
 }
 
 /// Notes what a commit has done, and what of it may not be.
-pub fn committed(
-    world: &Arc<World>,
-    owner: &str,
-    batch: &Batch,
-    committed: &Committed,
-    before: Option<&View>,
-    heard: &str,
-) {
+pub fn committed(way: &Remote, batch: &Batch, committed: &Committed, before: Option<&View>, heard: &str) {
+    let (world, owner) = (&way.world, &way.owner);
     for (end, ended) in batch.ends.iter().zip(&committed.ends) {
         let completion = &end.completion;
         let Ended::Folded(folded, attempt) = ended else {
@@ -43,7 +38,7 @@ pub fn committed(
             world.is_wrong(format!("{who} was {first} and is {}", attempt.outcome().unwrap()));
         }
         if end.condition != Condition::Always && *folded == Folded::Ended {
-            check_loss(world, completion.token, &who, before);
+            check_loss(way, completion.token, &who, before);
         }
     }
     for (transition, verdict) in batch.transitions.iter().zip(&committed.verdicts) {
@@ -69,13 +64,16 @@ fn say_transition(world: &World, owner: &str, transition: &Transition, verdict: 
     }
 }
 
-/// A loss is declared only after the lease has ended, by the clock that counts.
-fn check_loss(world: &Arc<World>, token: Token, who: &str, before: Option<&View>) {
-    let lease = before.and_then(|view| view.open.values().flatten().find(|attempt| attempt.token == token));
-    let Some(lease) = lease.map(|attempt| attempt.lease) else { return };
-    let boot = (world.shape.kind == Kind::Local).then(|| world.clock(0).boot());
-    if !lease.is_over(world.now(), boot) {
-        world.is_wrong(format!("{who} is taken over while its lease holds"));
+/// A loss is declared only after the lease has ended, by the clock that counts: the boot clock, where it is the owner's.
+fn check_loss(way: &Remote, token: Token, who: &str, before: Option<&View>) {
+    let Some(attempt) = before.and_then(|view| view.open.values().flatten().find(|attempt| attempt.token == token))
+    else {
+        return;
+    };
+    let clock = way.world.clock(way.of_loop);
+    let boot = (attempt.owner.boot == boot_id(&clock)).then(|| clock.boot());
+    if !attempt.lease.is_over(way.world.now(), boot) {
+        way.world.is_wrong(format!("{who} is taken over while its lease holds"));
     }
 }
 
