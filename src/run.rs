@@ -299,6 +299,9 @@ pub struct KnownSchedule {
     /// When another schedule took its place; none for the one in force.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "micros::option")]
     pub replaced_at: Option<Timestamp>,
+    /// What a newer program has written beside: it is written back as it was.
+    #[serde(flatten)]
+    pub rest: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What the run-log knows of a pipeline. Changed only as a whole, under its `version`.
@@ -316,8 +319,8 @@ pub struct Row {
     pub backlog_until: Option<Timestamp>,
     /// The schedules seen last, the one in force first; a few at most.
     pub schedules: Vec<KnownSchedule>,
-    /// Ended attempts by outcome, ever.
-    pub totals: BTreeMap<Outcome, u64>,
+    /// Ended attempts by the word of their outcome, ever; a newer program may know further words.
+    pub totals: BTreeMap<String, u64>,
     /// The last recorded end.
     pub last: Option<LastEnd>,
     /// Failures in a row since the last success.
