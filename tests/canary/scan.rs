@@ -6,6 +6,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
 use super::secrets;
 
@@ -21,9 +22,10 @@ pub struct Scanner {
 }
 
 impl Scanner {
-    /// A scanner for all secrets.
-    pub fn new() -> Scanner {
-        Scanner::of(&secrets::all())
+    /// The scanner for all secrets, made once.
+    pub fn of_all() -> &'static Scanner {
+        static ALL: LazyLock<Scanner> = LazyLock::new(|| Scanner::of(&secrets::all()));
+        &ALL
     }
 
     pub fn of(secrets: &[(&'static str, String)]) -> Scanner {
@@ -163,7 +165,7 @@ fn a_planted_canary_is_found_in_a_folder() {
     fs::create_dir_all(folder.path().join("a/Kx7vQ2mZ9pLwT4")).unwrap();
     fs::write(folder.path().join("a/x.db-wal"), b"\0\xffKx7vQ2mZ9pLwT4\0").unwrap();
     fs::write(folder.path().join("a/skipped"), "Kx7vQ2mZ9pLwT4").unwrap();
-    let leaks = Scanner::new().found_below(folder.path(), &["skipped"]);
+    let leaks = Scanner::of_all().found_below(folder.path(), &["skipped"]);
     assert_eq!(leaks.len(), 2, "{leaks:?}");
     assert!(leaks.iter().all(|leak| leak.starts_with("PLAIN in the file ")), "{leaks:?}");
 }

@@ -64,7 +64,7 @@ pub const WRITTEN: [(&str, &str); 8] = [
 
 /// A secret as long as an argument may well be.
 fn long() -> String {
-    (0_u32..400).map(|number| format!("{:08x}", number.wrapping_mul(2_654_435_761) ^ 0x5bd1_e995)).collect()
+    (0_u32..150).map(|number| format!("{:08x}", number.wrapping_mul(2_654_435_761) ^ 0x5bd1_e995)).collect()
 }
 
 /// Those that configurations fill in.

@@ -8,7 +8,7 @@ use super::secrets;
 
 pub struct Watch {
     pub sandbox: Sandbox,
-    pub scanner: Scanner,
+    pub scanner: &'static Scanner,
     leaks: Vec<String>,
     /// Commands that were called, and bytes that they printed.
     pub calls: usize,
@@ -25,7 +25,7 @@ const TALK: [&[(&str, &str)]; 4] = [
 
 impl Watch {
     pub fn new() -> Watch {
-        Watch { sandbox: Sandbox::new(), scanner: Scanner::new(), leaks: Vec::new(), calls: 0, printed: 0 }
+        Watch { sandbox: Sandbox::new(), scanner: Scanner::of_all(), leaks: Vec::new(), calls: 0, printed: 0 }
     }
 
     /// A command with all secrets in its environment.
