@@ -21,7 +21,8 @@ fuzz_target!(|bytes: &[u8]| {
         has_a_place(problem, lines);
     }
     let printed: String = loaded.problems.iter().map(|problem| format!("{problem}\n")).collect();
-    let printed = printed + &serde_json::to_string(&loaded.problems).expect("problems are JSON") + &format!("{loaded:?}");
+    let printed =
+        printed + &serde_json::to_string(&loaded.problems).expect("problems are JSON") + &format!("{loaded:?}");
     let text = String::from_utf8_lossy(input.text);
     for (name, value) in input.variables.iter().filter(|(_, value)| value.len() >= TELLING && !text.contains(value)) {
         assert!(!printed.contains(value), "the value of {name} is in {printed}");

@@ -4,7 +4,7 @@
 #![no_main]
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use libfuzzer_sys::fuzz_target;
 use rusqlite::types::Value as Sql;
@@ -28,26 +28,27 @@ struct Store {
     runtime: tokio::runtime::Runtime,
 }
 
-/// Only this thread uses it: libFuzzer calls a target from one.
-struct OfOneThread(Store);
-unsafe impl Sync for OfOneThread {}
-unsafe impl Send for OfOneThread {}
+// libFuzzer calls a target from one thread.
+thread_local! {
+    static STORE: Store = opened();
+}
 
-static STORE: LazyLock<OfOneThread> = LazyLock::new(|| {
+fn opened() -> Store {
     let path = std::env::temp_dir().join(format!("tickward-fuzz-{}.db", std::process::id()));
     let options = OpenOptions { clock: Arc::new(SystemClock), purpose: Purpose::Work };
     let log = runlog::open(&format!("sqlite:{}", path.display()), options).expect("a run-log in the temporary folder");
     let raw = Connection::open(&path).expect("the same file");
     raw.execute_batch("PRAGMA synchronous = OFF").expect("a pragma");
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("an event loop");
-    OfOneThread(Store { log, raw, runtime })
-});
+    Store { log, raw, runtime }
+}
 
 type Columns<'a> = BTreeMap<&'a str, &'a [u8]>;
 
 // Lines `table.column=value`; the other columns are right.
-fuzz_target!(|bytes: &[u8]| {
-    let store = &STORE.0;
+fuzz_target!(|bytes: &[u8]| STORE.with(|store| put_and_read(store, bytes)));
+
+fn put_and_read(store: &Store, bytes: &[u8]) {
     let tables = TABLES.map(|(letter, table, right)| (table, columns(letter, right.as_bytes(), bytes)));
     if tables.iter().any(|(table, columns)| put(&store.raw, table, columns).is_err()) {
         return;
@@ -58,7 +59,7 @@ fuzz_target!(|bytes: &[u8]| {
         Ok(view) => written_again(store, view, &tables),
         Err(error) => told(Err(error), &tables),
     }
-});
+}
 
 /// The columns of a right row, with those of the input in their places.
 fn columns<'a>(letter: &str, right: &'a [u8], input: &'a [u8]) -> Columns<'a> {

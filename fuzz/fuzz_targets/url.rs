@@ -44,9 +44,9 @@ fn passwords(before: &str, after: &str) {
         let url = format!("s3://bucket/runs?secret_key={before}{CANARY}");
         assert!(!masked_url(&url).contains(CANARY), "{url}");
     }
-    // A line may hold several addresses, quotes and remarks: a password with those in it has to be encoded.
+    // A line may hold several addresses, quotes and remarks: a password with what begins one in it has to be encoded.
     let is_plain = |text: &str| !text.contains(|c: char| c.is_whitespace() || "\"'`,[{(".contains(c));
-    if is_plain(before) && is_plain(after) {
+    if is_plain(before) && is_plain(after) && url.matches("://").count() == 1 {
         for line in [format!("run_log: {url}"), format!("  - {url} # main"), format!("[load, '{url}']")] {
             assert!(!masked_line(&line).contains(CANARY) && !masked(&line).contains(CANARY), "{line}");
         }
