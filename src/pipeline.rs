@@ -4,7 +4,9 @@
 //! body for `executor`.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::occurrence::PipelineId;
@@ -73,6 +75,40 @@ pub struct Command {
     pub memory_limit_bytes: Option<u64>,
     /// How much output is kept on disk per attempt, in bytes.
     pub output_limit_bytes: u64,
+    /// What variables have filled into the names by which a start may fail: program, folder, file, user, group, `PATH`.
+    pub filled: Filled,
+}
+
+/// Texts that came from variables. They may be secret, so nobody is told them.
+#[derive(Clone, Default)]
+pub struct Filled(Arc<[String]>);
+
+impl Filled {
+    /// These texts; empty ones do not count.
+    pub fn of(texts: impl IntoIterator<Item = String>) -> Filled {
+        Filled(texts.into_iter().filter(|text| !text.is_empty()).collect())
+    }
+
+    /// A reason as it may be told: between its first and its last backtick, where it names things, `***` stands for each
+    /// of these texts, as it is or escaped for printing.
+    pub fn concealed_in(&self, reason: &str) -> String {
+        let Some((begin, end)) = reason.find('`').zip(reason.rfind('`')).filter(|(begin, end)| begin < end) else {
+            return reason.to_owned();
+        };
+        // A mark that belongs to the letter before it is escaped only where it comes first.
+        let inside = |text: &String| format!("x{text}").escape_debug().skip(1).collect();
+        let forms = |text: &String| [text.clone(), text.escape_debug().to_string(), inside(text)];
+        let mut forms: Vec<String> = self.0.iter().flat_map(forms).collect();
+        forms.sort_by_key(|form| std::cmp::Reverse(form.len()));
+        let names = forms.iter().fold(reason[begin + 1..end].to_owned(), |names, form| names.replace(form, "***"));
+        format!("{}{names}{}", &reason[..=begin], &reason[end..])
+    }
+}
+
+impl fmt::Debug for Filled {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Filled({} texts)", self.0.len())
+    }
 }
 
 /// The program of a pipeline.
@@ -213,4 +249,28 @@ pub enum ExitMeaning {
     Retry,
     /// Failed; another attempt would not help and is never made.
     Fatal,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_variables_filled_in_is_concealed_where_things_are_named() {
+        let filled =
+            Filled::of(["hunter2s3cret", "hunter2s3cret-more", "", "x", "a\"b\n", "\u{301}é"].map(String::from));
+        for (reason, told) in [
+            ("`/opt/hunter2s3cret/y` was not found", "`/opt/***/y` was not found"),
+            ("`/root/hunter2s3cret-more` was not found", "`/root/***` was not found"),
+            ("extra `x` was not found in PATH (`/x:/y`)", "extra `***` was not found in PATH (`/***:/y`)"),
+            (r#"`/a\"b\n/` was not found"#, "`/***/` was not found"),
+            ("`/a\"b\n/` was not found", "`/***/` was not found"),
+            ("`y\u{301}é` and `\\u{301}é`", "`y***` and `***`"),
+            ("no x", "no x"),
+            ("x`", "x`"),
+        ] {
+            assert_eq!(filled.concealed_in(reason), told);
+        }
+        assert_eq!(format!("{filled:?}"), "Filled(5 texts)");
+    }
 }

@@ -17,6 +17,8 @@ use crate::occurrence::{PipelineId, Run, Token};
 use crate::owner::Owner;
 use crate::pipeline::{OnInterrupt, Retry};
 
+pub mod micros;
+
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -282,6 +284,9 @@ pub struct KnownSchedule {
     /// When another schedule took its place; none for the one in force.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "micros::option")]
     pub replaced_at: Option<Timestamp>,
+    /// What a newer program has written beside: it is written back as it was.
+    #[serde(flatten)]
+    pub rest: serde_json::Map<String, serde_json::Value>,
 }
 
 /// What the run-log knows of a pipeline. Changed only as a whole, under its `version`.
@@ -299,8 +304,8 @@ pub struct Row {
     pub backlog_until: Option<Timestamp>,
     /// The schedules seen last, the one in force first; a few at most.
     pub schedules: Vec<KnownSchedule>,
-    /// Ended attempts by outcome, ever.
-    pub totals: BTreeMap<Outcome, u64>,
+    /// Ended attempts by the word of their outcome, ever; a newer program may know further words.
+    pub totals: BTreeMap<String, u64>,
     /// The last recorded end.
     pub last: Option<LastEnd>,
     /// Failures in a row since the last success.
@@ -335,51 +340,4 @@ pub struct LastEnd {
     pub outcome: Outcome,
     /// When.
     pub ended_at: Timestamp,
-}
-
-/// Instants as integers of microseconds, the same in every store.
-pub mod micros {
-    use jiff::Timestamp;
-    use serde::{Deserialize, Deserializer, Serializer, de::Error};
-
-    /// Writes whole microseconds since the Unix epoch.
-    ///
-    /// # Errors
-    /// Those of the serializer.
-    pub fn serialize<S: Serializer>(instant: &Timestamp, to: S) -> Result<S::Ok, S::Error> {
-        to.serialize_i64(instant.as_microsecond())
-    }
-
-    /// Reads what `serialize` wrote.
-    ///
-    /// # Errors
-    /// Out of the range of instants.
-    pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Timestamp, D::Error> {
-        Timestamp::from_microsecond(i64::deserialize(from)?).map_err(D::Error::custom)
-    }
-
-    /// The same for instants that may be absent.
-    pub mod option {
-        use super::*;
-
-        /// Writes whole microseconds, or null.
-        ///
-        /// # Errors
-        /// Those of the serializer.
-        pub fn serialize<S: Serializer>(instant: &Option<Timestamp>, to: S) -> Result<S::Ok, S::Error> {
-            match instant {
-                Some(instant) => to.serialize_i64(instant.as_microsecond()),
-                None => to.serialize_none(),
-            }
-        }
-
-        /// Reads what `serialize` wrote.
-        ///
-        /// # Errors
-        /// Out of the range of instants.
-        pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Timestamp>, D::Error> {
-            let micros: Option<i64> = Option::deserialize(from)?;
-            micros.map(Timestamp::from_microsecond).transpose().map_err(D::Error::custom)
-        }
-    }
 }

@@ -56,6 +56,9 @@ fn argv<'a>(reader: &mut Reader<'a>, entry: Entry<'a>, elements: &[super::tree::
             reader.refuse(*at, "`command` starts with an empty text", "start with the program");
             is_right = false;
         }
+        if index == 0 {
+            reader.note_filled(&scalar);
+        }
         let template = checked_template(reader, &scalar, "an element of `command`");
         is_right &= template.is_some();
         templates.extend(template);
@@ -132,6 +135,7 @@ pub(super) fn env<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option<BTree
         }
         let what = format_args!("variable `{name}`");
         let scalar = reader.scalar(inner.value, what, "a text, in quotes where it is empty");
+        scalar.iter().filter(|_| name == "PATH").for_each(|scalar| reader.note_filled(scalar));
         let template = scalar.and_then(|scalar| checked_template(reader, &scalar, what));
         variables.extend(template.map(|template| (name.to_owned(), template)));
     }

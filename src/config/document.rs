@@ -17,7 +17,7 @@ use super::tree::{NodeId, Tree};
 use super::validate::{self, Inherited};
 use super::value;
 use crate::occurrence::{Name, PipelineId};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Filled, Pipeline};
 
 /// Where each pipeline was first seen: in which source, at which byte.
 pub(super) type Seen = HashMap<PipelineId, (usize, usize)>;
@@ -59,6 +59,8 @@ pub(super) fn read(sources: &[SourceText], index: usize, environment: &Environme
     };
     reading.top(root);
     let mut document = reading.document;
+    let filled = Filled::of(reading.reader.filled);
+    document.pipelines.iter_mut().for_each(|pipeline| pipeline.command.filled = filled.clone());
     document.problems = reading.reader.problems;
     document.problems.sort_by_key(|problem| problem.place.as_ref().map(|place| (place.line, place.column)));
     document

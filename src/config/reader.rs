@@ -30,6 +30,8 @@ pub(super) struct Reader<'a> {
     pub(super) pipeline: Option<&'a str>,
     /// Mistakes recorded so far, warnings aside.
     pub(super) errors: usize,
+    /// What variables have filled into names that a failed start may tell.
+    pub(super) filled: Vec<String>,
 }
 
 /// A key and its value.
@@ -64,7 +66,7 @@ impl Scalar<'_> {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a SourceText, tree: &'a Tree<'a>, environment: &'a Environment) -> Reader<'a> {
-        Reader { source, tree, environment, problems: Vec::new(), pipeline: None, errors: 0 }
+        Reader { source, tree, environment, problems: Vec::new(), pipeline: None, errors: 0, filled: Vec::new() }
     }
 
     /// Records a mistake at a node. Empty help means none.
@@ -87,6 +89,11 @@ impl<'a> Reader<'a> {
         };
         let place = self.place_inside(at, written, Some(offset));
         self.record(Problem::error(Some(place), message).as_warning(), help);
+    }
+
+    /// Notes what variables have filled into a name that a failed start may tell.
+    pub(super) fn note_filled(&mut self, scalar: &Scalar<'a>) {
+        self.filled.extend(scalar.filled.iter().map(|range| scalar.text[range.clone()].to_owned()));
     }
 
     fn record(&mut self, problem: Problem, help: &str) {

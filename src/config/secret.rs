@@ -182,6 +182,8 @@ fn mask_address(text: &str, scheme: &str, address: Range<usize>, whole: bool, fo
     let stop = |c: char| c.is_whitespace() || "\"'`".contains(c);
     let rest = &text[after..address.end];
     let end = if whole { address.end } else { after + rest.find(stop).unwrap_or(rest.len()) };
+    // The `@` may as well have been one of a parameter's value.
+    mask_parameters(text, address.start..end, found);
     let scheme = scheme.to_ascii_lowercase();
     let host = &text[after..end];
     if !OPEN_SCHEMES.contains(&scheme.as_str()) {
@@ -355,6 +357,9 @@ mod tests {
             ("https://hooks.slack.com/services/T/B/x", "https://hooks.slack.com***"),
             ("pagerduty://KEY?severity=x", "pagerduty://***"),
             ("azure://acc/con/pre?sig=abc", "azure://acc/con/pre?sig=***"),
+            ("s3://bucket/runs?secret_key=//u:p@hunter2", "s3://***"),
+            ("postgres://h/db?password=a@b&c=d", "postgres://***&c=d"),
+            ("s3://bucket/runs?secret_key=a@webhook.hunter2", "s3://***"),
             ("postgresql://h:x:y", "postgresql://h:x:y"),
             ("://u:p@h", "://u:***@***"),
         ] {

@@ -11,6 +11,8 @@ use super::secret;
 
 /// Characters of a line that are shown at most.
 const SHOWN: usize = 160;
+/// Lines above that are looked at for the key of a value of several lines.
+const ABOVE: usize = 200;
 
 /// One text and what to call it.
 #[derive(Debug)]
@@ -50,7 +52,10 @@ impl SourceText {
         let source = self.text[start..].lines().next().unwrap_or_default();
         let before = self.text.get(start..at).unwrap_or_default();
         let column = before.chars().count() + 1;
-        let (shown, caret) = shown_line(source, before.len().min(source.len()));
+        let (shown, caret) = match goes_on_with_a_secret(&self.text[..start], source) {
+            true => (format!("{}{}", " ".repeat(indent(source)), secret::MASK), indent(source)),
+            false => shown_line(source, before.len().min(source.len())),
+        };
         Place { file: self.name.clone(), line, column: column as u32, source: shown, caret }
     }
 
@@ -60,6 +65,32 @@ impl SourceText {
             std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect()
         })
     }
+}
+
+/// Whether a line below `above` is, or in doubt may be, part of a value whose key sounds secret.
+fn goes_on_with_a_secret(above: &str, line: &str) -> bool {
+    let depth = indent(line);
+    if depth == 0 || line.trim().is_empty() {
+        return false;
+    }
+    let is_pair = line.trim_start().split_once(':').is_some_and(|(key, value)| {
+        !key.contains(char::is_whitespace) && (value.is_empty() || value.starts_with(char::is_whitespace))
+    });
+    let mut nearest = above.lines().rev().take(ABOVE);
+    let Some(key) = nearest.find(|above| !above.trim().is_empty() && indent(above) < depth) else {
+        return !is_pair && above.lines().nth(ABOVE).is_some();
+    };
+    let key = key.split_once(" #").map_or(key, |(key, _)| key).trim_end();
+    if key.ends_with(':') && is_pair {
+        return false;
+    }
+    // A value that another word would belong to has not ended in its line.
+    let longer = format!("{key} x");
+    secret::secrets_in(&longer).last().is_some_and(|value| value.end == longer.len())
+}
+
+fn indent(line: &str) -> usize {
+    line.len() - line.trim_start_matches(' ').len()
 }
 
 /// The line with its secrets masked and cut to a bounded length, and how many characters stand before byte `at` of it.
@@ -151,5 +182,26 @@ mod tests {
         let line = "x".repeat(500) + "!" + &"y".repeat(500);
         let (shown, caret) = shown_line(&line, 500);
         assert!(shown.chars().count() <= SHOWN + 2 && shown.chars().nth(caret) == Some('!'), "{shown}");
+    }
+
+    #[test]
+    fn a_line_that_goes_on_with_a_secret_is_not_shown() {
+        for (text, shown) in [
+            ("env:\n  API_TOKEN: |\n    hunter2\n    x", "    ***"),
+            ("env:\n  API_TOKEN: |\n\n      hunter2\n    x", "    ***"),
+            ("env:\n  API_TOKEN:\n    x", "    ***"),
+            ("env:\n  API_TOKEN: # as they say\n    x", "    ***"),
+            ("env:\n  API_TOKEN: \"a\n    x", "    ***"),
+            ("env:\n  API_TOKENS:\n    - x", "    ***"),
+            ("env:\n  API_TOKEN: \"a\"\n  x", "  x"),
+            ("env: { API_TOKEN: a,\n  x", "  x"),
+            ("env:\n  NOTES: |\n    x", "    x"),
+            ("pipelines:\n  token_refresh:\n    schedule: x", "    schedule: x"),
+        ] {
+            let place = SourceText::new("t.yaml".into(), text.into()).place(text.len() - 1);
+            assert_eq!(place.source, shown, "{text}");
+        }
+        let many = format!("pipelines:\n{}  last: x", "  p: { command: x }\n".repeat(ABOVE));
+        assert_eq!(SourceText::new("t.yaml".into(), many.clone()).place(many.len() - 1).source, "  last: x");
     }
 }

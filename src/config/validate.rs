@@ -17,7 +17,7 @@ use super::settings::{Given, Settings};
 use super::tree::NodeId;
 use super::value;
 use crate::occurrence::{Name, PipelineId};
-use crate::pipeline::{CatchUp, Command, ExitCodes, InheritEnv, OnInterrupt, Overlap, Pipeline, Retry, Stdin};
+use crate::pipeline::{CatchUp, Command, ExitCodes, Filled, InheritEnv, OnInterrupt, Overlap, Pipeline, Retry, Stdin};
 use crate::schedule::Schedule;
 
 const KILL_GRACE: Duration = Duration::from_secs(10);
@@ -157,6 +157,7 @@ pub(super) fn pipeline<'a>(
             group: taker.option(own.group, &defaults.group),
             memory_limit_bytes: taker.option(own.memory, &defaults.memory),
             output_limit_bytes: taker.or(own.output, &defaults.output, OUTPUT_LIMIT_BYTES),
+            filled: Filled::default(),
         })
     };
     let pipeline = Pipeline {

@@ -16,6 +16,7 @@ use crate::schedule;
 /// A text that is not empty and fits into a process's arguments.
 pub(super) fn text<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option<String> {
     let scalar = reader.scalar(entry.value, format_args!("`{}`", entry.name), "a text")?;
+    reader.note_filled(&scalar);
     without_nul(reader, &scalar, format_args!("`{}`", entry.name)).then(|| scalar.text.into_owned())
 }
 

@@ -37,6 +37,8 @@ pub use orphans::reap_orphans;
 pub use output::Output;
 pub use subprocess::{SubprocessExecutor, SupervisorProgram};
 pub use supervisor::{SUPERVISE_ARG, supervise_main};
+#[cfg(fuzzing)]
+pub use wire::reads_back;
 
 /// Where bodies run.
 #[async_trait]

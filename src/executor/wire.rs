@@ -108,6 +108,25 @@ pub(super) fn take_frames(buffer: &mut Vec<u8>) -> Vec<Vec<u8>> {
     frames
 }
 
+/// Whether these bytes are no message, or one that reads back as itself: the door of fuzz/.
+#[cfg(fuzzing)]
+pub fn reads_back(bytes: &[u8]) -> bool {
+    let mut rest = bytes.to_vec();
+    let insides = take_frames(&mut rest);
+    let framed = |inside: &[u8]| [&(inside.len() as u32).to_le_bytes(), inside].concat();
+    let whole = insides.iter().flat_map(|inside| framed(inside)).chain(rest).eq(bytes.iter().copied());
+    let alone = |frame: Vec<u8>| take_frames(&mut frame.clone()).pop();
+    whole
+        && insides.iter().map(Vec::as_slice).chain([bytes]).all(|inside| {
+            let request = Request::parse(inside).is_none_or(|request| {
+                alone(request.frame()).and_then(|inside| Request::parse(&inside)) == Some(request)
+            });
+            let report = Report::parse(inside)
+                .is_none_or(|report| alone(report.frame()).and_then(|inside| Report::parse(&inside)) == Some(report));
+            request && report
+        })
+}
+
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;

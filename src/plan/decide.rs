@@ -113,7 +113,10 @@ fn meet_overlap(situation: &Situation<'_>, decision: &mut Decision, due: &[Times
 
 /// Passes over what is missed, but for what has attempts although the cursor was before it.
 fn miss(situation: &Situation<'_>, decision: &mut Decision, missed: Stretch) {
-    let within = |instant: &&Timestamp| (missed.first..=missed.last).contains(*instant);
+    let schedule = situation.pipeline.schedule.as_ref();
+    let is_occurrence =
+        |instant: Timestamp| schedule.and_then(|schedule| schedule.previous_at_or_before(instant)) == Some(instant);
+    let within = |instant: &&Timestamp| (missed.first..=missed.last).contains(*instant) && is_occurrence(**instant);
     let decided = situation.decided.iter().filter(within).count() as u64;
     if decided < missed.count {
         pass_over(situation, decision, Stretch { count: missed.count - decided, ..missed }, Reason::Missed);

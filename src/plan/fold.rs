@@ -37,11 +37,12 @@ pub fn fold(row: &mut Row, attempt: &mut Attempt, end: &Completion) -> Folded {
     attempt.end = Some(end.clone());
     attempt.retry_at = next_at(attempt, end);
     attempt.gave_up = attempt.retry_at.is_none() && !end.outcome.is_success() && end.outcome != Outcome::Cancelled;
-    *row.totals.entry(end.outcome).or_default() += 1;
+    let total = row.totals.entry(end.outcome.word().into()).or_default();
+    *total = total.saturating_add(1);
     row.failures_in_a_row = match end.outcome {
         outcome if outcome.is_success() => 0,
         Outcome::Released => row.failures_in_a_row,
-        _ => row.failures_in_a_row + 1,
+        _ => row.failures_in_a_row.saturating_add(1),
     };
     if end.outcome != Outcome::Released {
         row.last = Some(LastEnd {

@@ -35,7 +35,7 @@ pub fn recognise(schedule: &Schedule, situation: &Situation<'_>, decision: &mut 
     if let Some(before) = schedules.first_mut() {
         before.replaced_at.get_or_insert(situation.now);
     }
-    schedules.insert(0, KnownSchedule { hash, since, replaced_at: None });
+    schedules.insert(0, KnownSchedule { hash, since, replaced_at: None, rest: serde_json::Map::new() });
     schedules.truncate(REMEMBERED);
     decision.row.cursor.get_or_insert(since);
     decision.changed = true;

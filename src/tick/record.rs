@@ -1,6 +1,5 @@
 //! Says what the end of a job means: the outcome that is recorded for its attempt.
 
-use std::ffi::OsString;
 use std::time::Duration;
 
 use crate::executor::{End, Ended, NotStarted, Stop};
@@ -77,8 +76,10 @@ fn meaning(pipeline: &Pipeline, ended: &Ended) -> (Outcome, bool, Option<String>
             ExitMeaning::Fatal => (Outcome::Failed, true, Some(format!("exit code {code}, which is fatal"))),
         },
         End::Signalled(signal) => failed(format!("ended by signal {}", signal_name(*signal))),
-        // It names the program, which a mistake in the configuration may have made a URL.
-        End::NotStarted(NotStarted::Failed(why)) => failed(crate::config::secret::masked(why)),
+        // It names things that variables were filled into, or that a mistake in the configuration has made a URL.
+        End::NotStarted(NotStarted::Failed(why)) => {
+            failed(crate::config::secret::masked(&pipeline.command.filled.concealed_in(why)))
+        }
         End::NotStarted(NotStarted::Refused) => released("another tick had taken the attempt over"),
         End::NotStarted(NotStarted::Withdrawn) => released("the tick was told to stop before the start"),
         End::NotStarted(NotStarted::LeaseOver) => released("its lease was over before the start"),
@@ -115,40 +116,4 @@ fn tail(ended: &Ended) -> String {
     }
     bytes.extend_from_slice(from_tail);
     String::from_utf8_lossy(&bytes).trim_start_matches('\u{fffd}').replace('\0', "\u{fffd}")
-}
-
-/// Variables that hold no secret and whose values stand in many texts by chance.
-const OPEN: [&str; 12] =
-    ["PATH", "HOME", "PWD", "OLDPWD", "SHELL", "USER", "LOGNAME", "LANG", "TERM", "TMPDIR", "HOSTNAME", "MAIL"];
-
-/// A reason in which the values of variables are shown as `${NAME}`: what the configuration filled in may be secret.
-pub fn conceal(reason: String, variables: &[(OsString, OsString)]) -> String {
-    let mut values: Vec<_> = variables
-        .iter()
-        .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
-        .filter(|(name, value)| value.len() >= 4 && !OPEN.contains(name) && !name.starts_with("XDG_"))
-        .collect();
-    values.sort_by_key(|(_, value)| std::cmp::Reverse(value.len()));
-    values.into_iter().fold(reason, |reason, (name, value)| match reason.contains(value) {
-        true => reason.replace(value, &format!("${{{name}}}")),
-        false => reason,
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn values_of_variables_are_shown_by_name() {
-        let variables = [("PW", "hunter2s3cret"), ("HOME", "/root"), ("N", "x"), ("LONG", "hunter2s3cret-more")]
-            .map(|(name, value)| (name.into(), value.into()));
-        for (reason, shown) in [
-            ("`/opt/hunter2s3cret/x` was not found", "`/opt/${PW}/x` was not found"),
-            ("`/root/hunter2s3cret-more` was not found", "`/root/${LONG}` was not found"),
-            ("`x` was not found", "`x` was not found"),
-        ] {
-            assert_eq!(conceal(reason.into(), &variables), shown);
-        }
-    }
 }

@@ -20,7 +20,7 @@ use super::output_files::{self, output_folder};
 use super::report::{Event, Report};
 use super::{Options, Pipelines, execute, record};
 use crate::clock::BootTime;
-use crate::executor::{End as BodyEnd, Ended as BodyEnded, Stop};
+use crate::executor::{Ended as BodyEnded, Stop};
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Run, Token};
 use crate::plan::Decision;
@@ -283,10 +283,7 @@ impl<'a> Work<'a> {
         let Some(held) = self.running.remove(&token) else { return };
         let Some(pipeline) = self.pipelines.get(&held.attempt.run.pipeline) else { return };
         let now = self.time.now(&*self.env.clock);
-        let mut completion = record::completion(pipeline, &held.attempt, ended, &self.time, now);
-        if matches!(ended.end, BodyEnd::NotStarted(_)) {
-            completion.error = completion.error.map(|error| record::conceal(error, &self.env.variables));
-        }
+        let completion = record::completion(pipeline, &held.attempt, ended, &self.time, now);
         self.lately.push_back(self.env.clock.boot());
         // Renewals may have failed for long: an outcome is tried for as long as anything else.
         (self.failures, self.gives_up_at) = (0, None);

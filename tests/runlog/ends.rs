@@ -56,7 +56,7 @@ pub async fn each_outcome_counts_as_it_should(bench: Bench) {
         assert_eq!(row.last, last, "{hour}");
     }
     let totals = bench.row(&id("p")).await.totals;
-    let expected = Outcome::ALL.map(|outcome| (outcome, if outcome == Failed { 2 } else { 1 }));
+    let expected = Outcome::ALL.map(|outcome| (outcome.word().to_owned(), if outcome == Failed { 2 } else { 1 }));
     assert_eq!(totals, expected.into());
 }
 

@@ -5,14 +5,16 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use rusqlite::Connection;
+use tickward::run::Outcome;
+use tickward::runlog::contract::{Query, Scope, Verdict};
 use tickward::runlog::{Error, Purpose};
 
-use crate::bench::Bench;
+use crate::bench::{Bench, changing, id};
 
 type Run = fn(&Bench) -> Option<String>;
 
 /// Each answers why it could not be tried on this machine, if so.
-pub const CASES: [(&str, Run); 13] = [
+pub const CASES: [(&str, Run); 15] = [
     ("a_new_file_is_for_its_owner_only", a_new_file_is_for_its_owner_only),
     ("a_new_folder_is_for_its_owner_only", a_new_folder_is_for_its_owner_only),
     ("the_journal_is_a_write_ahead_log", the_journal_is_a_write_ahead_log),
@@ -26,6 +28,8 @@ pub const CASES: [(&str, Run); 13] = [
     ("an_empty_file_becomes_a_store", an_empty_file_becomes_a_store),
     ("tables_of_others_are_left_alone", tables_of_others_are_left_alone),
     ("a_word_of_a_newer_program_is_named", a_word_of_a_newer_program_is_named),
+    ("a_wrong_value_is_told_with_its_column", a_wrong_value_is_told_with_its_column),
+    ("what_a_newer_program_wrote_beside_is_kept", what_a_newer_program_wrote_beside_is_kept),
 ];
 
 fn file_of(bench: &Bench) -> PathBuf {
@@ -181,5 +185,60 @@ fn a_word_of_a_newer_program_is_named(bench: &Bench) -> Option<String> {
     let error = runtime.block_on(bench.log.history(query)).unwrap_err();
     let source = std::error::Error::source(&error).map(|source| source.to_string()).unwrap_or_default();
     assert!(source.contains("unknown word `rained_off`"), "{error}: {source}");
+    None
+}
+
+/// A row of `p` with a claim, beside which a test writes what it likes.
+fn claimed(bench: &Bench) -> tokio::runtime::Runtime {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(bench.claimed("p", "02:00"));
+    runtime
+}
+
+fn a_wrong_value_is_told_with_its_column(bench: &Bench) -> Option<String> {
+    let runtime = claimed(bench);
+    for (table, column, value) in [
+        ("attempt", "token", "'8000'"),
+        ("attempt", "state", "'paused'"),
+        ("attempt", "trigger", "CAST(x'ff' AS TEXT)"),
+        ("attempt", "owner", "'{}'"),
+        ("attempt", "policy", "'[{'"),
+        ("attempt", "attempt", "4294967296"),
+        ("attempt", "claimed_at", "9223372036854775807"),
+        ("attempt", "fence", "-1"),
+        ("pipeline", "schedules", "'{}'"),
+        ("pipeline", "totals", "'{\"failed\":-1}'"),
+        ("pipeline", "namespace", "''"),
+    ] {
+        let file = Connection::open(file_of(bench)).unwrap();
+        let before: rusqlite::types::Value =
+            file.query_row(&format!("SELECT {column} FROM tickward_{table}"), (), |row| row.get(0)).unwrap();
+        file.execute(&format!("UPDATE tickward_{table} SET {column} = {value}"), ()).unwrap();
+        // One reads what is open, the other all attempts, but no pipelines.
+        let load = runtime.block_on(bench.log.load(Scope::All)).err();
+        let history = runtime.block_on(bench.log.history(Query { limit: 9, ..Query::default() })).err();
+        let error = load.or(history).unwrap_or_else(|| panic!("{column} = {value} was read"));
+        let source = std::error::Error::source(&error).unwrap().to_string();
+        assert!(source.contains(&format!("column `{column}`: ")), "{column} = {value}: {source}");
+        file.execute(&format!("UPDATE tickward_{table} SET {column} = ?1"), [before]).unwrap();
+    }
+    None
+}
+
+/// Old and new programs tick side by side during an upgrade: the old one writes the row again.
+fn what_a_newer_program_wrote_beside_is_kept(bench: &Bench) -> Option<String> {
+    let runtime = claimed(bench);
+    let file = Connection::open(file_of(bench)).unwrap();
+    let schedules = r#"[{"hash":"5d6f","since":1,"paused_by":"ann","more":{"a":[1,2.5,null]}}]"#;
+    let totals = r#"{"postponed":3,"succeeded":18446744073709551615}"#;
+    file.execute("UPDATE tickward_pipeline SET schedules = ?1, totals = ?2", [schedules, totals]).unwrap();
+    let row = runtime.block_on(bench.row(&id("p")));
+    assert_eq!(runtime.block_on(bench.commit_one(changing(row))), Verdict::Won);
+    let open = runtime.block_on(bench.view(Scope::All)).open.remove(&id("p")).unwrap();
+    runtime.block_on(bench.ended(&open[0], Outcome::Succeeded));
+    let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let select = "SELECT schedules, totals, version FROM tickward_pipeline";
+    let after: (String, String, i64) = file.query_row(select, (), read).unwrap();
+    assert_eq!(after, (schedules.into(), totals.into(), 3));
     None
 }

@@ -31,7 +31,12 @@ pub async fn instants_are_kept_to_the_microsecond(bench: Bench) {
         row.backlog_until = Some(instant);
         row.last = Some(LastEnd { scheduled_for: instant, attempt: 9, outcome: Outcome::Lost, ended_at: instant });
         row.schedules = [(text, None), ("old", Some(instant))]
-            .map(|(hash, replaced_at)| KnownSchedule { hash: hash.into(), since: instant, replaced_at })
+            .map(|(hash, replaced_at)| KnownSchedule {
+                hash: hash.into(),
+                since: instant,
+                replaced_at,
+                rest: serde_json::Map::from_iter([("newer".into(), serde_json::json!({ "a": [1, null] }))]),
+            })
             .into();
         let claim = transition.claim.as_mut().unwrap();
         (claim.claimed_at, claim.lease.until) = (instant, instant);
@@ -77,7 +82,7 @@ pub async fn large_numbers_are_kept(bench: Bench) {
     let largest = u64::try_from(i64::MAX).unwrap();
     let row = Row {
         failures_in_a_row: largest,
-        totals: BTreeMap::from([(Outcome::Succeeded, u64::MAX), (Outcome::Lost, 0)]),
+        totals: BTreeMap::from([("succeeded".into(), u64::MAX), ("of_a_newer_program".into(), 0)]),
         ..Row::absent(id("p"))
     };
     let mut transition = claiming(row, at("02:00"), 1);

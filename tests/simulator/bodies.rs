@@ -8,7 +8,8 @@ use async_trait::async_trait;
 use tickward::clock::{BootTime, Clock};
 use tickward::executor::{End, Ended, Executor, Job, NotStarted, Output, Stop};
 use tickward::occurrence::{Run, Token};
-use tickward::run::Attempt;
+use tickward::pipeline::OnInterrupt;
+use tickward::run::{Attempt, Policy};
 use tickward::runlog::contract::{Query, Record, RunLog};
 use tokio::sync::watch;
 
@@ -189,12 +190,11 @@ async fn check_start(world: &Arc<World>, job: &Job, run: &str, number: &str) {
     for earlier in attempts.iter().filter(|attempt| attempt.number < claimed.number && attempt.is_active()) {
         world.is_wrong(format!("{who} starts while attempt {} is active", earlier.number));
     }
-    let may_start_once = claimed.policy.retry.max_attempts == 1
-        && claimed.policy.on_interrupt == tickward::pipeline::OnInterrupt::Retry
-        && !claimed.by_hand;
-    let earlier = attempts.iter().filter(|attempt| attempt.number < claimed.number);
-    let started = earlier.filter(|attempt| world.has_started(run, attempt.number)).count();
-    if may_start_once && started > 0 {
+    // What follows an attempt is ruled by the policy that it was claimed under; files may differ between hosts.
+    let allows_another = |policy: &Policy| policy.retry.max_attempts > 1 || policy.on_interrupt == OnInterrupt::Rerun;
+    let mut earlier = attempts.iter().filter(|attempt| attempt.number < claimed.number);
+    let repeated = earlier.any(|other| world.has_started(run, other.number) && !allows_another(&other.policy));
+    if repeated && !claimed.by_hand {
         world.is_wrong(format!("{who} starts, and nothing allows the run a second start"));
     }
 }

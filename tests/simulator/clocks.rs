@@ -39,6 +39,11 @@ impl Time {
         self.steps.lock().unwrap_or_else(PoisonError::into_inner).insert(machine, by);
     }
 
+    /// Sets a machine's wall clock by so much from where it stands.
+    pub fn step_further(&self, machine: usize, by: SignedDuration) {
+        *self.steps.lock().unwrap_or_else(PoisonError::into_inner).entry(machine).or_default() += by;
+    }
+
     fn wall(&self, machine: usize) -> Timestamp {
         let step = self.steps.lock().unwrap_or_else(PoisonError::into_inner).get(&machine).copied();
         let micros = i64::try_from(self.elapsed().as_micros()).unwrap();

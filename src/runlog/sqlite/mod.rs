@@ -22,6 +22,9 @@ mod open;
 mod read;
 mod write;
 
+#[cfg(fuzzing)]
+pub use address::Address;
+
 /// A run-log in an SQLite file.
 pub struct SqliteRunLog {
     connection: Arc<Mutex<Connection>>,

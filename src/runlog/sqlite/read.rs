@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::types::Type;
+use rusqlite::types::{FromSql, Type};
 use rusqlite::{Connection, Row as SqlRow, params};
 
 use super::super::contract::{Query, Record, Scope, View};
@@ -131,7 +131,7 @@ pub fn history(connection: &Connection, query: &Query) -> rusqlite::Result<Vec<R
 }
 
 fn pipeline(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
-    let last = match (opt_instant(row, 9)?, row.get::<_, Option<u32>>(10)?, opt_instant(row, 12)?) {
+    let last = match (opt_instant(row, 9)?, get::<Option<u32>>(row, 10)?, opt_instant(row, 12)?) {
         (Some(scheduled_for), Some(attempt), Some(ended_at)) => {
             Some(LastEnd { scheduled_for, attempt, outcome: word(row, 11, Outcome::from_word)?, ended_at })
         }
@@ -152,32 +152,32 @@ fn pipeline(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
 
 fn attempt(row: &SqlRow<'_>) -> rusqlite::Result<Attempt> {
     let token = word(row, 4, Token::parse)?;
-    let end = match row.get_ref(6)?.as_str()? {
+    let end = match text(row, 6)?.as_str() {
         "claimed" => None,
         _ => Some(completion(row, token)?),
     };
     Ok(Attempt {
         run: Run { pipeline: id(row)?, scheduled_for: instant(row, 2)? },
-        number: row.get(3)?,
+        number: get(row, 3)?,
         token,
         fence: number(row, 5)?,
         end,
         trigger: word(row, 7, Trigger::from_word)?,
-        by_hand: row.get(8)?,
-        tries: row.get(9)?,
-        earlier_starts: row.get(10)?,
-        interruptions: row.get(11)?,
+        by_hand: get(row, 8)?,
+        tries: get(row, 9)?,
+        earlier_starts: get(row, 10)?,
+        interruptions: get(row, 11)?,
         owner: json(row, 12)?,
         policy: json(row, 13)?,
         claimed_at: instant(row, 14)?,
         lease: Lease {
             length: Duration::from_micros(number(row, 15)?),
             until: instant(row, 16)?,
-            until_boot: BootTime(row.get(17)?),
+            until_boot: BootTime(get(row, 17)?),
         },
         retry_at: opt_instant(row, 18)?,
-        gave_up: row.get(19)?,
-        late_outcome: match row.get_ref(20)?.as_str_or_null()? {
+        gave_up: get(row, 19)?,
+        late_outcome: match get::<Option<String>>(row, 20)? {
             None => None,
             Some(_) => Some(word(row, 20, Outcome::from_word)?),
         },
@@ -185,20 +185,20 @@ fn attempt(row: &SqlRow<'_>) -> rusqlite::Result<Attempt> {
 }
 
 fn completion(row: &SqlRow<'_>, token: Token) -> rusqlite::Result<Completion> {
-    let count = |column| Ok::<_, rusqlite::Error>(row.get::<_, Option<i64>>(column)?.unwrap_or(0).unsigned_abs());
+    let count = |column| Ok::<_, rusqlite::Error>(get::<Option<i64>>(row, column)?.unwrap_or(0).unsigned_abs());
     Ok(Completion {
         token,
         outcome: word(row, 6, Outcome::from_word)?,
-        fatal: row.get(21)?,
+        fatal: get(row, 21)?,
         started_at: opt_instant(row, 22)?,
         ended_at: instant(row, 23)?,
         duration: Duration::from_micros(count(24)?),
-        exit_code: row.get(25)?,
-        error: row.get(26)?,
+        exit_code: get(row, 25)?,
+        error: get(row, 26)?,
         cpu: Duration::from_micros(count(27)?),
         peak_memory_bytes: count(28)?,
         output_bytes: count(29)?,
-        tail: row.get::<_, Option<String>>(30)?.unwrap_or_default(),
+        tail: get::<Option<String>>(row, 30)?.unwrap_or_default(),
     })
 }
 
@@ -208,7 +208,7 @@ fn not_run_entry(row: &SqlRow<'_>) -> rusqlite::Result<NotRun> {
         first: instant(row, 2)?,
         last: instant(row, 3)?,
         count: number(row, 4)?,
-        at_least: row.get(5)?,
+        at_least: get(row, 5)?,
         reason: word(row, 6, Reason::from_word)?,
         decided_at: instant(row, 7)?,
         after: None,
@@ -216,38 +216,55 @@ fn not_run_entry(row: &SqlRow<'_>) -> rusqlite::Result<NotRun> {
 }
 
 fn id(row: &SqlRow<'_>) -> rusqlite::Result<PipelineId> {
-    let name = |column: usize| {
-        let text = row.get_ref(column)?.as_str()?;
-        Name::parse(text).map_err(|error| unreadable(column, error))
-    };
+    let name = |column| Name::parse(&text(row, column)?).map_err(|error| unreadable(row, column, error));
     Ok(PipelineId { namespace: name(0)?, name: name(1)? })
 }
 
 fn instant(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<Timestamp> {
-    Timestamp::from_microsecond(row.get(column)?).map_err(|error| unreadable(column, error))
+    Timestamp::from_microsecond(get(row, column)?).map_err(|error| unreadable(row, column, error))
 }
 
 fn opt_instant(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<Option<Timestamp>> {
-    let micros: Option<i64> = row.get(column)?;
-    micros.map(|micros| Timestamp::from_microsecond(micros).map_err(|error| unreadable(column, error))).transpose()
+    let micros: Option<i64> = get(row, column)?;
+    micros.map(Timestamp::from_microsecond).transpose().map_err(|error| unreadable(row, column, error))
 }
 
 fn number(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<u64> {
-    let value: i64 = row.get(column)?;
-    u64::try_from(value).map_err(|error| unreadable(column, error))
+    u64::try_from(get::<i64>(row, column)?).map_err(|error| unreadable(row, column, error))
+}
+
+fn text(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<String> {
+    get(row, column)
 }
 
 fn word<T>(row: &SqlRow<'_>, column: usize, read: impl Fn(&str) -> Option<T>) -> rusqlite::Result<T> {
-    let text = row.get_ref(column)?.as_str()?;
-    read(text).ok_or_else(|| unreadable(column, UnknownWord(text.into())))
+    let text = text(row, column)?;
+    read(&text).ok_or_else(|| unreadable(row, column, UnknownWord(text)))
 }
 
 fn json<T: serde::de::DeserializeOwned>(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<T> {
-    serde_json::from_str(row.get_ref(column)?.as_str()?).map_err(|error| unreadable(column, error))
+    serde_json::from_str(&text(row, column)?).map_err(|error| unreadable(row, column, error))
 }
 
-fn unreadable(column: usize, error: impl std::error::Error + Send + Sync + 'static) -> rusqlite::Error {
+fn get<T: FromSql>(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<T> {
+    T::column_result(row.get_ref(column)?).map_err(|error| unreadable(row, column, error))
+}
+
+fn unreadable(
+    row: &SqlRow<'_>,
+    column: usize,
+    error: impl std::error::Error + Send + Sync + 'static,
+) -> rusqlite::Error {
+    let name = row.as_ref().column_name(column).unwrap_or("?").to_owned();
+    let error = Unreadable { column: name, source: Box::new(error) };
     rusqlite::Error::FromSqlConversionFailure(column, Type::Text, Box::new(error))
+}
+
+#[derive(Debug, thiserror::Error)]
+#[error("column `{column}`: {source}")]
+struct Unreadable {
+    column: String,
+    source: Box<dyn std::error::Error + Send + Sync>,
 }
 
 #[derive(Debug, thiserror::Error)]
