@@ -50,6 +50,7 @@ fn whatever_fails_no_attempt_starts_twice_and_no_occurrence_is_lost() {
         let plant = std::env::var("TICKWARD_SIM_PLANT").ok();
         let plant = plant.map(|name| Plant::named(&name).unwrap_or_else(|| panic!("no plant is called {name}")));
         let shape = plant.map_or_else(|| Shape::of_seed(seed, hours), |plant| Shape::broken(seed, plant));
+        println!("{shape}");
         let Played { trace, wrong } = play(shape, seed);
         trace.iter().for_each(|line| println!("{line}"));
         assert_eq!(wrong, Vec::<String>::new(), "seed {seed}");

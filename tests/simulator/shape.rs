@@ -1,5 +1,7 @@
 //! What one seed's world is like: store, hosts, pipelines, and what may go wrong.
 
+use std::fmt;
+
 use crate::chance::Chance;
 use crate::plants::Plant;
 
@@ -25,6 +27,15 @@ pub struct Shape {
     pub has_steps: bool,
     /// A rule that is broken on purpose.
     pub plant: Option<Plant>,
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Shape { kind, loops, has_steps, files, .. } = self;
+        let clocks = if *has_steps { "wall clocks that are set" } else { "true clocks" };
+        writeln!(f, "{kind:?} store, {loops} loops, {clocks}\n{}", files[0])?;
+        if files[0] != files[1] { writeln!(f, "after an edit:\n{}", files[1]) } else { Ok(()) }
+    }
 }
 
 impl Shape {
