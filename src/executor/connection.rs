@@ -26,6 +26,7 @@ use super::orphans::end_orphans;
 use super::supervisor::SUPERVISE_ARG;
 use super::wire::{Report, Request, take_frames};
 use super::{End, Ended, Job};
+use crate::failpoint::{self, Point};
 use crate::occurrence::Token;
 
 /// What the supervisor keeps of our environment: without it the program may not even load.
@@ -56,7 +57,9 @@ impl Connection {
         ours.set_nonblocking(true).map_err(failed)?;
         let (from, to) = UnixStream::from_std(ours).map_err(failed)?.into_split();
         let held = held.map(locked).transpose()?;
+        failpoint::reached(Point::HoldLocked);
         let child = spawn(program, theirs.into(), held).map_err(failed)?;
+        failpoint::reached(Point::SupervisorBegun);
         let pid = child.id();
         let waiting = Arc::new(Mutex::new(Some(Waiting::new())));
         let (requests, queue) = mpsc::unbounded_channel();
@@ -113,6 +116,7 @@ fn locked(path: &Path) -> Result<File, String> {
     let failed = |error: &dyn std::fmt::Display| format!("`{}` could not be locked: {error}", path.display());
     let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
     let file = file.map_err(|error| failed(&error))?;
+    failpoint::reached(Point::HoldMade);
     file.try_lock().map_err(|error| failed(&error))?;
     Ok(file)
 }
@@ -124,7 +128,12 @@ fn spawn(program: &Path, socket: OwnedFd, held: Option<File>) -> std::io::Result
         .arg0("tickward: supervisor")
         .arg(SUPERVISE_ARG)
         .env_clear()
-        .envs(LOADER_VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
+        .envs(
+            LOADER_VARIABLES
+                .iter()
+                .chain(&failpoint::VARIABLES)
+                .filter_map(|name| Some((name, std::env::var_os(name)?))),
+        )
         .stdin(Stdio::from(socket))
         .stdout(held.map_or_else(Stdio::null, Stdio::from))
         .process_group(0)
@@ -136,6 +145,7 @@ async fn write(mut queue: mpsc::UnboundedReceiver<Vec<u8>>, mut to: OwnedWriteHa
         if to.write_all(&frame).await.is_err() {
             return;
         }
+        failpoint::reached(Point::RequestSent);
     }
 }
 
@@ -145,6 +155,7 @@ async fn read(mut from: OwnedReadHalf, child: Child, waiting: Arc<Mutex<Option<W
         for report in take_frames(&mut buffer).iter().filter_map(|inside| Report::parse(inside)) {
             let answer = lock(&waiting).as_mut().and_then(|waiting| waiting.remove(&report.token));
             if let Some(answer) = answer {
+                failpoint::reached(Point::EndHeard);
                 // Dropped by who asked: it does not want to know.
                 let _ = answer.send(report.ended);
             }

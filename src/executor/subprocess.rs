@@ -16,6 +16,7 @@ use super::connection::Connection;
 use super::wire::Request;
 use super::{End, Ended, Executor, Job, NotStarted, Stop};
 use crate::clock::BootTime;
+use crate::failpoint::{self, Point};
 use crate::occurrence::Token;
 
 /// The program that becomes the supervisor when its first argument is `SUPERVISE_ARG`.
@@ -122,10 +123,13 @@ impl Executor for SubprocessExecutor {
     async fn close(&self) {
         let before = std::mem::replace(&mut *self.state(), State::Closed);
         if let State::Connected(connection) = before {
+            failpoint::reached(Point::LeaveWanted);
             connection.close().await;
+            failpoint::reached(Point::SupervisorGone);
             if let Some(held) = &self.held {
                 // What stays behind is unlocked and harms nobody.
                 let _ = std::fs::remove_file(held);
+                failpoint::reached(Point::HoldRemoved);
             }
         }
     }

@@ -25,6 +25,7 @@ use super::supervisor_setup::{self, Reaped};
 use super::wire::{Report, Request};
 use super::{Ended, Job, NotStarted, Stop};
 use crate::clock::{BootTime, boot_now};
+use crate::failpoint::{self, Point};
 
 /// The first argument that makes a program the supervisor.
 pub const SUPERVISE_ARG: &str = "__supervise";
@@ -93,6 +94,7 @@ impl Supervisor {
     }
 
     fn run(mut self) {
+        failpoint::reached(Point::SupervisorReady);
         loop {
             let has_reaped = self.wait_and_take();
             self.step_bodies(has_reaped);
@@ -103,7 +105,7 @@ impl Supervisor {
             if self.mode != Mode::Serving && is_idle && !strays_left {
                 let nobody_reads = self.mode == Mode::Alone || !self.line.is_up();
                 if nobody_reads || self.line.is_flushed() {
-                    return;
+                    return failpoint::reached(Point::SupervisorLeaves);
                 }
             }
         }
@@ -170,6 +172,7 @@ impl Supervisor {
         let now = boot_now();
         match request {
             Request::Start(job) => {
+                failpoint::reached(Point::JobHeard);
                 self.waiting.push(*job);
                 self.start_waiting();
             }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::env::{Env, StartMark, StoreTime, held_file};
 use super::report::Report;
 use crate::clock::BootTime;
+use crate::failpoint::{self, Point};
 use crate::plan::{Evidence, take_over};
 use crate::run::Attempt;
 use crate::runlog::Error;
@@ -36,6 +37,7 @@ pub async fn gather(env: &Env, report: &mut Report) -> Result<(View, StoreTime),
         return Ok((view, time));
     }
     let committed = env.in_time(env.run_log.commit(Batch { ends, transitions: Vec::new() })).await?;
+    failpoint::reached(Point::TakenOver);
     for ended in committed.ends {
         if let Ended::Folded(crate::plan::Folded::Ended, attempt) = ended {
             tracing::warn!(run = attempt.run.id(), attempt = attempt.number, outcome = ?attempt.outcome(), "took over");
@@ -51,6 +53,7 @@ fn clear_mark(env: &Env, attempt: &Attempt) {
     let Some(folder) = env.run_log.start_marks() else { return };
     if env.host.is_gone(&attempt.owner) && !env.host.is_held(&held_file(&folder, &attempt.owner)) {
         env.host.remove_mark(&folder.join(attempt.token.to_string()));
+        failpoint::reached(Point::TakeOverCleared);
     }
 }
 
@@ -86,6 +89,7 @@ async fn start_state(env: &Env, attempt: &Attempt, evidence: Evidence, until: Bo
         return Some(false);
     }
     if env.host.forestall(&folder.join(attempt.token.to_string())) == StartMark::Forestalled {
+        failpoint::reached(Point::Forestalled);
         return Some(true);
     }
     let held = held_file(&folder, &attempt.owner);

@@ -11,6 +11,7 @@ use nix::unistd::Pid;
 
 use super::env::{Host, StartMark};
 use super::output_files::OutputFile;
+use crate::failpoint::{self, Point};
 use crate::run::Owner;
 
 /// The machine we run on.
@@ -69,6 +70,7 @@ impl Host for SystemHost {
             Ok(()) => {
                 // Its process is gone and will not come back under this name.
                 let _ = fs::remove_file(path);
+                failpoint::reached(Point::DeadHoldRemoved);
                 false
             }
         }
@@ -94,6 +96,7 @@ impl Host for SystemHost {
     }
 
     fn remove_output(&self, path: &Path) {
+        failpoint::reached(Point::OldOutput);
         if let Err(error) = fs::remove_file(path) {
             tracing::debug!(path = %path.display(), %error, "old output stays");
         }

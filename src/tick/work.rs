@@ -21,6 +21,7 @@ use super::report::{Event, Report};
 use super::{Options, Pipelines, execute, record};
 use crate::clock::BootTime;
 use crate::executor::{End as BodyEnd, Ended as BodyEnded, Stop};
+use crate::failpoint::{self, Point};
 use crate::occurrence::{PipelineId, Run, Token};
 use crate::plan::Decision;
 use crate::run::Attempt;
@@ -223,11 +224,13 @@ impl<'a> Work<'a> {
         if std::mem::replace(&mut self.marks_ready, true) {
             return;
         }
+        failpoint::reached(Point::FolderWanted);
         if let Some(folder) = self.env.run_log.start_marks()
             && let Err(error) = self.env.host.make_folder(&folder)
         {
             tracing::error!(folder = %folder.display(), %error, "no folder for start marks");
         }
+        failpoint::reached(Point::FolderMade);
     }
 
     /// Gives back claims that have waited too long for a place.

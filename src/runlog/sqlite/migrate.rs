@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::super::{Error, OpenOptions, Purpose};
 use super::sorted;
+use crate::failpoint::{self, Point};
 
 /// Each form of the tables, oldest first; its number is its place, counted from 1.
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_run_log.sql")];
@@ -41,7 +42,10 @@ fn apply(connection: &mut Connection, purpose: Purpose) -> rusqlite::Result<()> 
             }
         }
     }
-    transaction.commit()
+    failpoint::reached(Point::TablesWritten);
+    transaction.commit()?;
+    failpoint::reached(Point::TablesMade);
+    Ok(())
 }
 
 /// What a store says of itself.

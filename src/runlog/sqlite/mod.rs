@@ -14,6 +14,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::contract::{Batch, Committed, Query, Record, RunLog, Scope, View};
 use super::{Error, OpenOptions};
+use crate::failpoint::{self, Point};
 use crate::occurrence::Token;
 
 mod address;
@@ -84,7 +85,9 @@ impl RunLog for SqliteRunLog {
                 .iter()
                 .map(|transition| write::transition(&transaction, transition))
                 .collect::<Result<_, _>>()?;
+            failpoint::reached(Point::CommitWritten);
             transaction.commit()?;
+            failpoint::reached(Point::CommitDurable);
             Ok(Committed { ends, verdicts })
         })
         .await
@@ -94,7 +97,9 @@ impl RunLog for SqliteRunLog {
         self.with(move |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let held = write::renew(&transaction, &tokens, until)?;
+            failpoint::reached(Point::RenewalWritten);
             transaction.commit()?;
+            failpoint::reached(Point::RenewalDurable);
             Ok(held)
         })
         .await

@@ -13,6 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::super::{Error, OpenOptions, Purpose};
 use super::address::Address;
 use super::{migrate, sorted};
+use crate::failpoint::{self, Point};
 
 /// How long a transaction waits for another process's.
 const BUSY: Duration = Duration::from_secs(10);
@@ -30,6 +31,7 @@ pub fn open(address: &Address, options: &OpenOptions) -> Result<Connection, Erro
         return empty(path, options);
     }
     create_file(path)?;
+    failpoint::reached(Point::RunLogMade);
     if !address.network_fs {
         refuse_network_file_system(path)?;
     }
@@ -37,6 +39,7 @@ pub fn open(address: &Address, options: &OpenOptions) -> Result<Connection, Erro
     let mut connection = Connection::open_with_flags(path, flags).map_err(|error| sorted(path, error))?;
     let journal = if address.network_fs { "DELETE" } else { "WAL" };
     prepare(&connection, journal).map_err(|error| sorted(path, error))?;
+    failpoint::reached(Point::JournalSet);
     migrate::bring_up_to_date(&mut connection, path, options)?;
     Ok(connection)
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::{Answer, Held, Work, tokens_of};
 use crate::clock::BootTime;
 use crate::executor::Stop;
+use crate::failpoint::{self, Point};
 use crate::occurrence::{PipelineId, Token};
 use crate::plan::Folded;
 use crate::run::{Attempt, Outcome, Row};
@@ -71,10 +72,12 @@ impl Work<'_> {
     }
 
     fn folded(&mut self, folded: Folded, attempt: Attempt) {
+        failpoint::reached(Point::EndCommitted);
         if let Some(folder) = self.env.run_log.start_marks()
             && attempt.outcome() != Some(Outcome::Released)
         {
             self.env.host.remove_mark(&folder.join(attempt.token.to_string()));
+            failpoint::reached(Point::MarkRemoved);
         }
         if folded == Folded::Late {
             tracing::error!(run = attempt.run.id(), attempt = attempt.number, "ended after it had been declared lost");
@@ -96,6 +99,7 @@ impl Work<'_> {
         let Some(pipeline) = self.pipelines.get(&attempt.run.pipeline) else { return };
         let sent = self.time.boot_at(attempt.claimed_at);
         debug_assert!(sent <= now);
+        failpoint::reached(Point::ClaimWon);
         self.report.waiting.remove(&attempt.run);
         let held =
             Held { claimed_at: now, since: sent, lease: pipeline.lease, kill_grace: pipeline.kill_grace, attempt };
