@@ -28,6 +28,14 @@ pub fn bring_up_to_date(connection: &mut Connection, path: &Path, options: &Open
     meta.check(path, options.purpose)
 }
 
+/// Whether anybody has made the tables.
+///
+/// # Errors
+/// Those of the file.
+pub fn has_tables(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(Meta::read(connection)?.schema > 0)
+}
+
 fn apply(connection: &mut Connection, purpose: Purpose) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let applied = Meta::read(&transaction)?.schema;
