@@ -40,6 +40,7 @@ impl SupervisorProgram {
 /// Dropping it ends its bodies as if the tick had died.
 pub struct SubprocessExecutor {
     program: SupervisorProgram,
+    owner: Option<String>,
     held: Option<PathBuf>,
     state: Mutex<State>,
 }
@@ -53,7 +54,14 @@ enum State {
 impl SubprocessExecutor {
     /// An executor without a supervisor yet: the first job starts it.
     pub fn new(program: SupervisorProgram) -> SubprocessExecutor {
-        SubprocessExecutor { program, held: None, state: Mutex::new(State::Idle) }
+        SubprocessExecutor { program, owner: None, held: None, state: Mutex::new(State::Idle) }
+    }
+
+    /// The same, for a tick with this id: `end_leftovers` finds by it what outlives both the tick and the supervisor. It
+    /// must be random and without dots.
+    pub fn of(mut self, owner: &str) -> SubprocessExecutor {
+        self.owner = Some(owner.to_string());
+        self
     }
 
     /// The same, with a file that is locked (flock(2)) until the supervisor has ended: as long as that holds, bodies may
@@ -82,7 +90,7 @@ impl SubprocessExecutor {
         }
         let is_usable = matches!(&*state, State::Connected(connection) if connection.is_up());
         if !is_usable {
-            *state = State::Connected(Connection::open(&self.program.0, self.held.as_deref())?);
+            *state = State::Connected(Connection::open(&self.program.0, self.owner.as_deref(), self.held.as_deref())?);
         }
         match &*state {
             State::Connected(connection) => connection.start(job),

@@ -27,7 +27,7 @@ use super::{Ended, Job, NotStarted, Stop};
 use crate::clock::{BootTime, boot_now};
 use crate::failpoint::{self, Point};
 
-/// The first argument that makes a program the supervisor.
+/// The first argument that makes a program the supervisor; the second, if there is one, is the id of its tick.
 pub const SUPERVISE_ARG: &str = "__supervise";
 
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -83,7 +83,7 @@ impl Supervisor {
         Supervisor {
             line,
             children,
-            family: Family::new(),
+            family: Family::of(std::env::args().nth(2).as_deref()),
             bodies: Vec::new(),
             waiting: Queue::default(),
             started: 0,

@@ -15,6 +15,8 @@ use crate::runlog::contract::{Batch, Condition, End, Ended, Scope, View};
 
 /// How long to wait, for all of them, until the bodies of dead workers have been ended by the processes that parent them.
 const ENDING: Duration = Duration::from_secs(3);
+/// How often it is looked whether they have.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The run-log as it stands, and the store's time; nothing is taken over.
 ///
@@ -97,7 +99,11 @@ async fn start_state(env: &Env, attempt: &Attempt, evidence: Evidence, until: Bo
         if env.clock.boot() >= until {
             return None;
         }
-        env.clock.sleep_until(env.clock.boot().plus(Duration::from_millis(20))).await;
+        env.clock.sleep_until(env.clock.boot().plus(LOOK_AGAIN)).await;
+    }
+    // Only where worker and supervisor were killed in the same instant is anything left by now.
+    while evidence == Evidence::OwnerGone && env.host.end_leftovers(&attempt.owner) > 0 && env.clock.boot() < until {
+        env.clock.sleep_until(env.clock.boot().plus(LOOK_AGAIN)).await;
     }
     Some(false)
 }

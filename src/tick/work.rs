@@ -18,6 +18,7 @@ use super::claim::Held;
 use super::env::{Env, StopWish, StoreTime};
 use super::output_files::{self, output_folder};
 use super::report::{Event, Report};
+use super::sweep::sweep;
 use super::{Options, Pipelines, execute, record};
 use crate::clock::BootTime;
 use crate::executor::{End as BodyEnd, Ended as BodyEnded, Stop};
@@ -161,6 +162,9 @@ impl<'a> Work<'a> {
             }
         }
         self.prune_output();
+        if self.marks_ready {
+            sweep(self.env).await;
+        }
         self.report.ended_at = self.time.now(&*self.env.clock);
         self.report
     }
