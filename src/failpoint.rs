@@ -37,6 +37,7 @@ macro_rules! points {
 }
 
 points! {
+    RunLogFolder    "run-log-folder"    Tick "the run-log's folder is made" | "the file is made"
     RunLogMade      "run-log-made"      Tick "the run-log's file is there" | "it becomes a database"
     JournalSet      "journal-set"       Tick "the journal is chosen" | "the tables are made"
     TablesWritten   "tables-written"    Tick "the tables are made" | "they are committed"
@@ -77,6 +78,8 @@ points! {
     EndCommitted    "end-committed"     Tick "the end is committed" | "the start mark goes"
     MarkRemoved     "mark-removed"      Tick "the start mark goes" | "the supervisor is told to leave"
     OldOutput       "old-output"        Tick "there is more output than is kept" | "the oldest file goes"
+    SweepBegun      "sweep-begun"       Tick "the oldest file goes" | "marks of dead workers go"
+    MarkSwept       "mark-swept"        Tick "the start mark of an ended attempt goes" | "the next one goes"
     LeaveWanted     "leave-wanted"      Tick "all is recorded" | "the supervisor is told to leave"
     SupervisorLeaves "supervisor-leaves" Supervisor "the supervisor has nothing to do" | "it ends"
     SupervisorGone  "supervisor-gone"   Tick "the supervisor has ended" | "the lock file goes"

@@ -9,6 +9,7 @@
 use std::path::PathBuf;
 
 use super::env::{Env, held_file};
+use crate::failpoint::{self, Point};
 use crate::occurrence::Token;
 use crate::runlog::contract::{Query, Record};
 
@@ -27,6 +28,7 @@ pub enum MarkFile {
 /// Removes what nobody needs any more. What cannot be asked or removed stays for another tick.
 pub async fn sweep(env: &Env) {
     let Some(folder) = env.run_log.start_marks() else { return };
+    failpoint::reached(Point::SweepBegun);
     for file in env.host.mark_files(&folder).into_iter().take(AT_ONCE) {
         match file {
             // It is removed by being looked at.
@@ -40,6 +42,7 @@ pub async fn sweep(env: &Env) {
                     && !env.host.is_held(&held_file(&folder, &attempt.owner))
                 {
                     env.host.remove_mark(&path);
+                    failpoint::reached(Point::MarkSwept);
                 }
             }
         }

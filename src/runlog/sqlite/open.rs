@@ -94,6 +94,7 @@ fn create_file(path: &Path) -> Result<(), Error> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|error| unavailable("created", error))?;
+        failpoint::reached(Point::RunLogFolder);
     }
     if path.is_dir() {
         return Err(Error::Unavailable {
