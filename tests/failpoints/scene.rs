@@ -128,7 +128,7 @@ impl Scene {
             assert!(state != "released" || !started, "released, and started: {story}");
             assert!(state != "succeeded" || started, "succeeded, and not started: {story}");
         }
-        let last = attempts.iter().filter(|attempt| attempt.1 == "2026-03-02T02:00:00Z").next_back();
+        let last = attempts.iter().rfind(|attempt| attempt.1 == "2026-03-02T02:00:00Z");
         let of_the_run = starts.keys().filter(|(at, _)| at.starts_with("2026-03-02T02:")).count();
         match (self.variant, last.map(|attempt| attempt.3.as_str())) {
             (Variant::Due, Some("succeeded" | "lost" | "failed")) => assert!(of_the_run <= 1, "{story}"),
