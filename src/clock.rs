@@ -11,9 +11,6 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 
-/// An instant that is further ahead of the store's time than this was written by a wrong clock.
-pub const AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
-
 /// Microseconds since the machine booted, suspend included (CLOCK_BOOTTIME); comparable within one boot only.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Hash)]
 pub struct BootTime(pub i64);

@@ -9,7 +9,10 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::clock::{AHEAD, BootTime};
+use crate::clock::BootTime;
+
+/// An instant that is further ahead of the store's time than this was written by a wrong clock.
+pub const AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
 /// The lease of a claim.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

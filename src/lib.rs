@@ -7,6 +7,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod executor;
+pub mod failpoint;
 pub mod lease;
 pub mod occurrence;
 pub mod owner;

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 /// The floors of the house, lowest first. Imports go down; rooms of one floor do not see one another.
 const FLOORS: [&[&str]; 8] = [
-    &["occurrence", "clock", "scheme", "owner"],
+    &["occurrence", "clock", "scheme", "owner", "failpoint"],
     &["schedule", "template", "lease"],
     &["pipeline", "run"],
     &["plan", "config"],
@@ -275,5 +275,27 @@ fn every_file_says_what_it_is_for() {
     for source in sources() {
         let first = source.text.lines().next().unwrap_or_default();
         assert!(first.starts_with("//! ") && first.len() > 12, "{}: begins with {first:?}", source.path.display());
+    }
+}
+
+/// What ends a process on purpose is for tests: neither its feature nor one of its names is in what people install.
+#[test]
+fn no_failpoint_is_in_the_program() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let default = manifest.lines().find(|line| line.starts_with("default = ")).unwrap();
+    assert!(!default.contains("failpoints"), "{default}");
+    let source = fs::read_to_string(root.join("src/failpoint.rs")).unwrap();
+    let table = source.split_once("\npoints! {\n").unwrap().1.split_once("\n}\n").unwrap().0;
+    let names: Vec<_> = table.lines().map(|row| row.split('"').nth(1).unwrap()).collect();
+    assert!(names.len() > 40, "{names:?}");
+    // By grep, because a program for debugging is large.
+    let has = |text: &str| {
+        let mut grep = std::process::Command::new("grep");
+        grep.args(["-qaF", "-e", text, env!("CARGO_BIN_EXE_tickward")]).status().unwrap().success()
+    };
+    assert!(has("TICKWARD_RUN_LOG_URL"), "texts are found where they are");
+    for text in names.into_iter().chain(["TICKWARD_FAILPOINT", "/failpoint/"]) {
+        assert_eq!(has(text), cfg!(feature = "failpoints"), "`{text}`");
     }
 }

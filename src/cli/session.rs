@@ -165,7 +165,7 @@ impl Session {
         let owner = SystemHost.owner();
         let held = run_log.start_marks().map(|folder| held_file(&folder, &owner));
         Ok(Env {
-            executor: Arc::new(SubprocessExecutor::new(SupervisorProgram::this()).holding(held)),
+            executor: Arc::new(SubprocessExecutor::new(SupervisorProgram::this()).of(&owner.id).holding(held)),
             host: Arc::new(SystemHost),
             owner,
             run_log,

@@ -20,6 +20,7 @@ use super::process_group::signal_group;
 use super::wire::Report;
 use super::{End, Ended, Job, NotStarted, Stop};
 use crate::clock::BootTime;
+use crate::failpoint::{self, Point};
 use crate::occurrence::Token;
 
 /// How often a pipe is read before others get their turn.
@@ -101,10 +102,13 @@ impl Body {
 
     /// Notes the end of the leader.
     pub(super) fn leader_ended(&mut self, end: End, now: BootTime) {
+        failpoint::reached(Point::LeaderReaped);
         let verdict = verdict(&mut self.verdict);
         if let (Some(mark), true) = (&self.start_mark, verdict.as_ref().is_some_and(|said| said.mark_was_made)) {
             // Else a start that never was would be taken for one. If this fails, it is: the safe side.
+            failpoint::reached(Point::UnstartedMark);
             let _ = std::fs::remove_file(mark);
+            failpoint::reached(Point::MarkTakenBack);
         }
         let end = verdict.map_or(end, |said| End::NotStarted(said.why));
         self.end = Some((end, now));
@@ -137,6 +141,7 @@ impl Body {
 
     /// What to tell the tick; `left` processes of it would not die.
     pub(super) fn report(&mut self, left: usize, chunk: &mut [u8]) -> Report {
+        failpoint::reached(Point::EndKnown);
         self.is_reported = true;
         self.drain(chunk);
         self.pipe = None;

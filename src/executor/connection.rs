@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::os::fd::OwnedFd;
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::os::unix::net::UnixStream as StdStream;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
@@ -26,11 +26,14 @@ use super::orphans::end_orphans;
 use super::supervisor::SUPERVISE_ARG;
 use super::wire::{Report, Request, take_frames};
 use super::{End, Ended, Job};
+use crate::failpoint::{self, Point};
 use crate::occurrence::Token;
 
 /// What the supervisor keeps of our environment: without it the program may not even load.
 const LOADER_VARIABLES: [&str; 2] = ["LD_LIBRARY_PATH", "LD_PRELOAD"];
 const READ_BYTES: usize = 64 * 1024;
+/// Others hold the lock for a moment, to see whether it is held.
+const LOCK_TRIES: usize = 1000;
 
 type Waiting = BTreeMap<Token, oneshot::Sender<Ended>>;
 
@@ -44,11 +47,11 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Starts a supervisor from this program; as long as it lives it keeps the file `held` locked.
+    /// Starts a supervisor from this program, for the tick with the id `owner`; as long as it lives it keeps the file `held` locked.
     ///
     /// # Errors
     /// In words.
-    pub(super) fn open(program: &Path, held: Option<&Path>) -> Result<Connection, String> {
+    pub(super) fn open(program: &Path, owner: Option<&str>, held: Option<&Path>) -> Result<Connection, String> {
         let failed = |error: std::io::Error| format!("the supervisor could not be started: {error}");
         // Should the supervisor die, its orphans must come to us.
         set_child_subreaper(true).map_err(|error| failed(error.into()))?;
@@ -56,7 +59,9 @@ impl Connection {
         ours.set_nonblocking(true).map_err(failed)?;
         let (from, to) = UnixStream::from_std(ours).map_err(failed)?.into_split();
         let held = held.map(locked).transpose()?;
-        let child = spawn(program, theirs.into(), held).map_err(failed)?;
+        failpoint::reached(Point::HoldLocked);
+        let child = spawn(program, owner, theirs.into(), held).map_err(failed)?;
+        failpoint::reached(Point::SupervisorBegun);
         let pid = child.id();
         let waiting = Arc::new(Mutex::new(Some(Waiting::new())));
         let (requests, queue) = mpsc::unbounded_channel();
@@ -108,23 +113,45 @@ fn lock(waiting: &Mutex<Option<Waiting>>) -> MutexGuard<'_, Option<Waiting>> {
     waiting.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A new file with a lock that lasts as long as anybody has this descriptor.
+/// A file with a lock that lasts as long as anybody has this descriptor.
 fn locked(path: &Path) -> Result<File, String> {
     let failed = |error: &dyn std::fmt::Display| format!("`{}` could not be locked: {error}", path.display());
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
-    let file = file.map_err(|error| failed(&error))?;
-    file.try_lock().map_err(|error| failed(&error))?;
-    Ok(file)
+    let mut last = None;
+    for _ in 0..LOCK_TRIES {
+        let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path);
+        let file = file.map_err(|error| failed(&error))?;
+        failpoint::reached(Point::HoldMade);
+        match file.try_lock() {
+            // Who looked whether it is locked, just before we did that, has removed it.
+            Ok(()) if is_at(&file, path) => return Ok(file),
+            Ok(()) => {}
+            Err(error) => last = Some(error),
+        }
+        std::thread::yield_now();
+    }
+    Err(last.map_or_else(|| failed(&"it is removed again and again"), |error| failed(&error)))
+}
+
+/// Whether the path still leads to this file.
+fn is_at(file: &File, path: &Path) -> bool {
+    let (Ok(ours), Ok(there)) = (file.metadata(), path.metadata()) else { return false };
+    (ours.dev(), ours.ino()) == (there.dev(), there.ino())
 }
 
 /// A group of its own keeps a Ctrl-C in the terminal from reaching it. The locked file is its standard output, to which it
 /// never writes and which no body keeps.
-fn spawn(program: &Path, socket: OwnedFd, held: Option<File>) -> std::io::Result<Child> {
+fn spawn(program: &Path, owner: Option<&str>, socket: OwnedFd, held: Option<File>) -> std::io::Result<Child> {
     Command::new(program)
         .arg0("tickward: supervisor")
         .arg(SUPERVISE_ARG)
+        .args(owner)
         .env_clear()
-        .envs(LOADER_VARIABLES.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
+        .envs(
+            LOADER_VARIABLES
+                .iter()
+                .chain(&failpoint::VARIABLES)
+                .filter_map(|name| Some((name, std::env::var_os(name)?))),
+        )
         .stdin(Stdio::from(socket))
         .stdout(held.map_or_else(Stdio::null, Stdio::from))
         .process_group(0)
@@ -136,6 +163,7 @@ async fn write(mut queue: mpsc::UnboundedReceiver<Vec<u8>>, mut to: OwnedWriteHa
         if to.write_all(&frame).await.is_err() {
             return;
         }
+        failpoint::reached(Point::RequestSent);
     }
 }
 
@@ -145,6 +173,7 @@ async fn read(mut from: OwnedReadHalf, child: Child, waiting: Arc<Mutex<Option<W
         for report in take_frames(&mut buffer).iter().filter_map(|inside| Report::parse(inside)) {
             let answer = lock(&waiting).as_mut().and_then(|waiting| waiting.remove(&report.token));
             if let Some(answer) = answer {
+                failpoint::reached(Point::EndHeard);
                 // Dropped by who asked: it does not want to know.
                 let _ = answer.send(report.ended);
             }

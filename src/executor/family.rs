@@ -36,21 +36,25 @@ pub(super) struct Kin {
 /// Which processes were seen in which body.
 pub(super) struct Family {
     supervisor: Pid,
+    /// What every tag begins with: our number, and the id of the tick if it has given one.
+    prefix: String,
     seen: BTreeMap<(i32, u64), Serial>,
     sessions: BTreeMap<i32, Serial>,
     next_look: BootTime,
 }
 
 impl Family {
-    /// The family of this process.
-    pub(super) fn new() -> Family {
+    /// The family of this process, which works for the tick with this id.
+    pub(super) fn of(owner: Option<&str>) -> Family {
+        let supervisor = Pid::this();
+        let prefix = owner.map_or_else(|| format!("{supervisor}."), |owner| format!("{supervisor}.{owner}."));
         let (seen, sessions) = (BTreeMap::new(), BTreeMap::new());
-        Family { supervisor: Pid::this(), seen, sessions, next_look: BootTime(0) }
+        Family { supervisor, prefix, seen, sessions, next_look: BootTime(0) }
     }
 
     /// The value of `TICKWARD_BODY` for a body.
     pub(super) fn tag(&self, serial: Serial) -> String {
-        format!("{}.{serial}", self.supervisor)
+        format!("{}{serial}", self.prefix)
     }
 
     /// When a look without need is due.
@@ -122,7 +126,7 @@ impl Family {
 
     fn tagged(&self, pid: i32) -> Option<Serial> {
         let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
-        let prefix = format!("{BODY_VARIABLE}={}.", self.supervisor);
+        let prefix = format!("{BODY_VARIABLE}={}", self.prefix);
         let value = environment.split(|byte| *byte == 0).find_map(|pair| pair.strip_prefix(prefix.as_bytes()))?;
         std::str::from_utf8(value).ok()?.parse().ok()
     }
@@ -146,7 +150,7 @@ mod tests {
 
     #[test]
     fn each_way_of_belonging_tells_whose_a_process_is() {
-        let mut family = Family::new();
+        let mut family = Family::of(None);
         family.seen.insert((50, 1), 2);
         family.seen.insert((51, 1), 9);
         family.sessions.insert(700, 1);

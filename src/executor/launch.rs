@@ -27,6 +27,7 @@ use nix::unistd::{
 
 use super::identity::Identity;
 use super::{Input, Job, NotStarted, Program};
+use crate::failpoint::{self, Point};
 
 /// The variable by which processes of one body are told from those of another.
 pub(super) const BODY_VARIABLE: &str = "TICKWARD_BODY";
@@ -58,6 +59,7 @@ pub(super) fn launch(job: &Job, tag: &str) -> Result<Launched, String> {
     // SAFETY: the supervisor has one thread, so no lock can be held by another and the child may do what any process may.
     match unsafe { fork() }.map_err(failed)? {
         ForkResult::Parent { child } => {
+            failpoint::reached(Point::BodyForked);
             Ok(Launched { leader: child, output: File::from(output), verdict: File::from(verdict) })
         }
         ForkResult::Child => {
@@ -119,6 +121,7 @@ fn get_ready(
 ) -> Result<(Executable, Option<Identity>), NotStarted> {
     let failed = NotStarted::Failed;
     let in_words = |what: &'static str| move |error: Errno| failed(format!("{what}: {}", error.desc()));
+    failpoint::reached(Point::ChildBegun);
     setsid().map_err(in_words("no session of its own"))?;
     end_with(supervisor).map_err(in_words("no link to the supervisor"))?;
     let identity = Identity::of(job.user.as_deref(), job.group.as_deref()).map_err(failed)?;
@@ -135,7 +138,9 @@ fn get_ready(
     }
     // What was sent to us until now ends us here, before the mark.
     SigSet::empty().thread_set_mask().map_err(in_words("no signal mask"))?;
+    failpoint::reached(Point::MarkWanted);
     make_mark(job.start_mark.as_deref())?;
+    failpoint::reached(Point::MarkMade);
     Ok((program, identity))
 }
 
@@ -242,6 +247,7 @@ impl Executable {
     fn execute(&self) -> String {
         let mut worst = Errno::ENOENT;
         for path in &self.candidates {
+            failpoint::reached(Point::ProgramNext);
             let Err(error) = execve(path, &self.arguments, &self.environment);
             match error {
                 Errno::ENOENT | Errno::ENOTDIR => {}

@@ -14,6 +14,7 @@ mod encoding;
 mod family;
 mod identity;
 mod launch;
+mod leftovers;
 mod line;
 mod orphans;
 mod output;
@@ -33,6 +34,7 @@ use async_trait::async_trait;
 use crate::clock::BootTime;
 use crate::occurrence::Token;
 
+pub use leftovers::end_leftovers;
 pub use orphans::reap_orphans;
 pub use output::Output;
 pub use subprocess::{SubprocessExecutor, SupervisorProgram};

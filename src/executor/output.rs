@@ -11,6 +11,8 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use crate::failpoint::{self, Point};
+
 const HEAD_BYTES: usize = 16 * 1024;
 const TAIL_BYTES: usize = 64 * 1024;
 
@@ -113,7 +115,10 @@ impl CappedFile {
     fn push(&mut self, chunk: &[u8]) {
         if let Target::Unopened(path) = &self.target {
             let path = path.clone();
-            match create(&path) {
+            failpoint::reached(Point::OutputWanted);
+            let created = create(&path);
+            failpoint::reached(Point::OutputMade);
+            match created {
                 Ok(file) => self.target = Target::Open(file, path),
                 Err(error) => self.fail(&path, &error),
             }
@@ -166,10 +171,14 @@ fn replace_end(file: &mut File, limit: u64, bytes: u64, head: &[u8], tail: &[u8]
     let longest = note_line(u64::MAX).len() as u64;
     let Some(keep) = limit.checked_sub(longest + last.len() as u64) else { return Ok(()) };
     let note = note_line(bytes - keep - last.len() as u64);
+    failpoint::reached(Point::OutputFull);
     file.set_len(keep)?;
+    failpoint::reached(Point::OutputCut);
     file.seek(SeekFrom::Start(keep))?;
     file.write_all(note.as_bytes())?;
-    file.write_all(last)
+    file.write_all(last)?;
+    failpoint::reached(Point::OutputEnded);
+    Ok(())
 }
 
 fn note_line(left_out: u64) -> String {
@@ -179,6 +188,7 @@ fn note_line(left_out: u64) -> String {
 fn create(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        failpoint::reached(Point::OutputFolder);
     }
     OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(path)
 }

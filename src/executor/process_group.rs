@@ -24,10 +24,12 @@ pub(super) struct Process {
 /// Every process we can see. Those that come or go meanwhile may be missing.
 pub(super) fn all() -> Vec<Process> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
-    entries
-        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok())
-        .filter_map(|pid| parse(&std::fs::read(format!("/proc/{pid}/stat")).ok()?))
-        .collect()
+    entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok()).filter_map(process).collect()
+}
+
+/// The process with this number, if there is one.
+pub(super) fn process(pid: i32) -> Option<Process> {
+    parse(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
 }
 
 fn parse(stat: &[u8]) -> Option<Process> {

@@ -16,6 +16,7 @@ use super::connection::Connection;
 use super::wire::Request;
 use super::{End, Ended, Executor, Job, NotStarted, Stop};
 use crate::clock::BootTime;
+use crate::failpoint::{self, Point};
 use crate::occurrence::Token;
 
 /// The program that becomes the supervisor when its first argument is `SUPERVISE_ARG`.
@@ -39,6 +40,7 @@ impl SupervisorProgram {
 /// Dropping it ends its bodies as if the tick had died.
 pub struct SubprocessExecutor {
     program: SupervisorProgram,
+    owner: Option<String>,
     held: Option<PathBuf>,
     state: Mutex<State>,
 }
@@ -52,7 +54,14 @@ enum State {
 impl SubprocessExecutor {
     /// An executor without a supervisor yet: the first job starts it.
     pub fn new(program: SupervisorProgram) -> SubprocessExecutor {
-        SubprocessExecutor { program, held: None, state: Mutex::new(State::Idle) }
+        SubprocessExecutor { program, owner: None, held: None, state: Mutex::new(State::Idle) }
+    }
+
+    /// The same, for a tick with this id: `end_leftovers` finds by it what outlives both the tick and the supervisor. It
+    /// must be random and without dots.
+    pub fn of(mut self, owner: &str) -> SubprocessExecutor {
+        self.owner = Some(owner.to_string());
+        self
     }
 
     /// The same, with a file that is locked (flock(2)) until the supervisor has ended: as long as that holds, bodies may
@@ -81,7 +90,7 @@ impl SubprocessExecutor {
         }
         let is_usable = matches!(&*state, State::Connected(connection) if connection.is_up());
         if !is_usable {
-            *state = State::Connected(Connection::open(&self.program.0, self.held.as_deref())?);
+            *state = State::Connected(Connection::open(&self.program.0, self.owner.as_deref(), self.held.as_deref())?);
         }
         match &*state {
             State::Connected(connection) => connection.start(job),
@@ -122,10 +131,13 @@ impl Executor for SubprocessExecutor {
     async fn close(&self) {
         let before = std::mem::replace(&mut *self.state(), State::Closed);
         if let State::Connected(connection) = before {
+            failpoint::reached(Point::LeaveWanted);
             connection.close().await;
+            failpoint::reached(Point::SupervisorGone);
             if let Some(held) = &self.held {
                 // What stays behind is unlocked and harms nobody.
                 let _ = std::fs::remove_file(held);
+                failpoint::reached(Point::HoldRemoved);
             }
         }
     }

@@ -25,8 +25,9 @@ use super::supervisor_setup::{self, Reaped};
 use super::wire::{Report, Request};
 use super::{Ended, Job, NotStarted, Stop};
 use crate::clock::{BootTime, boot_now};
+use crate::failpoint::{self, Point};
 
-/// The first argument that makes a program the supervisor.
+/// The first argument that makes a program the supervisor; the second, if there is one, is the id of its tick.
 pub const SUPERVISE_ARG: &str = "__supervise";
 
 const CHUNK_BYTES: usize = 64 * 1024;
@@ -82,7 +83,7 @@ impl Supervisor {
         Supervisor {
             line,
             children,
-            family: Family::new(),
+            family: Family::of(std::env::args().nth(2).as_deref()),
             bodies: Vec::new(),
             waiting: Queue::default(),
             started: 0,
@@ -93,6 +94,7 @@ impl Supervisor {
     }
 
     fn run(mut self) {
+        failpoint::reached(Point::SupervisorReady);
         loop {
             let has_reaped = self.wait_and_take();
             self.step_bodies(has_reaped);
@@ -103,7 +105,7 @@ impl Supervisor {
             if self.mode != Mode::Serving && is_idle && !strays_left {
                 let nobody_reads = self.mode == Mode::Alone || !self.line.is_up();
                 if nobody_reads || self.line.is_flushed() {
-                    return;
+                    return failpoint::reached(Point::SupervisorLeaves);
                 }
             }
         }
@@ -170,6 +172,7 @@ impl Supervisor {
         let now = boot_now();
         match request {
             Request::Start(job) => {
+                failpoint::reached(Point::JobHeard);
                 self.waiting.push(*job);
                 self.start_waiting();
             }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 
 use super::due::Stretch;
 use super::{Decision, Draft, Note, Situation, Waiting, WaitsFor, catch_up, due, jitter, retry, sight};
-use crate::clock::AHEAD;
+use crate::lease::AHEAD;
 use crate::occurrence::Run;
 use crate::pipeline::{CatchUp, Overlap};
 use crate::run::{NotRun, Reason, Trigger};

@@ -8,7 +8,7 @@
 use jiff::Timestamp;
 
 use super::{Decision, Draft, Note, Situation, Waiting, WaitsFor, backoff};
-use crate::clock::AHEAD;
+use crate::lease::AHEAD;
 use crate::pipeline::{CatchUp, WhenNextDue};
 use crate::run::{Attempt, NotRun, Outcome, Reason, Trigger};
 

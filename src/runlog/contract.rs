@@ -165,6 +165,8 @@ pub struct Query {
     pub pipeline: Option<PipelineId>,
     /// Of this run only.
     pub run: Option<Run>,
+    /// The attempt with this token only.
+    pub token: Option<Token>,
     /// Attempts only, without what was not run.
     pub attempts_only: bool,
     /// At most this many records.

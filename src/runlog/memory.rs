@@ -168,13 +168,15 @@ impl State {
     fn history(&self, query: &Query) -> Vec<Record> {
         let of_pipeline = |id: &PipelineId| query.pipeline.as_ref().is_none_or(|wanted| wanted == id);
         let attempts = self.attempts.values().filter(|attempt| {
-            of_pipeline(&attempt.run.pipeline) && query.run.as_ref().is_none_or(|run| *run == attempt.run)
+            of_pipeline(&attempt.run.pipeline)
+                && query.run.as_ref().is_none_or(|run| *run == attempt.run)
+                && query.token.is_none_or(|token| token == attempt.token)
         });
         let not_run = self.not_run.iter().filter(|entry| {
             let of_run = query.run.as_ref().is_none_or(|run| {
                 run.pipeline == entry.pipeline && (entry.first..=entry.last).contains(&run.scheduled_for)
             });
-            !query.attempts_only && of_pipeline(&entry.pipeline) && of_run
+            !query.attempts_only && query.token.is_none() && of_pipeline(&entry.pipeline) && of_run
         });
         let mut records: Vec<Record> = attempts
             .map(|attempt| Record::Attempt(Box::new(attempt.clone())))

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::output_files::OutputFile;
+use super::sweep::MarkFile;
 use crate::clock::{BootTime, Clock};
 use crate::executor::Executor;
 use crate::owner::Owner;
@@ -83,8 +84,19 @@ pub trait Host: Send + Sync {
     /// Whether somebody keeps the file at `path` locked: the process that parents the bodies of a tick that is gone.
     fn is_held(&self, path: &Path) -> bool;
 
+    /// Ends what is left of the bodies of a worker that is gone, as is the process that parented them; returns how many
+    /// processes that were.
+    fn end_leftovers(&self, _owner: &Owner) -> usize {
+        0
+    }
+
     /// Removes the start mark of an attempt that we started and whose end is durable.
     fn remove_mark(&self, path: &Path);
+
+    /// What lies in the folder of start marks, in any order; lock files only where they are old.
+    fn mark_files(&self, _folder: &Path) -> Vec<MarkFile> {
+        Vec::new()
+    }
 
     /// Makes the folder for start marks.
     ///

@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::env::{Env, StartMark, StoreTime, held_file};
 use super::report::Report;
 use crate::clock::BootTime;
+use crate::failpoint::{self, Point};
 use crate::plan::{Evidence, take_over};
 use crate::run::Attempt;
 use crate::runlog::Error;
@@ -14,6 +15,8 @@ use crate::runlog::contract::{Batch, Condition, End, Ended, Scope, View};
 
 /// How long to wait, for all of them, until the bodies of dead workers have been ended by the processes that parent them.
 const ENDING: Duration = Duration::from_secs(3);
+/// How often it is looked whether they have.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// The run-log as it stands, and the store's time; nothing is taken over.
 ///
@@ -38,6 +41,7 @@ pub async fn gather(env: &Env, report: &mut Report) -> Result<(View, StoreTime),
         return Ok((view, time));
     }
     let committed = env.in_time(env.run_log.commit(Batch { ends, transitions: Vec::new() })).await?;
+    failpoint::reached(Point::TakenOver);
     for ended in committed.ends {
         if let Ended::Folded(crate::plan::Folded::Ended, attempt) = ended {
             tracing::warn!(run = attempt.run.id(), attempt = attempt.number, outcome = ?attempt.outcome(), "took over");
@@ -65,6 +69,7 @@ fn clear_mark(env: &Env, attempt: &Attempt) {
     let Some(folder) = env.run_log.start_marks() else { return };
     if env.host.is_gone(&attempt.owner) && !env.host.is_held(&held_file(&folder, &attempt.owner)) {
         env.host.remove_mark(&folder.join(attempt.token.to_string()));
+        failpoint::reached(Point::TakeOverCleared);
     }
 }
 
@@ -102,6 +107,7 @@ async fn start_state(env: &Env, attempt: &Attempt, evidence: Evidence, until: Bo
         return Some(false);
     }
     if env.host.forestall(&folder.join(attempt.token.to_string())) == StartMark::Forestalled {
+        failpoint::reached(Point::Forestalled);
         return Some(true);
     }
     let held = held_file(&folder, &attempt.owner);
@@ -109,7 +115,11 @@ async fn start_state(env: &Env, attempt: &Attempt, evidence: Evidence, until: Bo
         if env.clock.boot() >= until {
             return None;
         }
-        env.clock.sleep_until(env.clock.boot().plus(Duration::from_millis(20))).await;
+        env.clock.sleep_until(env.clock.boot().plus(LOOK_AGAIN)).await;
+    }
+    // Only where worker and supervisor were killed in the same instant is anything left by now.
+    while evidence == Evidence::OwnerGone && env.host.end_leftovers(&attempt.owner) > 0 && env.clock.boot() < until {
+        env.clock.sleep_until(env.clock.boot().plus(LOOK_AGAIN)).await;
     }
     Some(false)
 }

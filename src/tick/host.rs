@@ -5,13 +5,22 @@ use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use jiff::SignedDuration;
 use nix::errno::Errno;
 use nix::sys::signal::kill;
 use nix::unistd::Pid;
 
 use super::env::{Host, StartMark};
 use super::output_files::OutputFile;
+use super::sweep::MarkFile;
+use crate::clock::{Clock, SystemClock};
+use crate::executor;
+use crate::failpoint::{self, Point};
+use crate::occurrence::Token;
 use crate::owner::Owner;
+
+/// A lock file is made and locked at once: one that is older than this and not locked is nobody's.
+const OLD_HOLD: SignedDuration = SignedDuration::from_hours(1);
 
 /// The machine we run on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -69,14 +78,34 @@ impl Host for SystemHost {
             Ok(()) => {
                 // Its process is gone and will not come back under this name.
                 let _ = fs::remove_file(path);
+                failpoint::reached(Point::DeadHoldRemoved);
                 false
             }
         }
     }
 
+    fn end_leftovers(&self, owner: &Owner) -> usize {
+        executor::end_leftovers(&owner.id)
+    }
+
     fn remove_mark(&self, path: &Path) {
         // What is left behind is harmless: it only says that the attempt was started.
         let _ = fs::remove_file(path);
+    }
+
+    fn mark_files(&self, folder: &Path) -> Vec<MarkFile> {
+        // Files are dated by the machine, also where a rehearsal has another time.
+        let now = SystemClock.now();
+        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+        let file = |entry: fs::DirEntry| {
+            let (path, name) = (entry.path(), entry.file_name().into_string().ok()?);
+            if let Some(token) = Token::parse(&name) {
+                return Some(MarkFile::Start(token, path));
+            }
+            let made = || jiff::Timestamp::try_from(entry.metadata().ok()?.modified().ok()?).ok();
+            (name.ends_with(".held") && now.duration_since(made()?) > OLD_HOLD).then_some(MarkFile::OldHold(path))
+        };
+        entries.filter_map(file).collect()
     }
 
     fn make_folder(&self, path: &Path) -> std::io::Result<()> {
@@ -94,6 +123,7 @@ impl Host for SystemHost {
     }
 
     fn remove_output(&self, path: &Path) {
+        failpoint::reached(Point::OldOutput);
         if let Err(error) = fs::remove_file(path) {
             tracing::debug!(path = %path.display(), %error, "old output stays");
         }

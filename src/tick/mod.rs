@@ -27,6 +27,7 @@ mod host;
 mod output_files;
 mod record;
 mod report;
+mod sweep;
 mod work;
 
 pub use env::{Env, Host, StartMark, StopWish, StoreTime, held_file};
@@ -34,6 +35,7 @@ pub use execute::rfc3339;
 pub use host::{SystemHost, host_name};
 pub use output_files::{Keep, OutputFile, output_file};
 pub use report::{Event, Report};
+pub use sweep::MarkFile;
 
 /// How a tick is to be done.
 #[derive(Clone)]

@@ -18,9 +18,11 @@ use super::claim::Held;
 use super::env::{Env, StopWish, StoreTime};
 use super::output_files::{self, output_folder};
 use super::report::{Event, Report};
+use super::sweep::sweep;
 use super::{Options, Pipelines, execute, record};
 use crate::clock::BootTime;
 use crate::executor::{Ended as BodyEnded, Stop};
+use crate::failpoint::{self, Point};
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Run, Token};
 use crate::plan::Decision;
@@ -169,6 +171,9 @@ impl<'a> Work<'a> {
         if !self.ended.is_empty() {
             self.report.unrecorded = self.last_failure.take();
         }
+        if self.marks_ready {
+            sweep(self.env).await;
+        }
         self.report.ended_at = self.time.now(&*self.env.clock);
         self.report
     }
@@ -232,11 +237,13 @@ impl<'a> Work<'a> {
         if std::mem::replace(&mut self.marks_ready, true) {
             return;
         }
+        failpoint::reached(Point::FolderWanted);
         if let Some(folder) = self.env.run_log.start_marks()
             && let Err(error) = self.env.host.make_folder(&folder)
         {
             tracing::error!(folder = %folder.display(), %error, "no folder for start marks");
         }
+        failpoint::reached(Point::FolderMade);
     }
 
     /// Gives back claims that have waited too long for a place.
@@ -388,9 +395,4 @@ impl<'a> Work<'a> {
         (self.options.watch)(Event::Ended(&attempt));
         self.report.ended.push(attempt);
     }
-}
-
-/// Claims by token, to tell which ones a store has.
-fn tokens_of(view: &View) -> BTreeMap<Token, &Attempt> {
-    view.open.values().flatten().map(|attempt| (attempt.token, attempt)).collect()
 }

@@ -1,11 +1,11 @@
-//! Ticks and supervisors that are killed with SIGKILL at any moment.
+//! Ticks and supervisors that are killed with SIGKILL at any moment of a tick's life, alone or in the same instant.
 //!
 //! The delays come from a fixed seed, or from `TICKWARD_TEST_SEED`; `TICKWARD_TEST_KILLS` asks for more rounds.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::process::Child;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -46,6 +46,7 @@ fn variable(name: &str) -> Option<u64> {
 enum Victim {
     Tick,
     Supervisor,
+    Both,
 }
 
 fn supervisor_of(tick: &Child) -> Option<i32> {
@@ -57,19 +58,29 @@ fn supervisor_of(tick: &Child) -> Option<i32> {
     })
 }
 
-fn kill_somewhere(sandbox: &Sandbox, victim: Victim, now: &str, dice: &mut Dice) {
+fn kill_somewhere(sandbox: &Sandbox, victim: Victim, now: &str, delay: Duration) {
     let mut tick = sandbox.start(&format!("run-due --now {now} -o json"));
-    std::thread::sleep(Duration::from_micros(dice.below(130_000)));
+    std::thread::sleep(delay);
     match victim {
         Victim::Tick => tick.kill().unwrap(),
-        Victim::Supervisor => {
+        Victim::Supervisor | Victim::Both => {
             if let Some(pid) = supervisor_of(&tick) {
                 // It may have ended meanwhile.
                 let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
             }
+            if victim == Victim::Both {
+                tick.kill().unwrap();
+            }
         }
     }
     tick.wait().unwrap();
+}
+
+/// How long a tick takes that nobody kills.
+fn life_of_a_tick(sandbox: &Sandbox) -> Duration {
+    let begin = Instant::now();
+    sandbox.tick("2026-03-02T01:58:05Z");
+    begin.elapsed()
 }
 
 /// Each round has a minute of its own: a tick that is killed, then one that goes through.
@@ -79,8 +90,11 @@ fn killed_anywhere(victim: Victim, rounds: u64) {
     let rounds = variable("TICKWARD_TEST_KILLS").unwrap_or(rounds);
     let minutes: Vec<String> =
         (0..rounds).map(|i| format!("2026-03-02T{:02}:{:02}", 2 + i / 60 % 22, i % 60)).collect();
+    let life = life_of_a_tick(&sandbox);
+    let begin = Instant::now();
     for minute in &minutes {
-        kill_somewhere(&sandbox, victim, &format!("{minute}:05Z"), &mut dice);
+        let delay = Duration::from_micros(dice.below(life.as_micros() as u64));
+        kill_somewhere(&sandbox, victim, &format!("{minute}:05Z"), delay);
         let next = sandbox.tick(&format!("{minute}:15Z"));
         assert!(next["rc"] == 0 || next["rc"] == 1, "{next}");
         assert!(next["waiting"].as_array().unwrap().is_empty(), "{next}");
@@ -111,7 +125,8 @@ fn killed_anywhere(victim: Victim, rounds: u64) {
             lost += u64::from(last.1 == "lost");
         }
     }
-    assert_eq!(runs.len() as u64, 4 * rounds, "runs were invented");
+    assert_eq!(runs.len() as u64, 4 * (rounds + 1), "runs were invented");
+    println!("{rounds} kills, {lost} runs lost, in {:.1?}; a tick lives {life:.0?}", begin.elapsed());
     assert!(lost > 0 || rounds < 10, "no kill has hit a body: the delays are no good");
 }
 
@@ -123,6 +138,11 @@ fn a_tick_killed_anywhere_loses_no_occurrence_and_doubles_none() {
 #[test]
 fn a_supervisor_killed_anywhere_loses_no_occurrence_and_doubles_none() {
     killed_anywhere(Victim::Supervisor, 20);
+}
+
+#[test]
+fn a_tick_and_its_supervisor_killed_at_once_lose_no_occurrence_and_leave_nothing() {
+    killed_anywhere(Victim::Both, 20);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! History: newest decision first, filtered and limited.
 
-use tickward::occurrence::Run;
+use tickward::occurrence::{Run, Token};
 use tickward::run::{Outcome, Reason, Row};
 use tickward::runlog::contract::{Query, Record, Transition, Verdict};
 
@@ -108,6 +108,16 @@ pub async fn filters_leave_what_they_say(bench: Bench) {
         let row = format!("{query:?}");
         assert_eq!(shown(&bench.history(query).await), expected, "{row}");
     }
+    let all = bench.history(Query { attempts_only: true, ..Query::default() }).await;
+    for record in &all {
+        let Record::Attempt(attempt) = record else { panic!("{record:?}") };
+        let token = Some(attempt.token);
+        let of_token = Query { token, ..Query::default() };
+        assert_eq!(bench.history(of_token.clone()).await, std::slice::from_ref(record), "{token:?}");
+        let elsewhere = Query { run: run("p", "09:00"), ..of_token };
+        assert_eq!(bench.history(elsewhere).await, [], "{token:?} of another run");
+    }
+    assert_eq!(bench.history(Query { token: Some(Token(0)), ..Query::default() }).await, [], "no such token");
 }
 
 pub async fn what_is_merged_counts_as_newly_decided(bench: Bench) {

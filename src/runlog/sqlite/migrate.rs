@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::super::{Error, OpenOptions, Purpose};
 use super::sorted;
+use crate::failpoint::{self, Point};
 
 /// Each form of the tables, oldest first; its number is its place, counted from 1.
 const MIGRATIONS: [&str; 1] = [include_str!("../../../migrations/sqlite/0001_run_log.sql")];
@@ -27,6 +28,14 @@ pub fn bring_up_to_date(connection: &mut Connection, path: &Path, options: &Open
     meta.check(path, options.purpose)
 }
 
+/// Whether anybody has made the tables.
+///
+/// # Errors
+/// Those of the file.
+pub fn has_tables(connection: &Connection) -> rusqlite::Result<bool> {
+    Ok(Meta::read(connection)?.schema > 0)
+}
+
 fn apply(connection: &mut Connection, purpose: Purpose) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let applied = Meta::read(&transaction)?.schema;
@@ -41,7 +50,10 @@ fn apply(connection: &mut Connection, purpose: Purpose) -> rusqlite::Result<()> 
             }
         }
     }
-    transaction.commit()
+    failpoint::reached(Point::TablesWritten);
+    transaction.commit()?;
+    failpoint::reached(Point::TablesMade);
+    Ok(())
 }
 
 /// What a store says of itself.

@@ -13,6 +13,7 @@ use rusqlite::{Connection, TransactionBehavior};
 
 use super::contract::{Batch, Committed, Query, Record, RunLog, Scope, View};
 use super::{Error, OpenOptions};
+use crate::failpoint::{self, Point};
 use crate::lease::Lease;
 use crate::occurrence::Token;
 
@@ -87,7 +88,9 @@ impl RunLog for SqliteRunLog {
                 .iter()
                 .map(|transition| write::transition(&transaction, transition))
                 .collect::<Result<_, _>>()?;
+            failpoint::reached(Point::CommitWritten);
             transaction.commit()?;
+            failpoint::reached(Point::CommitDurable);
             Ok(Committed { now: Some(now), ends, verdicts })
         })
         .await
@@ -97,7 +100,9 @@ impl RunLog for SqliteRunLog {
         self.with(move |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let held = write::renew(&transaction, &tokens, lease)?;
+            failpoint::reached(Point::RenewalWritten);
             transaction.commit()?;
+            failpoint::reached(Point::RenewalDurable);
             Ok(held)
         })
         .await

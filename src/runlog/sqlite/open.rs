@@ -13,6 +13,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use super::super::{Error, OpenOptions, Purpose};
 use super::address::Address;
 use super::{migrate, sorted};
+use crate::failpoint::{self, Point};
 
 /// How long a transaction waits for another process's.
 const BUSY: Duration = Duration::from_secs(10);
@@ -25,11 +26,17 @@ const CHANGES: usize = 100;
 /// `Refused` and `Unavailable`, in words.
 pub fn open(address: &Address, options: &OpenOptions) -> Result<Connection, Error> {
     let path = &address.path;
-    let is_missing = || path.metadata().is_err_and(|error| error.kind() == std::io::ErrorKind::NotFound);
-    if options.purpose == Purpose::Read && is_missing() {
+    let reads = options.purpose == Purpose::Read;
+    // A file without a byte is one that somebody else is about to fill, for a purpose that we do not know.
+    let is_blank = || match path.metadata() {
+        Ok(data) => data.is_file() && data.len() == 0,
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    if reads && is_blank() {
         return empty(path, options);
     }
     create_file(path)?;
+    failpoint::reached(Point::RunLogMade);
     if !address.network_fs {
         refuse_network_file_system(path)?;
     }
@@ -37,6 +44,10 @@ pub fn open(address: &Address, options: &OpenOptions) -> Result<Connection, Erro
     let mut connection = Connection::open_with_flags(path, flags).map_err(|error| sorted(path, error))?;
     let journal = if address.network_fs { "DELETE" } else { "WAL" };
     prepare(&connection, journal).map_err(|error| sorted(path, error))?;
+    failpoint::reached(Point::JournalSet);
+    if reads && !migrate::has_tables(&connection).map_err(|error| sorted(path, error))? {
+        return empty(path, options);
+    }
     migrate::bring_up_to_date(&mut connection, path, options)?;
     Ok(connection)
 }
@@ -83,6 +94,7 @@ fn create_file(path: &Path) -> Result<(), Error> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
         let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
         made.map_err(|error| unavailable("created", error))?;
+        failpoint::reached(Point::RunLogFolder);
     }
     if path.is_dir() {
         return Err(Error::Unavailable {
@@ -126,7 +138,26 @@ fn refuse_network_file_system(path: &Path) -> Result<(), Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::clock::SystemClock;
+
+    #[test]
+    fn who_looks_at_a_file_that_is_being_made_leaves_it_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        for (what, statements) in [("without a byte", ""), ("without tables", "PRAGMA journal_mode = WAL")] {
+            let path = folder.path().join(what);
+            std::fs::write(&path, "").unwrap();
+            Connection::open(&path).unwrap().execute_batch(statements).unwrap();
+            let address = Address { path: path.clone(), network_fs: false };
+            let opened = |purpose| open(&address, &OpenOptions { clock: Arc::new(SystemClock), purpose });
+            opened(Purpose::Read).unwrap();
+            assert!(!migrate::has_tables(&Connection::open(&path).unwrap()).unwrap(), "{what}");
+            assert!(opened(Purpose::Rehearse).is_ok(), "{what}: it can still become what it was made for");
+            assert!(opened(Purpose::Read).is_ok(), "{what}: it is read once it is that");
+        }
+    }
 
     #[test]
     fn a_new_file_that_another_process_writes_is_waited_for() {

@@ -103,6 +103,12 @@ pub fn history(connection: &Connection, query: &Query) -> rusqlite::Result<Vec<R
         return Ok(Vec::new());
     }
     let id = query.run.as_ref().map(|run| &run.pipeline).or(query.pipeline.as_ref());
+    if let Some(token) = query.token {
+        let found = attempt_by_token(connection, token)?.filter(|attempt| {
+            id.is_none_or(|id| *id == attempt.run.pipeline) && query.run.as_ref().is_none_or(|run| *run == attempt.run)
+        });
+        return Ok(found.into_iter().take(query.limit).map(|attempt| Record::Attempt(Box::new(attempt))).collect());
+    }
     let (namespace, name) = (id.map(|id| id.namespace.as_str()), id.map(|id| id.name.as_str()));
     let instant = query.run.as_ref().map(|run| run.scheduled_for.as_microsecond());
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);

@@ -3,14 +3,16 @@
 //! Holds always: a claim whose answer was lost counts as won only where its token is found in the store; an end is sent
 //! again until it is recorded or the tick gives up and says so.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::super::env::StoreTime;
-use super::{Answer, Held, Work, tokens_of};
+use super::{Answer, Held, Work};
 use crate::clock::BootTime;
 use crate::executor::Stop;
+use crate::failpoint::{self, Point};
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
 use crate::plan::Folded;
@@ -76,10 +78,12 @@ impl Work<'_> {
     }
 
     fn folded(&mut self, folded: Folded, attempt: Attempt) {
+        failpoint::reached(Point::EndCommitted);
         if let Some(folder) = self.env.run_log.start_marks()
             && attempt.outcome() != Some(Outcome::Released)
         {
             self.env.host.remove_mark(&folder.join(attempt.token.to_string()));
+            failpoint::reached(Point::MarkRemoved);
         }
         if folded == Folded::Late {
             tracing::error!(run = attempt.run.id(), attempt = attempt.number, "ended after it had been declared lost");
@@ -99,6 +103,7 @@ impl Work<'_> {
         self.report.not_run.extend(transition.not_run);
         let Some(attempt) = transition.claim else { return };
         let Some(pipeline) = self.pipelines.get(&attempt.run.pipeline) else { return };
+        failpoint::reached(Point::ClaimWon);
         self.report.waiting.remove(&attempt.run);
         self.claimed.push_back(Held { claimed_at: now, kill_grace: pipeline.kill_grace, attempt });
         if self.stopping {
@@ -202,4 +207,9 @@ impl Work<'_> {
 /// Whether a row is what a transition without a claim made of it.
 fn is_result(transition: &Transition, row: &Row) -> bool {
     row.version == transition.row.version + 1 && row.cursor == transition.row.cursor
+}
+
+/// Claims by token, to tell which ones a store has.
+fn tokens_of(view: &View) -> BTreeMap<Token, &Attempt> {
+    view.open.values().flatten().map(|attempt| (attempt.token, attempt)).collect()
 }
