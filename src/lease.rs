@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::clock::{AHEAD, BootTime};
 
 /// The lease of a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// How long it holds from each renewal.
     pub length: Duration,

@@ -11,7 +11,7 @@ use crate::run::{Attempt, Completion, LastEnd, Outcome, Row};
 const FREE_INTERRUPTIONS: u32 = 3;
 
 /// What an end did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Folded {
     /// The attempt has ended by it.
     Ended,
