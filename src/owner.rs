@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Which process holds a claim. Host names are for people; identity is the random `id`.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Owner {
     /// Random, minted once per process.
     pub id: String,

@@ -143,7 +143,7 @@ pub enum Stdin {
 }
 
 /// When a failed attempt is followed by another.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Retry {
     /// Attempts in all, the first included; 1 means no retry.
     pub max_attempts: u32,
@@ -172,7 +172,7 @@ impl Retry {
 }
 
 /// How the wait between attempts grows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Backoff {
     /// The same each time.
@@ -184,7 +184,7 @@ pub enum Backoff {
 }
 
 /// What happens to a pending retry when the next occurrence falls due.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum WhenNextDue {
     /// The old run ends as superseded; the next occurrence starts.
@@ -217,7 +217,7 @@ pub enum CatchUp {
 }
 
 /// What happens to a run that was interrupted because we were told to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnInterrupt {
     /// The retry policy decides, as after a failure.

@@ -86,7 +86,7 @@ impl fmt::Display for Outcome {
 }
 
 /// Why an attempt was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Trigger {
     /// Its occurrence fell due.
@@ -122,7 +122,7 @@ impl Trigger {
 
 /// What to do after an attempt, as it stood when the attempt was claimed: whoever records the end needs no
 /// configuration for it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Policy {
     /// Retry policy.
     pub retry: Retry,
@@ -131,7 +131,7 @@ pub struct Policy {
 }
 
 /// One try at a run: a claim, and how it ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt {
     /// Which run.
     pub run: Run,
@@ -195,7 +195,7 @@ impl Attempt {
 }
 
 /// The end of an attempt, as the one who saw it reports it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Completion {
     /// Whose end: only the attempt with this token takes it.
     pub token: Token,
@@ -224,7 +224,7 @@ pub struct Completion {
 }
 
 /// Why an occurrence of the schedule was not run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Reason {
     /// Nobody ran it in time and the catch-up policy drops it.
@@ -252,7 +252,7 @@ impl Reason {
 }
 
 /// A stretch of occurrences that were decided without being run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct NotRun {
     /// Whose.
     pub pipeline: PipelineId,
@@ -274,7 +274,7 @@ pub struct NotRun {
 }
 
 /// A schedule that the store has seen for a pipeline.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KnownSchedule {
     /// Hash of the schedule's canonical text.
     pub hash: String,
@@ -290,7 +290,7 @@ pub struct KnownSchedule {
 }
 
 /// What the run-log knows of a pipeline. Changed only as a whole, under its `version`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Row {
     /// Whose.
     pub pipeline: PipelineId,
@@ -330,7 +330,7 @@ impl Row {
 }
 
 /// The last recorded end of a pipeline's attempts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct LastEnd {
     /// Of which occurrence.
     pub scheduled_for: Timestamp,

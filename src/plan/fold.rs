@@ -1,7 +1,7 @@
 //! Folds the end of an attempt into what the run-log knows: terminal, or another attempt at a stored instant.
 //!
-//! Holds always: an attempt takes one end; an end that comes after it was declared lost stays on it as its late
-//! outcome; what follows is decided by the policy stored with the attempt, so that no configuration is needed.
+//! Holds always: an attempt takes one end; what a worker reports after it was declared lost stays on it as
+//! its late outcome; what follows is decided by the policy stored with the attempt, so that no configuration is needed.
 
 use super::backoff;
 use crate::pipeline::OnInterrupt;
@@ -11,7 +11,7 @@ use crate::run::{Attempt, Completion, LastEnd, Outcome, Row};
 const FREE_INTERRUPTIONS: u32 = 3;
 
 /// What an end did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Folded {
     /// The attempt has ended by it.
     Ended,
@@ -25,7 +25,10 @@ pub enum Folded {
 pub fn fold(row: &mut Row, attempt: &mut Attempt, end: &Completion) -> Folded {
     match attempt.outcome() {
         None => {}
-        Some(Outcome::Lost) if end.outcome != Outcome::Lost && attempt.late_outcome.is_none() => {
+        // Who says of a lost attempt that it was lost, or never started, may have taken it over on an older look.
+        Some(Outcome::Lost)
+            if !matches!(end.outcome, Outcome::Lost | Outcome::Released) && attempt.late_outcome.is_none() =>
+        {
             attempt.late_outcome = Some(end.outcome);
             if end.outcome.is_success() || end.fatal || end.outcome == Outcome::Cancelled {
                 attempt.retry_at = None;

@@ -49,7 +49,7 @@ pub struct Situation<'a> {
 }
 
 /// What to do about one pipeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Decision {
     /// The row as it becomes; its `version` is still the one it was decided on.
     pub row: Row,
@@ -88,7 +88,7 @@ impl Decision {
 }
 
 /// An attempt to claim, but for what the claiming process adds: token, owner, times.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Draft {
     /// Which run.
     pub run: Run,
@@ -109,7 +109,7 @@ pub struct Draft {
 }
 
 /// A run that is due and waits.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Waiting {
     /// Which run.
     pub run: Run,
@@ -118,7 +118,7 @@ pub struct Waiting {
 }
 
 /// What a run waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum WaitsFor {
     /// Its next attempt is due at this instant.
     Backoff(Timestamp),
@@ -127,7 +127,7 @@ pub enum WaitsFor {
 }
 
 /// Something about a pipeline that a person should know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Note {
     /// Two schedules are in force at once: hosts with different configurations.
     ConfigSplit,

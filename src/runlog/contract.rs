@@ -69,7 +69,7 @@ pub enum Scope {
 }
 
 /// What a store knew at one instant.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct View {
     /// The store's time.
     pub now: Timestamp,
@@ -83,7 +83,7 @@ pub struct View {
 }
 
 /// What to apply in one commit.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Batch {
     /// Ends of attempts.
     pub ends: Vec<End>,
@@ -92,7 +92,7 @@ pub struct Batch {
 }
 
 /// The end of an attempt, and when it may be applied.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct End {
     /// What ended, and how.
     pub completion: Completion,
@@ -101,7 +101,7 @@ pub struct End {
 }
 
 /// What must hold when an end is applied.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Condition {
     /// Nothing more: the worker itself reports, or its process is provably gone.
     Always,
@@ -114,7 +114,7 @@ pub enum Condition {
 }
 
 /// A change of one pipeline.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Transition {
     /// The row as it becomes, but for `version`: that is the one it was decided on, and is raised by the store.
     pub row: Row,
@@ -128,7 +128,7 @@ pub struct Transition {
 }
 
 /// What became of a batch.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Committed {
     /// The store's time when it was applied; none where the store does not tell.
     pub now: Option<Timestamp>,
@@ -139,7 +139,7 @@ pub struct Committed {
 }
 
 /// What became of an end.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Ended {
     /// It was folded, as said, and this is how the attempt now stands.
     Folded(Folded, Box<Attempt>),
@@ -150,7 +150,7 @@ pub enum Ended {
 }
 
 /// What became of a transition.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Verdict {
     /// Applied whole.
     Won,

@@ -118,3 +118,17 @@ fn a_late_failure_changes_nothing_about_the_retry() {
          01:20 tick => retry 01:00#2",
     );
 }
+
+/// Two ticks take over the same attempt; the second one on a look from before the first, whose start mark is gone by then.
+#[test]
+fn what_is_lost_is_not_released_afterwards() {
+    play(
+        "schedule: '@hourly'; retry: { max_attempts: 2, delay: 10m }",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:10 lost => again at 01:20
+         01:12 released => already ended, again at 01:20
+         01:13 lost => already ended, again at 01:20
+         01:14 succeeded => late, over",
+    );
+}

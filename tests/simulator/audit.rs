@@ -56,8 +56,14 @@ fn check_pipeline(
     let of_this: Vec<&NotRun> =
         not_run.iter().filter(|e| e.pipeline == pipeline.id && e.reason != Reason::Superseded).collect();
     let waits = row.backlog_until.is_some();
-    for at in schedule.occurrences_between(since, cursor.max(settled)) {
-        let ran = attempts.contains_key(&Run { pipeline: pipeline.id.clone(), scheduled_for: at });
+    let of_pipeline: BTreeMap<Timestamp, &Attempt> = attempts
+        .iter()
+        .filter(|(run, _)| run.pipeline == pipeline.id)
+        .map(|(run, of_run)| (run.scheduled_for, &of_run[0]))
+        .collect();
+    let until = if world.shape.has_steps { settled } else { cursor.max(settled) };
+    for at in schedule.occurrences_between(since, until) {
+        let ran = of_pipeline.contains_key(&at);
         let passed = of_this.iter().filter(|entry| entry.first <= at && at <= entry.last).count();
         match (ran, passed) {
             (true, 0) | (false, 1) => {}
@@ -74,10 +80,9 @@ fn check_pipeline(
     }
     let just_before = |instant: Timestamp| instant - SignedDuration::from_micros(1);
     let is_due = |at: Timestamp| schedule.occurrences_between(just_before(at), at).next().is_some();
-    let of_pipeline = attempts.iter().filter(|(run, _)| run.pipeline == pipeline.id);
-    for (run, _) in of_pipeline.filter(|(_, of_run)| !of_run[0].by_hand) {
-        if !is_due(run.scheduled_for) {
-            world.is_wrong(format!("{} was run and is no occurrence", run.id()));
+    for (at, first) in of_pipeline.into_iter().filter(|(_, first)| !first.by_hand) {
+        if !is_due(at) {
+            world.is_wrong(format!("{} was run and is no occurrence", first.run.id()));
         }
     }
     for entry in of_this.iter().filter(|entry| !entry.at_least && !world.shape.has_steps) {
