@@ -96,22 +96,13 @@ impl Bodies {
 impl Executor for Bodies {
     async fn run(&self, job: Job) -> Ended {
         let world = &self.world;
-        tokio::time::sleep(world.chance.millis(0, 20)).await;
-        if self.clock.boot() >= job.stop_at {
-            return Ended::not_started(NotStarted::LeaseOver);
-        }
-        if let Some(mark) = &job.start_mark
-            && !world.make_mark(mark)
-            && world.shape.plant != Some(Plant::MarkNotHeeded)
-        {
-            return Ended::not_started(NotStarted::Refused);
-        }
-        let [pipeline, run, number] =
-            ["TICKWARD_PIPELINE", "TICKWARD_RUN_ID", "TICKWARD_ATTEMPT"].map(|name| variable(&job, name));
-        check_start(world, &job, &run, &number).await;
-        world.started(&self.owner, &pipeline, &run, &number);
-        let goes_on = Some(world.chance.millis(0, 1_000));
-        let mut alive = Alive { world: world.clone(), pipeline, run, number, goes_on };
+        let job = Arc::new(job);
+        // Handed over: it may still start in the moment in which its tick is killed.
+        let start = start(world.clone(), self.owner.clone(), self.clock.clone(), job.clone());
+        let mut alive = match tokio::spawn(start).await.unwrap() {
+            Ok(alive) => alive,
+            Err(why) => return Ended::not_started(why),
+        };
         let began = self.clock.boot();
         let stopped = self.live(&job, began).await;
         alive.goes_on = None;
@@ -141,6 +132,27 @@ impl Executor for Bodies {
     fn kill_all(&self) {}
 
     async fn close(&self) {}
+}
+
+/// What the supervisor and its child do between the job and the body.
+async fn start(world: Arc<World>, owner: String, clock: MachineClock, job: Arc<Job>) -> Result<Alive, NotStarted> {
+    let longest = if world.chance.percent(95) { 20 } else { world.shape.slow_start_ms };
+    tokio::time::sleep(world.chance.millis(0, longest)).await;
+    if clock.boot() >= job.stop_at {
+        return Err(NotStarted::LeaseOver);
+    }
+    if let Some(mark) = &job.start_mark
+        && !world.make_mark(mark)
+        && world.shape.plant != Some(Plant::MarkNotHeeded)
+    {
+        return Err(NotStarted::Refused);
+    }
+    let [pipeline, run, number] =
+        ["TICKWARD_PIPELINE", "TICKWARD_RUN_ID", "TICKWARD_ATTEMPT"].map(|name| variable(&job, name));
+    check_start(&world, &job, &run, &number).await;
+    world.started(&owner, &pipeline, &run, &number);
+    let goes_on = Some(world.chance.millis(0, 1_000));
+    Ok(Alive { world, pipeline, run, number, goes_on })
 }
 
 fn told(stopped: Option<Stop>, code: i32) -> String {

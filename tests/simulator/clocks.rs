@@ -8,8 +8,13 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tickward::clock::{BootTime, Clock};
 
-/// 2026-01-01, when every world begins.
+/// 2026-01-01.
 const BEGIN: i64 = 1_767_225_600;
+
+/// When every world begins.
+pub fn begin() -> Timestamp {
+    Timestamp::new(BEGIN, 0).unwrap()
+}
 
 /// The store's own machine, where it has one.
 pub const SERVER: usize = 99;
@@ -47,7 +52,7 @@ impl Time {
     fn wall(&self, machine: usize) -> Timestamp {
         let step = self.steps.lock().unwrap_or_else(PoisonError::into_inner).get(&machine).copied();
         let micros = i64::try_from(self.elapsed().as_micros()).unwrap();
-        Timestamp::new(BEGIN, 0).unwrap() + SignedDuration::from_micros(micros) + step.unwrap_or_default()
+        begin() + SignedDuration::from_micros(micros) + step.unwrap_or_default()
     }
 }
 

@@ -121,6 +121,7 @@ async fn tick(world: Arc<World>, n: usize, version: usize, owner: String) {
     match fate {
         0..8 => {
             tokio::select! {
+                biased;
                 () = &mut work => {}
                 () = tokio::time::sleep(after) => world.say(format!("{owner} is killed")),
             }
@@ -128,6 +129,7 @@ async fn tick(world: Arc<World>, n: usize, version: usize, owner: String) {
         8..12 => {
             let until = world.time.elapsed() + after + world.chance.millis(1_000, 300_000);
             tokio::select! {
+                biased;
                 () = &mut work => {}
                 () = tokio::time::sleep(after) => {
                     world.say(format!("{owner} freezes for {} s", (until - world.time.elapsed()).as_secs()));
@@ -138,6 +140,7 @@ async fn tick(world: Arc<World>, n: usize, version: usize, owner: String) {
         }
         12..16 => {
             tokio::select! {
+                biased;
                 () = &mut work => {}
                 () = tokio::time::sleep(after) => {
                     world.say(format!("{owner} is told to stop"));

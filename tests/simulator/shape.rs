@@ -25,6 +25,8 @@ pub struct Shape {
     pub files: [String; 2],
     /// Wall clocks are set, by a second or by ten years.
     pub has_steps: bool,
+    /// How long one start in twenty may take between its tick and its body.
+    pub slow_start_ms: u64,
     /// A rule that is broken on purpose.
     pub plant: Option<Plant>,
 }
@@ -62,6 +64,7 @@ impl Shape {
             minutes: hours * 60,
             files,
             has_steps: chance.percent(40),
+            slow_start_ms: 900,
             plant: None,
         }
     }
@@ -76,6 +79,8 @@ impl Shape {
             minutes: 180,
             files: [file.clone(), file],
             has_steps: plant.needs_steps(),
+            // Handed over to a slow machine, as a job of its own is.
+            slow_start_ms: if plant == Plant::MarkNotHeeded { 30_000 } else { 900 },
             plant: Some(plant),
         }
     }

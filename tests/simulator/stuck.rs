@@ -59,7 +59,15 @@ fn a_store_that_takes_nothing_more_ends_the_tick_and_is_told() {
         runtime.block_on(async {
             let file = "pipelines: { p: { schedule: \"* * * * *\", command: [body], timeout: 1m } }".to_string();
             let files = [file.clone(), file];
-            let shape = Shape { kind: Kind::Server, loops: 1, minutes: 0, files, has_steps: false, plant: None };
+            let shape = Shape {
+                kind: Kind::Server,
+                loops: 1,
+                minutes: 0,
+                files,
+                has_steps: false,
+                slow_start_ms: 900,
+                plant: None,
+            };
             let world = Arc::new(World::new(shape, 1));
             let (_wish, stop) = watch::channel(StopWish::None);
             let mut env = env(&world, 0, "tick", stop);
