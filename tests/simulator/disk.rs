@@ -3,8 +3,9 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use tickward::occurrence::Token;
 use tickward::owner::Owner;
-use tickward::tick::{Host, OutputFile, StartMark};
+use tickward::tick::{Host, MarkFile, OutputFile, StartMark};
 
 use crate::shape::Kind;
 use crate::world::World;
@@ -33,6 +34,12 @@ impl Host for SimHost {
 
     fn remove_mark(&self, path: &Path) {
         self.0.known().marks.remove(path);
+    }
+
+    fn mark_files(&self, _: &Path) -> Vec<MarkFile> {
+        let token = |path: &Path| Token::parse(path.file_name()?.to_str()?);
+        let marks = self.0.known().marks.clone();
+        marks.into_iter().filter_map(|path| Some(MarkFile::Start(token(&path)?, path))).collect()
     }
 
     fn make_folder(&self, _: &Path) -> std::io::Result<()> {
