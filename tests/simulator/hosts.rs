@@ -75,7 +75,7 @@ fn trouble(world: &Arc<World>, n: usize) {
         world.say(format!("host{n} is cut off"));
         world.known().cut_off_until.insert(n, now + chance.millis(1_000, 400_000));
     }
-    if chance.number() % 500 == 0 {
+    if chance.number().is_multiple_of(500) {
         world.say("the store's disk is full");
         world.known().full_until = now + chance.millis(1_000, 600_000);
     }
