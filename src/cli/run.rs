@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::exit::Exit;
 use super::print::{self, Format};
-use super::run_due::{WorkArgs, exit_of, failed_json};
+use super::run_due::{WorkArgs, exit_of, failed_json, print_unrecorded};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
 use super::{block_on, progress, signals};
 use crate::pipeline::Pipeline;
@@ -94,6 +94,11 @@ impl Run {
             object["rc"] = json!(exit.code());
             print::json(&object);
         }
+        if let (Format::Json, None) = (self.output, last) {
+            let why = report.unrecorded.as_deref();
+            print::json(&json!({ "pipeline": pipeline.id.to_string(), "error": why, "rc": exit.code() }));
+        }
+        print_unrecorded(report);
         exit
     }
 }

@@ -167,6 +167,11 @@ fn print_notes(report: &Report) {
         };
         print::note(&format!("warning: {line}"));
     }
+    print_unrecorded(report);
+}
+
+/// That outcomes may be missing from the run-log, where that is so.
+pub fn print_unrecorded(report: &Report) {
     if let Some(why) = &report.unrecorded {
         print::error(
             &format!("the run-log failed in the middle of the tick: {why}"),

@@ -105,7 +105,10 @@ fn meet_overlap(situation: &Situation<'_>, decision: &mut Decision, due: &[Times
     }
     match situation.pipeline.overlap {
         Overlap::Skip => {
-            let stretch = due[1..].iter().fold(Stretch::one(due[0]), |stretch, next| stretch.then(*next));
+            // What has attempts although the cursor is before it is decided already.
+            let due: Vec<_> = due.iter().filter(|instant| !situation.decided.contains(instant)).collect();
+            let Some((first, others)) = due.split_first() else { return };
+            let stretch = others.iter().fold(Stretch::one(**first), |stretch, next| stretch.then(**next));
             pass_over(situation, decision, stretch, Reason::Overlap);
         }
     }

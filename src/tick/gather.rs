@@ -80,14 +80,21 @@ async fn take_overs(env: &Env, view: &View) -> Vec<End> {
     for attempt in active.filter(|attempt| attempt.owner.id != env.owner.id) {
         // A clock that is common to us and the owner never steps: where there is one, it alone judges.
         let boot = attempt.owner.shares_boot_with(&env.owner).then(|| env.clock.boot());
-        let evidence = if env.host.is_gone(&attempt.owner) {
-            Evidence::OwnerGone
-        } else if attempt.lease.is_over(view.now, boot) {
-            Evidence::LeaseOver
-        } else {
-            continue;
+        let lease_is_over = attempt.lease.is_over(view.now, boot);
+        let mut evidence = match env.host.is_gone(&attempt.owner) {
+            true => Evidence::OwnerGone,
+            false if lease_is_over => Evidence::LeaseOver,
+            false => continue,
         };
-        let Some(never_starts) = start_state(env, attempt, evidence, until).await else { continue };
+        let never_starts = match start_state(env, attempt, evidence, until).await {
+            Some(never_starts) => never_starts,
+            // Its supervisor cannot be waited for, or asked; past the lease that holds up nothing any more.
+            None if lease_is_over => {
+                evidence = Evidence::LeaseOver;
+                false
+            }
+            None => continue,
+        };
         ends.push(End {
             completion: take_over(attempt, evidence, never_starts, view.now),
             condition: match evidence {

@@ -1,8 +1,8 @@
 //! This host: who we are, who is gone, and the start marks on its disk.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
 use std::path::Path;
 
 use jiff::SignedDuration;
@@ -61,15 +61,21 @@ impl Host for SystemHost {
     }
 
     fn forestall(&self, path: &Path) -> StartMark {
-        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-            Ok(_) => StartMark::Forestalled,
-            Err(error) if error.kind() == ErrorKind::AlreadyExists => StartMark::Started,
+        // A link is made as atomically as a file, is in the way of one, and tells the next who looks that nobody started.
+        match symlink("nobody has started this attempt", path) {
+            Ok(()) => StartMark::Forestalled,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => match fs::symlink_metadata(path) {
+                Ok(there) if there.is_symlink() => StartMark::Forestalled,
+                Ok(_) => StartMark::Started,
+                Err(_) => StartMark::Unknown,
+            },
             Err(_) => StartMark::Unknown,
         }
     }
 
     fn is_held(&self, path: &Path) -> bool {
-        let file = match File::open(path) {
+        // Some network file systems lock only what is open for writing.
+        let file = match OpenOptions::new().read(true).write(true).open(path) {
             Ok(file) => file,
             Err(error) => return error.kind() != ErrorKind::NotFound,
         };
@@ -215,11 +221,17 @@ mod tests {
         // The folder is made before the first claim: one that is not there was moved or removed, and proves nothing.
         assert_eq!(SystemHost.forestall(&mark), StartMark::Unknown);
         SystemHost.make_folder(mark.parent().unwrap()).unwrap();
-        assert_eq!(SystemHost.forestall(&mark), StartMark::Forestalled);
-        assert_eq!(SystemHost.forestall(&mark), StartMark::Started);
+        for time in ["first", "again, by another tick or after a commit that failed"] {
+            assert_eq!(SystemHost.forestall(&mark), StartMark::Forestalled, "{time}");
+        }
+        let start = |path: &Path| OpenOptions::new().write(true).create_new(true).open(path);
+        assert_eq!(start(&mark).unwrap_err().kind(), ErrorKind::AlreadyExists, "nobody starts it any more");
+        let other = mark.with_file_name("b");
+        start(&other).unwrap();
+        assert_eq!(SystemHost.forestall(&other), StartMark::Started);
         let held = mark.with_extension("held");
         assert!(!SystemHost.is_held(&held), "there is none");
-        let lock = File::create(&held).unwrap();
+        let lock = fs::File::create(&held).unwrap();
         lock.try_lock().unwrap();
         assert!(SystemHost.is_held(&held));
         drop(lock);

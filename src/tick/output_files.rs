@@ -4,12 +4,13 @@
 //!
 //! Holds always: the newest file of a pipeline stays; a file that cannot be removed stops nothing.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::env::Host;
+use super::env::{Env, Host};
 use crate::occurrence::{PipelineId, compact};
 use crate::run::Attempt;
 
@@ -69,6 +70,15 @@ fn beyond(keep: Keep, mut files: Vec<OutputFile>) -> Vec<OutputFile> {
         place > 0 && (place >= keep.count || bytes > keep.bytes || old)
     });
     files.split_off(place.unwrap_or(files.len()))
+}
+
+/// Removes old output of the pipelines that have run.
+pub fn prune_all(env: &Env, ended: &[Attempt], keep: Keep) {
+    let Some(folder) = &env.output else { return };
+    let ran: BTreeSet<_> = ended.iter().map(|attempt| &attempt.run.pipeline).collect();
+    for id in ran {
+        prune(&*env.host, &output_folder(folder, id), keep);
+    }
 }
 
 #[cfg(test)]

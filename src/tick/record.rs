@@ -6,7 +6,7 @@ use crate::executor::{End, Ended, NotStarted, Stop};
 use crate::pipeline::{ExitMeaning, Pipeline};
 use crate::run::{Attempt, Completion, Outcome};
 
-use super::env::StoreTime;
+use super::env::{Env, StartMark, StoreTime};
 
 /// How much of the output is kept in the run-log, in bytes.
 const TAIL_BYTES: usize = 4096;
@@ -56,6 +56,13 @@ pub fn never_started(attempt: &Attempt, why: &str, now: jiff::Timestamp) -> Comp
         output_bytes: 0,
         tail: String::new(),
     }
+}
+
+/// Whether a job whose supervisor is gone had not come to its start: then its mark can still be made in its stead.
+pub fn lost_before_its_start(env: &Env, attempt: &Attempt, ended: &Ended) -> bool {
+    let mark = env.run_log.start_marks().map(|folder| folder.join(attempt.token.to_string()));
+    let is_lost = matches!(ended.end, End::SupervisorLost(_));
+    is_lost && mark.is_some_and(|mark| env.host.forestall(&mark) == StartMark::Forestalled)
 }
 
 fn meaning(pipeline: &Pipeline, ended: &Ended) -> (Outcome, bool, Option<String>) {

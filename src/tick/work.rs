@@ -16,7 +16,7 @@ use tokio::task::{Id, JoinError, JoinSet};
 
 use super::claim::Held;
 use super::env::{Env, StopWish, StoreTime};
-use super::output_files::{self, output_folder};
+use super::output_files;
 use super::report::{Event, Report};
 use super::sweep::sweep;
 use super::{Options, Pipelines, execute, record};
@@ -76,6 +76,8 @@ pub struct Work<'a> {
     asked_at: BootTime,
     failures: u32,
     last_failure: Option<String>,
+    /// An end that the run-log has no attempt for.
+    untaken: Option<String>,
     ask_not_before: BootTime,
     stopping: bool,
     gives_up_at: Option<BootTime>,
@@ -120,6 +122,7 @@ impl<'a> Work<'a> {
             asked_at: env.clock.boot(),
             failures: 0,
             last_failure: None,
+            untaken: None,
             ask_not_before: env.clock.boot(),
             stopping: false,
             gives_up_at: None,
@@ -167,24 +170,16 @@ impl<'a> Work<'a> {
                 self.wind_up("the time budget was over");
             }
         }
-        self.prune_output();
+        output_files::prune_all(self.env, &self.report.ended, self.options.keep);
         if !self.ended.is_empty() {
             self.report.unrecorded = self.last_failure.take();
         }
+        self.report.unrecorded = self.report.unrecorded.take().or(self.untaken.take());
         if self.marks_ready {
             sweep(self.env).await;
         }
         self.report.ended_at = self.time.now(&*self.env.clock);
         self.report
-    }
-
-    /// Removes old output of the pipelines that have run.
-    fn prune_output(&self) {
-        let Some(folder) = &self.env.output else { return };
-        let ran: BTreeSet<_> = self.report.ended.iter().map(|attempt| &attempt.run.pipeline).collect();
-        for id in ran {
-            output_files::prune(&*self.env.host, &output_folder(folder, id), self.options.keep);
-        }
     }
 
     /// Leaves out what has to be decided on more than the first look showed: what seems to be missed or skipped may have
@@ -290,7 +285,10 @@ impl<'a> Work<'a> {
         let Some(held) = self.running.remove(&token) else { return };
         let Some(pipeline) = self.pipelines.get(&held.attempt.run.pipeline) else { return };
         let now = self.time.now(&*self.env.clock);
-        let completion = record::completion(pipeline, &held.attempt, ended, &self.time, now);
+        let completion = match record::lost_before_its_start(self.env, &held.attempt, ended) {
+            true => record::never_started(&held.attempt, "its supervisor was gone before the start", now),
+            false => record::completion(pipeline, &held.attempt, ended, &self.time, now),
+        };
         self.lately.push_back(self.env.clock.boot());
         // Renewals may have failed for long: an outcome is tried for as long as anything else.
         (self.failures, self.gives_up_at) = (0, None);

@@ -231,3 +231,27 @@ fn what_was_claimed_before_the_last_boot_is_lost_and_never_starts_again() {
     assert_eq!(state(), "lost");
     assert_eq!(sandbox.read("started").lines().count(), 1);
 }
+
+/// The lock file of its supervisor cannot be opened: nobody can be waited for, and past the lease nobody is.
+#[test]
+fn a_lock_that_cannot_be_looked_at_holds_no_claim_past_its_lease() {
+    let sandbox = Sandbox::new();
+    sandbox.write("tickward.yaml", "pipelines: { a: { schedule: '@hourly', command: 'echo >> started; sleep 30' } }");
+    let mut tick = sandbox.start("run-due --interval 3600");
+    sandbox.wait("the body has started", || sandbox.path("started").exists());
+    tick.kill().unwrap();
+    tick.wait().unwrap();
+    sandbox.assert_nothing_left();
+    let run_log = rusqlite::Connection::open(sandbox.state().join("run_log.db")).unwrap();
+    let owner = "SELECT json_extract(owner, '$.id') FROM tickward_attempt";
+    let owner: String = run_log.query_row(owner, (), |row| row.get(0)).unwrap();
+    let held = sandbox.state().join(format!("run_log.db-start/{owner}.held"));
+    let _ = fs::remove_file(&held);
+    fs::create_dir(&held).unwrap();
+    let state = || sandbox.run("history a -o json").json()[0]["state"].clone();
+    sandbox.run("run-due");
+    assert_eq!(state(), "running", "its lease holds");
+    run_log.execute("UPDATE tickward_attempt SET lease_until_boot = 0", ()).unwrap();
+    sandbox.run("run-due");
+    assert_eq!(state(), "lost");
+}

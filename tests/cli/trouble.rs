@@ -126,3 +126,16 @@ fn a_failure_is_told_in_words_with_the_end_of_its_output() {
     let tail = ["6", "7", "8", "9", r"\u{1b}[31mred\u{1b}[0m"].map(|line| format!("          | {line}\n"));
     assert_eq!(rest, tail.concat());
 }
+
+#[test]
+fn an_outcome_that_the_run_log_has_no_attempt_for_is_told() {
+    let sandbox =
+        Sandbox::with("pipelines: { a: { command: 'echo > started; until test -e go; do sleep 0.01; done' } }");
+    let run = sandbox.start("run a");
+    sandbox.wait("it to run", || sandbox.path("started").exists());
+    let run_log = rusqlite::Connection::open(sandbox.state().join("run_log.db")).unwrap();
+    run_log.execute("DELETE FROM tickward_attempt", ()).unwrap();
+    sandbox.write("go", "");
+    let done = Done::wait(run).expect(4);
+    assert!(done.stderr.contains("does not know an attempt"), "{done:?}");
+}

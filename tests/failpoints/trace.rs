@@ -61,7 +61,8 @@ fn whole_calls(trace: &str) -> Vec<(u32, String)> {
         } else if let Some((_, tail)) = call.strip_prefix("<... ").and_then(|rest| rest.split_once("resumed>")) {
             let Some((place, head)) = begun.remove(&thread) else { continue };
             let whole = format!("{head}{tail}");
-            match whole.starts_with("clone") {
+            // What is forked is known from where the call begins: its child may do much before it returns.
+            match ["clone", "fork", "vfork"].iter().any(|name| whole.starts_with(name)) {
                 true => calls[place].1 = whole,
                 false => calls.push((thread, whole)),
             }
@@ -129,6 +130,7 @@ impl Reader {
                     path().ends_with("-journal") || path().ends_with("-wal") || path().ends_with("-shm");
                 (is_new && !sqlite_makes_it).then(|| format!("new file {}", path()))
             }
+            "symlink" | "symlinkat" => Some(format!("new link {}", call.rsplit('"').nth(1).unwrap_or_default())),
             "unlink" | "unlinkat" => match path() {
                 journal if journal.ends_with("run_log.db-journal") => Some("commit by the journal".into()),
                 sqlite if is_of_sqlite(&sqlite) => None,

@@ -7,7 +7,7 @@ use std::process::Command;
 use super::scene::{Scene, Variant};
 use super::trace::{Event, events, gaps};
 
-const CALLS: &str = "trace=access,mkdir,mkdirat,openat,creat,unlink,unlinkat,rename,renameat,renameat2,pwrite64,write,\
+const CALLS: &str = "trace=access,mkdir,mkdirat,openat,creat,symlink,symlinkat,unlink,unlinkat,rename,renameat,renameat2,pwrite64,write,\
                      ftruncate,fsync,fdatasync,clone,clone3,fork,vfork,execve";
 
 /// A tick under strace: what it did, in order.

@@ -14,13 +14,14 @@ use crate::bench::{Bench, changing, id};
 type Run = fn(&Bench) -> Option<String>;
 
 /// Each answers why it could not be tried on this machine, if so.
-pub const CASES: [(&str, Run); 15] = [
+pub const CASES: [(&str, Run); 16] = [
     ("a_new_file_is_for_its_owner_only", a_new_file_is_for_its_owner_only),
     ("a_new_folder_is_for_its_owner_only", a_new_folder_is_for_its_owner_only),
     ("the_journal_is_a_write_ahead_log", the_journal_is_a_write_ahead_log),
     ("without_locks_the_journal_is_a_rollback_journal", without_locks_the_journal_is_a_rollback_journal),
     ("a_damaged_file_is_refused_and_left_as_it_is", a_damaged_file_is_refused_and_left_as_it_is),
     ("a_folder_is_no_run_log", a_folder_is_no_run_log),
+    ("a_link_leads_to_the_same_start_marks", a_link_leads_to_the_same_start_marks),
     ("a_file_in_place_of_the_folder_is_said_so", a_file_in_place_of_the_folder_is_said_so),
     ("a_read_only_folder_is_unavailable", a_read_only_folder_is_unavailable),
     ("a_store_that_needs_a_newer_program_is_refused", a_store_that_needs_a_newer_program_is_refused),
@@ -106,6 +107,14 @@ fn a_damaged_file_is_refused_and_left_as_it_is(bench: &Bench) -> Option<String> 
 fn a_folder_is_no_run_log(bench: &Bench) -> Option<String> {
     let error = refusal(bench, bench.folder());
     assert!(error.to_string().ends_with("is a folder, not a file"), "{error}");
+    None
+}
+
+fn a_link_leads_to_the_same_start_marks(bench: &Bench) -> Option<String> {
+    let (here, there) = (bench.folder().join("here.db"), bench.folder().join("there.db"));
+    std::os::unix::fs::symlink(&here, &there).unwrap();
+    let marks = |path: &Path| bench.open(&url_of(path), Purpose::Work).unwrap().start_marks().unwrap();
+    assert_eq!(marks(&here), marks(&there));
     None
 }
 

@@ -29,7 +29,10 @@ pub use address::Address;
 /// A run-log in an SQLite file.
 pub struct SqliteRunLog {
     connection: Arc<Mutex<Connection>>,
+    /// As it was given, for messages.
     path: PathBuf,
+    /// The file itself.
+    file: PathBuf,
     options: OpenOptions,
 }
 
@@ -41,7 +44,9 @@ impl SqliteRunLog {
     pub fn open(url: &str, options: OpenOptions) -> Result<Self, Error> {
         let address = address::Address::parse(url)?;
         let connection = open::open(&address, &options)?;
-        Ok(SqliteRunLog { connection: Arc::new(Mutex::new(connection)), path: address.path, options })
+        // The folder of start marks lies beside the file itself: whoever came by a link has to find the same one.
+        let file = std::fs::canonicalize(&address.path).unwrap_or_else(|_| address.path.clone());
+        Ok(SqliteRunLog { connection: Arc::new(Mutex::new(connection)), path: address.path, file, options })
     }
 
     /// Runs `work` with the connection on a thread that may block.
@@ -113,7 +118,7 @@ impl RunLog for SqliteRunLog {
     }
 
     fn start_marks(&self) -> Option<PathBuf> {
-        Some(with_suffix(&self.path, "-start"))
+        Some(with_suffix(&self.file, "-start"))
     }
 }
 

@@ -64,6 +64,7 @@ impl Work<'_> {
                 Ended::Folded(folded, attempt) => self.folded(folded, *attempt),
                 Ended::Orphan | Ended::Refused => {
                     tracing::error!(token = ?end.completion.token, outcome = %end.completion.outcome, "end not taken");
+                    self.untaken = Some("it does not know an attempt that has ended in this tick".into());
                 }
             }
         }
