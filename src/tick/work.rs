@@ -171,7 +171,7 @@ impl<'a> Work<'a> {
             }
         }
         output_files::prune_all(self.env, &self.report.ended, self.options.keep);
-        if !self.ended.is_empty() {
+        if !self.ended.is_empty() || self.gives_up_at.is_some() {
             self.report.unrecorded = self.last_failure.take();
         }
         self.report.unrecorded = self.report.unrecorded.take().or(self.untaken.take());

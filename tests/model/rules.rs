@@ -73,6 +73,6 @@ fn insert_anyhow(tables: &mut Tables, transition: Transition, now: Timestamp) ->
     let mut row = transition.row;
     (row.version, row.fence) = (version + 1, claim.fence);
     tables.rows.insert(row.pipeline.clone(), row);
-    tables.attempts.insert((claim.run.pipeline.clone(), claim.run.scheduled_for, claim.number), claim);
+    tables.put(claim);
     Verdict::Won
 }

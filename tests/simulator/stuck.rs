@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,30 +11,41 @@ use tickward::occurrence::Token;
 use tickward::pipeline::Pipeline;
 use tickward::runlog::contract::{Batch, Committed, Query, Record, RunLog, Scope, View};
 use tickward::runlog::{Error, memory::MemoryRunLog};
-use tickward::tick::{Options, StopWish, run_due};
+use tickward::tick::{Options, Report, StopWish, run_due};
 use tokio::sync::watch;
 
 use crate::hosts::env;
 use crate::shape::{Kind, Shape};
 use crate::world::World;
 
-/// Takes so many commits and then none.
+/// Answers so many loads and takes so many commits, and then none; of the first commit nobody hears, if so said.
 struct Stuck {
     truth: Arc<MemoryRunLog>,
+    loads_left: AtomicU32,
     commits_left: AtomicU32,
+    unheard: AtomicBool,
+}
+
+const ALL: u32 = 1000;
+
+fn take_one(left: &AtomicU32) -> Result<u32, Error> {
+    let taken = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
+    taken.map_err(|_| Error::Unavailable { message: "the disk is full".into(), source: None })
 }
 
 #[async_trait]
 impl RunLog for Stuck {
     async fn load(&self, scope: Scope) -> Result<View, Error> {
+        take_one(&self.loads_left)?;
         self.truth.load(scope).await
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
-        let left = self.commits_left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
-        match left {
-            Ok(_) => self.truth.commit(batch).await,
-            Err(_) => Err(Error::Unavailable { message: "the disk is full".into(), source: None }),
+        take_one(&self.commits_left)?;
+        let committed = self.truth.commit(batch).await?;
+        match self.unheard.swap(false, Ordering::SeqCst) {
+            true => Err(Error::Unknown { message: "the answer was lost".into(), source: None }),
+            false => Ok(committed),
         }
     }
 
@@ -51,30 +62,38 @@ impl RunLog for Stuck {
     }
 }
 
+/// A world with one pipeline, and a tick in it that sees the store so.
+async fn tick(world: &Arc<World>, loads: u32, commits: u32, unheard: bool) -> Report {
+    let (_wish, stop) = watch::channel(StopWish::None);
+    let mut env = env(world, 0, "tick", stop);
+    env.run_log = Arc::new(Stuck {
+        truth: world.truth.clone(),
+        loads_left: AtomicU32::new(loads),
+        commits_left: AtomicU32::new(commits),
+        unheard: AtomicBool::new(unheard),
+    });
+    let pipelines: Vec<&Pipeline> = world.pipelines[0].iter().collect();
+    run_due(&env, &pipelines, &Options::default()).await.unwrap()
+}
+
+fn in_a_world(catch_up: &str, then: impl AsyncFnOnce(Arc<World>)) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
+    let file = format!(
+        "pipelines: {{ p: {{ schedule: \"* * * * *\", command: [body], timeout: 1m, catch_up: {catch_up} }} }}"
+    );
+    let files = [file.clone(), file];
+    let kind = Kind::Server;
+    let shape = Shape { kind, loops: 1, minutes: 0, files, has_steps: false, slow_start_ms: 900, plant: None };
+    runtime.block_on(async { then(Arc::new(World::new(shape, 1))).await });
+}
+
 #[test]
 fn a_store_that_takes_nothing_more_ends_the_tick_and_is_told() {
     // commits before the disk is full → bodies that were started
     for (commits, starts) in [(0, 0), (1, 1)] {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
-        runtime.block_on(async {
-            let file = "pipelines: { p: { schedule: \"* * * * *\", command: [body], timeout: 1m } }".to_string();
-            let files = [file.clone(), file];
-            let shape = Shape {
-                kind: Kind::Server,
-                loops: 1,
-                minutes: 0,
-                files,
-                has_steps: false,
-                slow_start_ms: 900,
-                plant: None,
-            };
-            let world = Arc::new(World::new(shape, 1));
-            let (_wish, stop) = watch::channel(StopWish::None);
-            let mut env = env(&world, 0, "tick", stop);
-            env.run_log = Arc::new(Stuck { truth: world.truth.clone(), commits_left: AtomicU32::new(commits) });
-            let pipelines: Vec<&Pipeline> = world.pipelines[0].iter().collect();
+        in_a_world("latest", async |world| {
             let began = tokio::time::Instant::now();
-            let report = run_due(&env, &pipelines, &Options::default()).await.unwrap();
+            let report = tick(&world, ALL, commits, false).await;
             let started = world.known().trace.iter().filter(|line| line.ends_with(" starts")).count();
             assert_eq!(started, starts, "{commits} commits");
             assert!(report.unrecorded.is_some(), "{commits} commits: {report:?}");
@@ -82,4 +101,26 @@ fn a_store_that_takes_nothing_more_ends_the_tick_and_is_told() {
             assert!(began.elapsed() < Duration::from_secs(180), "{commits} commits: {:?}", began.elapsed());
         });
     }
+}
+
+#[test]
+fn a_tick_that_could_not_look_again_says_so() {
+    in_a_world("skip", async |world| {
+        tick(&world, ALL, ALL, false).await;
+        tokio::time::sleep(Duration::from_secs(630)).await;
+        // What seems to be missed is looked at a second time, which fails.
+        let report = tick(&world, 1, ALL, false).await;
+        assert!(report.unrecorded.is_some(), "{report:?}");
+    });
+}
+
+#[test]
+fn a_commit_that_nobody_heard_of_and_that_is_found_is_recorded() {
+    in_a_world("skip", async |world| {
+        tick(&world, ALL, ALL, false).await;
+        tokio::time::sleep(Duration::from_secs(630)).await;
+        let report = tick(&world, ALL, ALL, true).await;
+        assert_eq!(report.unrecorded, None, "{report:?}");
+        assert_eq!(report.not_run.len(), 1, "{report:?}");
+    });
 }

@@ -5,7 +5,7 @@
 //!
 //! Holds always: what is refused has changed nothing; time is an argument.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
@@ -13,7 +13,7 @@ use super::super::contract::{
     Batch, Committed, Condition, End, Ended, Query, Record, Scope, Transition, Verdict, View,
 };
 use crate::lease::Lease;
-use crate::occurrence::{PipelineId, Token};
+use crate::occurrence::{PipelineId, Run, Token};
 use crate::plan::{Folded, fold};
 use crate::run::{Attempt, NotRun, Reason, Row};
 
@@ -22,11 +22,17 @@ use crate::run::{Attempt, NotRun, Reason, Row};
 pub struct Tables {
     /// What is known of each pipeline.
     pub rows: BTreeMap<PipelineId, Row>,
-    /// By pipeline, instant and number: the key that no two claims share.
-    pub attempts: BTreeMap<(PipelineId, Timestamp, u32), Attempt>,
+    /// By the key that no two claims share.
+    pub attempts: BTreeMap<Key, Attempt>,
     /// What was decided without being run, in the order of the first decision.
     pub not_run: Vec<NotRun>,
+    /// The keys of those that are open, as a store's index has them: a long history costs a tick nothing.
+    open: BTreeSet<Key>,
+    tokens: BTreeMap<Token, Key>,
 }
+
+/// Pipeline, instant and number of an attempt.
+pub type Key = (PipelineId, Timestamp, u32);
 
 impl Tables {
     /// What a load of `scope` gives at `now`.
@@ -38,19 +44,26 @@ impl Tables {
         let rows: BTreeMap<_, _> =
             self.rows.iter().filter(|(id, _)| wanted(id)).map(|(id, row)| (id.clone(), row.clone())).collect();
         let mut view = View { now, rows, open: BTreeMap::new(), decided: BTreeMap::new() };
-        for ((id, scheduled_for, _), attempt) in self.attempts.iter().filter(|((id, ..), _)| wanted(id)) {
-            if attempt.is_open() {
-                view.open.entry(id.clone()).or_default().push(attempt.clone());
-            }
-            let cursor = || self.rows.get(id).and_then(|row| row.cursor);
-            if matches!(scope, Scope::Only(_)) && cursor().is_none_or(|cursor| *scheduled_for > cursor) {
-                let decided = view.decided.entry(id.clone()).or_default();
-                if decided.last() != Some(scheduled_for) {
-                    decided.push(*scheduled_for);
+        for key in self.open.iter().filter(|(id, ..)| wanted(id)) {
+            view.open.entry(key.0.clone()).or_default().push(self.attempts[key].clone());
+        }
+        if let Scope::Only(ids) = scope {
+            for id in ids {
+                let cursor = self.rows.get(id).and_then(|row| row.cursor);
+                let after = cursor.map_or((id.clone(), Timestamp::MIN, 0), |cursor| (id.clone(), cursor, u32::MAX));
+                let mut decided: Vec<_> = self.of_pipeline_from(after).map(|((_, at, _), _)| *at).collect();
+                decided.dedup();
+                if !decided.is_empty() {
+                    view.decided.insert(id.clone(), decided);
                 }
             }
         }
         view
+    }
+
+    fn of_pipeline_from(&self, first: Key) -> impl Iterator<Item = (&Key, &Attempt)> {
+        let last = (first.0.clone(), Timestamp::MAX, u32::MAX);
+        self.attempts.range(first..=last)
     }
 
     /// Applies ends first, then transitions, each on its own: whole or not at all.
@@ -62,14 +75,34 @@ impl Tables {
 
     /// Gives `lease` to those claims of `tokens` that are still held, and returns them.
     pub fn renew(&mut self, tokens: &[Token], lease: Lease) -> Vec<Token> {
-        let held = self.attempts.values_mut().filter(|a| a.is_active() && tokens.contains(&a.token));
-        held.map(|attempt| (attempt.lease = attempt.lease.renewed(lease), attempt.token).1).collect()
+        let mut held = Vec::new();
+        for key in &self.open {
+            let Some(attempt) = self.attempts.get_mut(key) else { continue };
+            if attempt.is_active() && tokens.contains(&attempt.token) {
+                attempt.lease = attempt.lease.renewed(lease);
+                held.push(attempt.token);
+            }
+        }
+        held
+    }
+
+    /// Stores an attempt in the place of the one with its key.
+    pub fn put(&mut self, attempt: Attempt) {
+        let key = (attempt.run.pipeline.clone(), attempt.run.scheduled_for, attempt.number);
+        self.tokens.insert(attempt.token, key.clone());
+        match attempt.is_open() {
+            true => self.open.insert(key.clone()),
+            false => self.open.remove(&key),
+        };
+        self.attempts.insert(key, attempt);
+    }
+
+    fn with_token(&self, token: Token) -> Option<&Attempt> {
+        self.tokens.get(&token).and_then(|key| self.attempts.get(key))
     }
 
     fn end(&mut self, end: &End, now: Timestamp) -> Ended {
-        let Some(attempt) = self.attempts.values_mut().find(|a| a.token == end.completion.token) else {
-            return Ended::Orphan;
-        };
+        let Some(mut attempt) = self.with_token(end.completion.token).cloned() else { return Ended::Orphan };
         if let Condition::LeaseOver { boot } = end.condition
             && !attempt.lease.is_over(now, boot)
         {
@@ -77,27 +110,29 @@ impl Tables {
         }
         let id = attempt.run.pipeline.clone();
         let row = self.rows.entry(id.clone()).or_insert_with(|| Row::absent(id));
-        let folded = fold(row, attempt, &end.completion);
+        let folded = fold(row, &mut attempt, &end.completion);
         row.version += u64::from(folded != Folded::Already);
-        Ended::Folded(folded, Box::new(attempt.clone()))
+        self.put(attempt.clone());
+        Ended::Folded(folded, Box::new(attempt))
     }
 
     fn apply(&mut self, transition: Transition) -> Verdict {
         let Transition { mut row, claim, closed, not_run } = transition;
         let version = self.rows.get(&row.pipeline).map_or(0, |row| row.version);
-        let closes_pending = closed
-            .iter()
-            .all(|token| self.attempts.values().any(|attempt| attempt.token == *token && attempt.retry_at.is_some()));
+        let is_pending = |token: &Token| self.with_token(*token).is_some_and(|attempt| attempt.retry_at.is_some());
+        let closes_pending = closed.iter().all(is_pending);
         let claim_is_new = claim.as_ref().is_none_or(|claim| self.may_insert(claim));
         if version != row.version || !closes_pending || !claim_is_new {
             return Verdict::Lost;
         }
-        for attempt in self.attempts.values_mut().filter(|attempt| closed.contains(&attempt.token)) {
-            attempt.retry_at = None;
+        for token in closed {
+            if let Some(attempt) = self.with_token(token).cloned() {
+                self.put(Attempt { retry_at: None, ..attempt });
+            }
         }
         if let Some(claim) = claim {
             row.fence = claim.fence;
-            self.attempts.insert((claim.run.pipeline.clone(), claim.run.scheduled_for, claim.number), claim);
+            self.put(claim);
         }
         not_run.into_iter().for_each(|entry| self.record(entry));
         row.version += 1;
@@ -106,7 +141,9 @@ impl Tables {
     }
 
     fn may_insert(&self, claim: &Attempt) -> bool {
-        let mut of_run = self.attempts.values().filter(|attempt| attempt.run == claim.run);
+        let Run { pipeline, scheduled_for } = &claim.run;
+        let first = (pipeline.clone(), *scheduled_for, 0);
+        let mut of_run = self.of_pipeline_from(first).map(|(_, attempt)| attempt).take_while(|a| a.run == claim.run);
         of_run.all(|attempt| attempt.number != claim.number && !attempt.is_active())
     }
 
@@ -137,10 +174,12 @@ impl Tables {
     /// What happened, newest decision first.
     pub fn history(&self, query: &Query) -> Vec<Record> {
         let of_pipeline = |id: &PipelineId| query.pipeline.as_ref().is_none_or(|wanted| wanted == id);
-        let attempts = self.attempts.values().filter(|attempt| {
-            of_pipeline(&attempt.run.pipeline)
-                && query.run.as_ref().is_none_or(|run| *run == attempt.run)
-                && query.token.is_none_or(|token| token == attempt.token)
+        let those: Box<dyn Iterator<Item = &Attempt>> = match query.token {
+            Some(token) => Box::new(self.with_token(token).into_iter()),
+            None => Box::new(self.attempts.values()),
+        };
+        let attempts = those.filter(|attempt| {
+            of_pipeline(&attempt.run.pipeline) && query.run.as_ref().is_none_or(|run| *run == attempt.run)
         });
         let not_run = self.not_run.iter().filter(|entry| {
             let of_run = query.run.as_ref().is_none_or(|run| {

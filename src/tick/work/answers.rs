@@ -56,8 +56,7 @@ impl Work<'_> {
     }
 
     fn committed(&mut self, batch: Batch, committed: Committed) {
-        self.failures = 0;
-        self.gives_up_at = None;
+        (self.failures, self.gives_up_at) = (0, None);
         self.report.unrecorded = None;
         for (end, ended) in batch.ends.iter().zip(committed.ends) {
             match ended {
@@ -140,6 +139,7 @@ impl Work<'_> {
         let now = self.env.clock.boot();
         let there = tokens_of(view);
         self.told(Some(view.now));
+        self.report.unrecorded = None;
         batch.ends.into_iter().for_each(|end| self.note_end(end));
         for transition in batch.transitions {
             let row = view.rows.get(&transition.row.pipeline);
@@ -169,7 +169,7 @@ impl Work<'_> {
     }
 
     fn renewed(&mut self, tokens: &[Token], lease: Lease, held: &[Token]) {
-        self.failures = 0;
+        (self.failures, self.gives_up_at) = (0, None);
         for claim in self.claimed.iter_mut().chain(self.running.values_mut()) {
             let token = claim.attempt.token;
             if held.contains(&token) {
