@@ -79,7 +79,7 @@ async fn tick(world: &Arc<World>, loads: u32, commits: u32, unheard: bool) -> Re
 fn in_a_world(catch_up: &str, then: impl AsyncFnOnce(Arc<World>)) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     let file = format!(
-        "pipelines: {{ p: {{ schedule: \"* * * * *\", command: [body], timeout: 1m, catch_up: {catch_up} }} }}"
+        "pipelines: {{ p: {{ schedule: \"*/5 * * * *\", command: [body], timeout: 1m, catch_up: {catch_up} }} }}"
     );
     let files = [file.clone(), file];
     let kind = Kind::Server;
@@ -107,7 +107,7 @@ fn a_store_that_takes_nothing_more_ends_the_tick_and_is_told() {
 fn a_tick_that_could_not_look_again_says_so() {
     in_a_world("skip", async |world| {
         tick(&world, ALL, ALL, false).await;
-        tokio::time::sleep(Duration::from_secs(630)).await;
+        tokio::time::sleep(Duration::from_secs(700)).await;
         // What seems to be missed is looked at a second time, which fails.
         let report = tick(&world, 1, ALL, false).await;
         assert!(report.unrecorded.is_some(), "{report:?}");
@@ -118,7 +118,7 @@ fn a_tick_that_could_not_look_again_says_so() {
 fn a_commit_that_nobody_heard_of_and_that_is_found_is_recorded() {
     in_a_world("skip", async |world| {
         tick(&world, ALL, ALL, false).await;
-        tokio::time::sleep(Duration::from_secs(630)).await;
+        tokio::time::sleep(Duration::from_secs(700)).await;
         let report = tick(&world, ALL, ALL, true).await;
         assert_eq!(report.unrecorded, None, "{report:?}");
         assert_eq!(report.not_run.len(), 1, "{report:?}");
