@@ -1,6 +1,6 @@
 //! A claimer: a process that claims one attempt of each pipeline in every round, in one commit.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{BufRead, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,7 +15,7 @@ use tickward::owner::Owner;
 use tickward::pipeline::{OnInterrupt, Retry};
 use tickward::run::{Attempt, Completion, Outcome, Policy, Row, Trigger};
 use tickward::runlog::contract::{Batch, Condition, End, Scope, Transition, Verdict, View};
-use tickward::runlog::{self, OpenOptions as Open, Purpose, RunLog};
+use tickward::runlog::{self, OpenOptions, Purpose, RunLog};
 
 use crate::log::{self, Request};
 use crate::race::PIPELINES;
@@ -44,8 +44,7 @@ impl Claimer {
     /// Each line that is read names a round; `ready` is said before its request is sent, on a further line that is read,
     /// and `done` after.
     async fn take_part(&self, store: Arc<dyn RunLog>) {
-        let path = log::path(&self.folder, self.number);
-        let mut log = OpenOptions::new().append(true).create(true).open(path).unwrap();
+        let mut log = log::open(&self.folder, self.number);
         self.resolve(&*store, &mut log).await;
         say("here");
         let mut lines = std::io::stdin().lock().lines().map_while(Result::ok);
@@ -116,7 +115,7 @@ fn word(verdict: Verdict) -> &'static str {
 }
 
 pub fn open(url: &str) -> Arc<dyn RunLog> {
-    runlog::open(url, Open { clock: Arc::new(SystemClock), purpose: Purpose::Work }).unwrap()
+    runlog::open(url, OpenOptions { clock: Arc::new(SystemClock), purpose: Purpose::Work }).unwrap()
 }
 
 /// The pipelines, in the order of a request.

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::fs::File;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use tickward::occurrence::Token;
@@ -27,8 +27,18 @@ pub struct Request {
     pub resolved: bool,
 }
 
-pub fn path(folder: &Path, number: usize) -> PathBuf {
+fn path(folder: &Path, number: usize) -> PathBuf {
     folder.join(format!("claimer-{number}.log"))
+}
+
+/// The log of a claimer, to go on with. A line that its claimer was killed in is cut off: what it announced was never sent.
+pub fn open(folder: &Path, number: usize) -> File {
+    let mut log = File::options().read(true).append(true).create(true).open(path(folder, number)).unwrap();
+    let mut text = Vec::new();
+    log.read_to_end(&mut text).unwrap();
+    let whole = text.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+    log.set_len(whole as u64).unwrap();
+    log
 }
 
 /// Writes a line in one piece.
@@ -41,7 +51,7 @@ pub fn write<T: Display>(file: &mut File, word: &str, round: usize, of_each: imp
 pub fn read(folder: &Path, number: usize) -> Requests {
     let mut requests = Requests::new();
     let text = std::fs::read_to_string(path(folder, number)).unwrap_or_default();
-    // What was being written when its claimer was killed has no end.
+    // What its claimer is writing, or was killed in, has no end.
     for line in text.split_inclusive('\n').filter_map(|line| line.strip_suffix('\n')) {
         let words: Vec<&str> = line.split(' ').collect();
         let request: &mut Request = requests.entry(words[1].parse().unwrap()).or_default();
