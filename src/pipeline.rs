@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::occurrence::PipelineId;
+use crate::occurrence::{Name, PipelineId};
 use crate::schedule::Schedule;
 use crate::template::Template;
 
@@ -50,6 +50,30 @@ pub struct Pipeline {
     pub exit_codes: ExitCodes,
     /// What happens to a run that was interrupted because we were told to stop.
     pub on_interrupt: OnInterrupt,
+    /// What happens after a run has given up.
+    pub on_gave_up: OnGaveUp,
+    /// Whether it may be done twice, so that a lost run may be retried; none means the retry policy decides.
+    pub idempotent: Option<bool>,
+    /// An occurrence that could not start within this time is not run; none means however late.
+    pub start_deadline: Option<Duration>,
+    /// The shortest time between the starts of two of its runs; zero means none.
+    pub min_interval: Duration,
+    /// What has to have succeeded before it starts.
+    pub depends_on: Vec<Upstream>,
+    /// A name that it had before, in the same namespace.
+    pub previously: Option<Name>,
+}
+
+/// A pipeline that another one depends on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// Which.
+    pub pipeline: PipelineId,
+    /// Whether done with rejects is enough.
+    pub accepts_partial: bool,
+    /// A success that ended this long ago at most is enough, of whatever occurrence; none means that the latest occurrence
+    /// has to have succeeded.
+    pub max_age: Option<Duration>,
 }
 
 /// What to run and in which surroundings.
@@ -198,6 +222,12 @@ pub enum WhenNextDue {
 pub enum Overlap {
     /// The occurrence is recorded as skipped.
     Skip,
+    /// It waits until the previous run has ended; a newer one takes its place.
+    Queue,
+    /// It starts beside the others, as long as there are fewer than this, at least 1.
+    Allow(u32),
+    /// The previous run is stopped, and it starts when that has ended.
+    Replace,
 }
 
 /// What happens to occurrences nobody ran in time.
@@ -224,6 +254,17 @@ pub enum OnInterrupt {
     Retry,
     /// It runs again without using up an attempt, three times at most.
     Rerun,
+}
+
+/// What happens after a run has given up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnGaveUp {
+    /// The next occurrence starts afresh.
+    #[default]
+    Next,
+    /// Nothing of the pipeline starts until somebody resets it.
+    Hold,
 }
 
 /// What a body's exit codes mean. Codes that are not listed: 0 is success, all others are worth a retry.

@@ -15,9 +15,14 @@ use serde::{Deserialize, Serialize};
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Run, Token};
 use crate::owner::Owner;
-use crate::pipeline::{OnInterrupt, Retry};
+use crate::pipeline::{OnGaveUp, OnInterrupt, Pipeline, Retry};
 
 pub mod micros;
+mod not_run;
+mod standing;
+
+pub use not_run::{NotRun, Reason};
+pub use standing::{Done, Held, Paused, Standing, StopRequest};
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -128,6 +133,29 @@ pub struct Policy {
     pub retry: Retry,
     /// What an interruption means.
     pub on_interrupt: OnInterrupt,
+    /// What giving up means for the occurrences that follow.
+    #[serde(default)]
+    pub on_gave_up: OnGaveUp,
+    /// Whether it may be done twice: yes, a lost attempt is followed by another whatever the retry policy says, three times
+    /// at most; no, never; not said, the retry policy decides.
+    #[serde(default)]
+    pub idempotent: Option<bool>,
+}
+
+impl Policy {
+    /// One attempt, and the next occurrence starts afresh: what is built in.
+    pub const NONE: Policy =
+        Policy { retry: Retry::NONE, on_interrupt: OnInterrupt::Retry, on_gave_up: OnGaveUp::Next, idempotent: None };
+
+    /// That of a pipeline as it is configured now.
+    pub fn of(pipeline: &Pipeline) -> Policy {
+        Policy {
+            retry: pipeline.retry.clone(),
+            on_interrupt: pipeline.on_interrupt,
+            on_gave_up: pipeline.on_gave_up,
+            idempotent: pipeline.idempotent,
+        }
+    }
 }
 
 /// One try at a run: a claim, and how it ended.
@@ -167,6 +195,8 @@ pub struct Attempt {
     pub gave_up: bool,
     /// An outcome that arrived after the attempt had been declared lost.
     pub late_outcome: Option<Outcome>,
+    /// Somebody wants it to end.
+    pub stop: Option<StopRequest>,
 }
 
 impl Attempt {
@@ -223,56 +253,6 @@ pub struct Completion {
     pub tail: String,
 }
 
-/// Why an occurrence of the schedule was not run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Reason {
-    /// Nobody ran it in time and the catch-up policy drops it.
-    Missed,
-    /// The previous run was still going.
-    Overlap,
-    /// Its retry was pending when the next occurrence fell due.
-    Superseded,
-}
-
-impl Reason {
-    /// The word in stores, logs and JSON.
-    pub fn word(self) -> &'static str {
-        match self {
-            Reason::Missed => "missed",
-            Reason::Overlap => "overlap",
-            Reason::Superseded => "superseded",
-        }
-    }
-
-    /// Reads `word` back.
-    pub fn from_word(word: &str) -> Option<Reason> {
-        [Reason::Missed, Reason::Overlap, Reason::Superseded].into_iter().find(|r| r.word() == word)
-    }
-}
-
-/// A stretch of occurrences that were decided without being run.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct NotRun {
-    /// Whose.
-    pub pipeline: PipelineId,
-    /// The first of them.
-    pub first: Timestamp,
-    /// The last of them; equal to `first` for one.
-    pub last: Timestamp,
-    /// How many, at least 1.
-    pub count: u64,
-    /// Whether there may be more than `count` (counting stops at 100,000).
-    pub at_least: bool,
-    /// Why.
-    pub reason: Reason,
-    /// When that was decided, by the store's clock.
-    pub decided_at: Timestamp,
-    /// The decided occurrence before `first`: a missed stretch that ends there and this one are one. A store gives none
-    /// back.
-    pub after: Option<Timestamp>,
-}
-
 /// A schedule that the store has seen for a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KnownSchedule {
@@ -281,12 +261,25 @@ pub struct KnownSchedule {
     /// No occurrence at or before this instant belongs to it.
     #[serde(with = "micros")]
     pub since: Timestamp,
+    /// The latest occurrence that was decided by it; none in rows that do not tell: the pipeline's cursor counts.
+    #[serde(default, skip_serializing_if = "Option::is_none", with = "micros::option")]
+    pub cursor: Option<Timestamp>,
     /// When another schedule took its place; none for the one in force.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "micros::option")]
     pub replaced_at: Option<Timestamp>,
     /// What a newer program has written beside: it is written back as it was.
     #[serde(flatten)]
     pub rest: serde_json::Map<String, serde_json::Value>,
+}
+
+/// How long a replaced schedule is still taken for another host's, and not for an edit that was taken back.
+pub const ROLL_OUT: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
+
+impl KnownSchedule {
+    /// Whether it was replaced so recently that some hosts may still have it.
+    pub fn is_rolled_out(&self, now: Timestamp) -> bool {
+        self.replaced_at.is_some_and(|at| now.duration_since(at) < ROLL_OUT)
+    }
 }
 
 /// What the run-log knows of a pipeline. Changed only as a whole, under its `version`.
@@ -310,9 +303,19 @@ pub struct Row {
     pub last: Option<LastEnd>,
     /// Failures in a row since the last success.
     pub failures_in_a_row: u64,
+    /// What people have asked for, and what its runs came to.
+    pub standing: Standing,
 }
 
 impl Row {
+    /// All that is decided by any schedule that some host may still have is at or before this instant; none before the
+    /// first decision.
+    pub fn undecided_after(&self, now: Timestamp) -> Option<Timestamp> {
+        let in_force =
+            self.schedules.iter().enumerate().filter(|(place, known)| *place == 0 || known.is_rolled_out(now));
+        in_force.filter_map(|(_, known)| known.cursor).chain(self.cursor).min()
+    }
+
     /// A row as it stands before the store knows the pipeline.
     pub fn absent(pipeline: PipelineId) -> Row {
         Row {
@@ -325,6 +328,7 @@ impl Row {
             totals: BTreeMap::new(),
             last: None,
             failures_in_a_row: 0,
+            standing: Standing::default(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Whole configurations: what becomes of them, and the exact words for every kind of mistake.
 
+#[path = "config/dependencies.rs"]
+mod dependencies;
 #[path = "config/files.rs"]
 mod files;
 #[path = "config/mistakes.rs"]

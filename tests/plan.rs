@@ -14,6 +14,8 @@ mod endings;
 mod law;
 #[path = "plan/overlap.rs"]
 mod overlap;
+#[path = "plan/policies.rs"]
+mod policies;
 #[path = "plan/retries.rs"]
 mod retries;
 #[path = "plan/sight.rs"]

@@ -108,11 +108,12 @@ fn everywhere() -> Vec<Case> {
             where_the_boot_clock_is_known_it_alone_ends_a_lease;
         leases: only_held_tokens_are_renewed, a_renewal_lasts_until_its_instant, a_renewal_never_shortens_a_lease,
             a_renewal_leaves_decisions_valid, a_lease_that_is_over_may_still_be_renewed,
-            a_renewal_replaces_what_a_wrong_clock_has_set, a_lease_that_was_set_back_ends_with_its_length;
+            a_renewal_replaces_what_a_wrong_clock_has_set, a_lease_that_was_set_back_ends_with_its_length,
+            who_renews_is_told_who_is_to_end, a_refused_transition_stops_nothing;
         views: an_empty_store_knows_the_time_only, a_view_is_of_the_pipelines_asked_for, open_attempts_come_oldest_first,
             ended_attempts_are_not_open, decided_occurrences_are_those_after_the_cursor,
             before_the_first_decision_every_attempt_counts_as_decided;
-        not_run: adjacent_missed_stretches_are_one, stretches_that_do_not_touch_stay_apart,
+        not_run: adjacent_missed_stretches_are_one, what_was_paused_or_held_is_one_stretch_each, stretches_that_do_not_touch_stay_apart,
             a_stretch_recorded_again_takes_the_place_of_the_first;
         history: newest_decisions_come_first, equal_decisions_have_a_fixed_order, a_limit_keeps_the_newest,
             filters_leave_what_they_say, what_is_merged_counts_as_newly_decided;

@@ -10,7 +10,9 @@ use comfy_table::{ContentArrangement, Table, presets};
 use jiff::Timestamp;
 
 use crate::config::secret::masked;
+use crate::plan::WaitsFor;
 use crate::run::Outcome;
+use crate::tick::rfc3339;
 
 /// How results are printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
@@ -162,5 +164,17 @@ mod tests {
     #[test]
     fn control_characters_are_shown_not_obeyed() {
         assert_eq!(printable("a\u{1b}[31mb\r\n\u{202e}c"), "a\\u{1b}[31mb\\u{d}\n\\u{202e}c");
+    }
+}
+
+/// What a run waits for, in words.
+pub fn waits_for(what: &WaitsFor) -> String {
+    match what {
+        WaitsFor::Backoff(at) => format!("next attempt at {}", rfc3339(*at)),
+        WaitsFor::EarlierRun => "an earlier run".into(),
+        WaitsFor::Upstream(id) => format!("`{id}` to succeed"),
+        WaitsFor::MinInterval(at) => format!("its shortest interval, until {}", rfc3339(*at)),
+        WaitsFor::Resume => "the pipeline to be resumed".into(),
+        WaitsFor::Reset => "the pipeline to be reset".into(),
     }
 }

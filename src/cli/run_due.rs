@@ -11,7 +11,7 @@ use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
 use super::{block_on, progress, signals};
 use crate::pipeline::Pipeline;
-use crate::plan::{Note, WaitsFor};
+use crate::plan::Note;
 use crate::run::{Attempt, Reason};
 use crate::tick::{self, Options, Report, rfc3339};
 
@@ -232,10 +232,7 @@ fn as_json(report: &Report, dry_run: bool, exit: Exit) -> Value {
         "waiting": report.waiting.values().map(|waiting| json!({
             "pipeline": waiting.run.pipeline.to_string(),
             "scheduled_for": rfc3339(waiting.run.scheduled_for),
-            "for": match waiting.for_what {
-                WaitsFor::Backoff(at) => format!("next attempt at {}", rfc3339(at)),
-                WaitsFor::EarlierRun => "an earlier run".into(),
-            },
+            "for": print::waits_for(&waiting.for_what),
         })).collect::<Vec<_>>(),
         "started": [],
         "claimed_elsewhere": report.claimed_elsewhere,

@@ -9,13 +9,14 @@ use super::exit::Exit;
 use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
 use super::{block_on, history, list};
-use crate::clock::SystemClock;
+use crate::clock::{Clock, SystemClock};
 use crate::occurrence::{Name, PipelineId};
 use crate::pipeline::Pipeline;
-use crate::run::{Attempt, LastEnd};
+use crate::plan::{Decision, WaitsFor};
+use crate::run::{Attempt, LastEnd, Standing};
 use crate::runlog::Purpose;
 use crate::runlog::contract::{Scope, View};
-use crate::tick::{rfc3339, would_start};
+use crate::tick::{Pipelines, rfc3339, would_decide};
 
 /// Shows what runs, what failed and what comes next
 #[derive(clap::Args, Debug)]
@@ -39,6 +40,8 @@ struct Line<'a> {
     retry: Option<&'a Attempt>,
     last: Option<&'a LastEnd>,
     failures_in_a_row: u64,
+    standing: Option<&'a Standing>,
+    waits_for: Option<WaitsFor>,
     next: Option<Timestamp>,
     /// Since when a tick should have started something.
     overdue_since: Option<Timestamp>,
@@ -93,8 +96,9 @@ fn lines<'a>(session: &'a Session, view: &'a View) -> Vec<Line<'a>> {
     let broken = session.loaded.broken.iter().filter_map(|name| id_as_written(name));
     let broken: Vec<PipelineId> = broken.filter(|id| !configured.contains(&id)).collect();
     unknown.retain(|id| !broken.contains(id));
-    let known = configured.into_iter().chain(unknown).map(|id| line(session, view, id));
-    let broken = broken.iter().map(|id| Line { is_broken: true, ..line(session, view, id) });
+    let pipelines: Pipelines<'_> = session.loaded.pipelines.iter().map(|p| (p.id.clone(), p)).collect();
+    let known = configured.into_iter().chain(unknown).map(|id| line(&pipelines, view, id));
+    let broken = broken.iter().map(|id| Line { is_broken: true, ..line(&pipelines, view, id) });
     known.chain(broken).collect()
 }
 
@@ -114,9 +118,9 @@ fn tell_problems(session: &Session) -> Exit {
 }
 
 /// Since when a tick should have started something of the pipeline.
-fn overdue_since(pipeline: &Pipeline, view: &View) -> Option<Timestamp> {
+fn overdue_since(pipeline: &Pipeline, decision: &Decision, view: &View) -> Option<Timestamp> {
     view.rows.get(&pipeline.id)?;
-    let draft = would_start(pipeline, view)?;
+    let draft = decision.claim.as_ref()?;
     let followed = |attempt: &&Attempt| Some(attempt.token) == draft.follows;
     let retry = view.open.get(&pipeline.id).into_iter().flatten().find(followed).and_then(|attempt| attempt.retry_at);
     let due = retry.unwrap_or(draft.run.scheduled_for);
@@ -124,8 +128,9 @@ fn overdue_since(pipeline: &Pipeline, view: &View) -> Option<Timestamp> {
     (view.now.duration_since(due) > LATE + spread).then_some(due)
 }
 
-fn line<'a>(session: &'a Session, view: &'a View, id: &PipelineId) -> Line<'a> {
-    let pipeline = session.loaded.pipelines.iter().find(|pipeline| pipeline.id == *id);
+fn line<'a>(pipelines: &Pipelines<'a>, view: &'a View, id: &PipelineId) -> Line<'a> {
+    let pipeline = pipelines.get(id).copied();
+    let decision = pipeline.map(|pipeline| would_decide(pipeline, pipelines, view));
     let open = || view.open.get(id).into_iter().flatten();
     let row = view.rows.get(id);
     Line {
@@ -136,16 +141,27 @@ fn line<'a>(session: &'a Session, view: &'a View, id: &PipelineId) -> Line<'a> {
         last: row.and_then(|row| row.last.as_ref()),
         failures_in_a_row: row.map_or(0, |row| row.failures_in_a_row),
         next: pipeline.and_then(list::next_of),
-        overdue_since: pipeline.and_then(|pipeline| overdue_since(pipeline, view)),
+        overdue_since: pipeline
+            .zip(decision.as_ref())
+            .and_then(|(pipeline, decision)| overdue_since(pipeline, decision, view)),
+        standing: row.map(|row| &row.standing),
+        waits_for: decision.and_then(|decision| decision.waiting).map(|waiting| waiting.for_what),
         is_broken: false,
     }
 }
 
 impl Line<'_> {
+    fn is_paused(&self) -> bool {
+        let pause = self.standing.and_then(|standing| standing.paused.as_ref());
+        pause.is_some_and(|pause| pause.until.is_none_or(|until| SystemClock.now() < until))
+    }
+
     fn state(&self) -> &'static str {
         match (self.active.is_empty(), self.retry, self.pipeline) {
             (false, ..) => "running",
             _ if self.is_broken => "broken",
+            _ if self.is_paused() => "paused",
+            _ if self.standing.is_some_and(|standing| standing.held.is_some()) => "held",
             _ if self.overdue_since.is_some() => "overdue",
             (true, Some(_), _) => "retrying",
             (true, None, Some(_)) => "waiting",
@@ -159,6 +175,9 @@ fn as_row(line: &Line<'_>) -> Vec<String> {
     let next = match line.overdue_since.or_else(|| line.retry.and_then(|attempt| attempt.retry_at)) {
         Some(at) if line.overdue_since.is_some() => format!("{} (overdue)", print::instant(at)),
         Some(at) => format!("{} (retry)", print::instant(at)),
+        None if line.waits_for.is_some() => {
+            format!("waits for {}", line.waits_for.as_ref().map(print::waits_for).unwrap_or_default())
+        }
         None => line.next.map_or_else(dash, print::instant),
     };
     vec![
@@ -186,6 +205,16 @@ fn as_json(line: &Line<'_>) -> Value {
         "failures_in_a_row": line.failures_in_a_row,
         "next_attempt_at": line.retry.and_then(|attempt| attempt.retry_at).map(rfc3339),
         "next": line.next.map(rfc3339),
+        "paused": line.standing.and_then(|standing| standing.paused.as_ref()).map(|pause| json!({
+            "since": rfc3339(pause.since),
+            "until": pause.until.map(rfc3339),
+            "note": pause.note,
+        })),
+        "held": line.standing.and_then(|standing| standing.held.as_ref()).map(|held| json!({
+            "since": rfc3339(held.since),
+            "scheduled_for": rfc3339(held.scheduled_for),
+        })),
+        "waits_for": line.waits_for.as_ref().map(print::waits_for),
         "overdue_since": line.overdue_since.map(rfc3339),
     })
 }

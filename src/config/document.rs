@@ -14,6 +14,7 @@ use super::secret::Secret;
 use super::settings::{self, Given, Settings, Whose};
 use super::text::{SourceText, printable};
 use super::tree::{NodeId, Tree};
+use super::upstreams::Reference;
 use super::validate::{self, Inherited};
 use super::value;
 use crate::occurrence::{Name, PipelineId};
@@ -29,6 +30,8 @@ pub(super) struct Document {
     pub(super) broken: Vec<String>,
     pub(super) run_log: Option<(Secret, Place)>,
     pub(super) problems: Vec<Problem>,
+    /// Which pipeline names which other one, and where.
+    pub(super) references: Vec<Reference>,
 }
 
 /// Reads `sources[index]`; the names in `seen` are taken.
@@ -177,7 +180,9 @@ impl<'a> Reading<'a, '_> {
 
     fn finished(&mut self, id: Option<PipelineId>, key: NodeId, own: Settings<'a>) -> Option<Pipeline> {
         let pipeline = validate::pipeline(&mut self.reader, id, key, own, &self.inherited);
-        pipeline.filter(|_| !self.inherited.is_broken)
+        let (pipeline, references) = pipeline.filter(|_| !self.inherited.is_broken)?;
+        self.document.references.extend(references);
+        Some(pipeline)
     }
 
     /// Takes a name, or reports where it was taken first.

@@ -41,6 +41,9 @@ pub(super) enum Kind {
     WordOrKeys(&'static [&'static str], &'static [Key]),
     /// Exit codes and words.
     ExitCodes,
+    Boolean,
+    /// Names of pipelines, or mappings of the keys of `UPSTREAM`.
+    Upstreams,
     /// A mapping of these keys.
     Keys(&'static [Key]),
     /// The keys of a pipeline but for those of `NOT_IN_DEFAULTS`.
@@ -93,14 +96,20 @@ pub(super) const PIPELINE: &[Key] = &[
     key("kill_grace", Kind::Duration, Some("\"10s\""), "\"30s\"", "How long it may take to end after SIGTERM before SIGKILL; at most a third of the lease."),
     key("lease", Kind::Duration, Some("\"5m\""), "\"5m\"", "How long a claim holds unless renewed."),
     key("retry", Kind::Keys(RETRY), None, "{\"max_attempts\": 3}", "What happens after a failed attempt."),
-    key("overlap", Kind::Word(&["skip", "Forbid"]), Some("\"skip\""), "\"skip\"", "What happens when it is due while its previous run is still going."),
+    key("overlap", Kind::WordOrKeys(&["skip", "queue", "allow", "replace", "Forbid", "Allow", "Replace"], OVERLAP), Some("\"skip\""), "\"queue\"", "What happens when it is due while its previous run is still going."),
+    key("depends_on", Kind::Upstreams, None, "[\"daily_etl\", { \"pipeline\": \"prices\", \"accept\": [\"succeeded\"], \"max_age\": \"6h\" }]", "Pipelines that must have succeeded before it starts; without a `schedule`, it starts when they all have."),
+    key("start_deadline", Kind::Duration, None, "\"30m\"", "How late it may start at most; an occurrence that is later is skipped."),
+    key("min_interval", Kind::Duration, Some("\"0s\""), "\"10m\"", "The shortest time between the starts of two of its runs."),
+    key("previously", Kind::Text, None, "\"old_name\"", "The name it had before: its history is carried over."),
     key("catch_up", Kind::WordOrKeys(&["skip", "latest", "all"], CATCH_UP), Some("\"latest\""), "{\"policy\": \"all\", \"max\": 100, \"window\": \"24h\"}", "What happens to occurrences nobody ran in time."),
     key("exit_codes", Kind::ExitCodes, None, "{\"0\": \"success\", \"2\": \"partial\", \"3\": \"fatal\"}", "What exit codes mean; of those not listed 0 is success, all others are worth a retry."),
     key("on_interrupt", Kind::Word(&["retry", "rerun"]), Some("\"retry\""), "\"rerun\"", "What happens to a run that was interrupted because the tick was told to stop."),
+    key("on_gave_up", Kind::Word(&["next", "hold"]), Some("\"next\""), "\"hold\"", "What happens after a run has given up: the next occurrence starts afresh, or nothing starts until `tickward reset`."),
+    key("idempotent", Kind::Boolean, None, "true", "Whether it may be done twice: a lost run is then tried again, three times at most, and with `false` never; without it, `retry` decides."),
 ];
 
 /// Keys of a pipeline that are no defaults.
-pub(super) const NOT_IN_DEFAULTS: [&str; 3] = ["description", "schedule", "command"];
+pub(super) const NOT_IN_DEFAULTS: [&str; 5] = ["description", "schedule", "command", "depends_on", "previously"];
 
 /// The keys of `limits`.
 #[rustfmt::skip]
@@ -118,6 +127,21 @@ pub(super) const RETRY: &[Key] = &[
     key("max_delay", Kind::Duration, None, "\"10m\"", "The longest wait; without it, no bound."),
     key("jitter", Kind::Percent, Some("\"0%\""), "\"20%\"", "By how much a wait may differ, both ways."),
     key("when_next_due", Kind::Word(&["supersede", "finish_first"]), Some("\"supersede\""), "\"finish_first\"", "What happens to a pending retry when the next occurrence falls due."),
+];
+
+/// The keys of `overlap`.
+#[rustfmt::skip]
+pub(super) const OVERLAP: &[Key] = &[
+    key("policy", Kind::Word(&["skip", "queue", "allow", "replace"]), None, "\"allow\"", "Whether it is skipped, waits, starts beside, or takes the place of the previous run."),
+    key("max", Kind::Count(1, 1000), Some("10"), "3", "With `allow`: at most this many at once."),
+];
+
+/// The keys of an element of `depends_on`.
+#[rustfmt::skip]
+pub(super) const UPSTREAM: &[Key] = &[
+    key("pipeline", Kind::Text, None, "\"daily_etl\"", "The pipeline, with `namespace:` before it where it has another one."),
+    key("accept", Kind::Texts, Some("[\"succeeded\", \"partial\"]"), "[\"succeeded\"]", "Which outcomes count."),
+    key("max_age", Kind::Duration, None, "\"6h\"", "A success that ended this long ago at most is enough, whatever occurrence it was for."),
 ];
 
 /// The keys of `catch_up`.
@@ -142,10 +166,6 @@ pub(super) const NOT_YET_IN_DOCUMENT: &[(&str, &str)] = &[
 
 /// The same for the keys of a pipeline and of `defaults`.
 pub(super) const NOT_YET_IN_PIPELINE: &[(&str, &str)] = &[
-    ("depends_on", "put the steps into one command, or leave enough time between the schedules"),
-    ("on_gave_up", "the next occurrence starts afresh"),
-    ("start_deadline", "use `catch_up` with a `window`"),
-    ("previously", "a pipeline with a new name starts with a new history"),
     ("on_run_log_error", "a tick that finds no run-log starts nothing and ends with code 4"),
     ("alerters", "the exit code of `run-due` is 1 when a pipeline failed: let what starts the tick send the alert"),
     ("metrics", "`run-due -o json` prints what a tick did: feed that to your metrics"),
@@ -179,6 +199,10 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("concurrency", "overlap"),
     ("concurrencyPolicy", "overlap"),
     ("backfill", "catch_up"),
+    ("depends", "depends_on"),
+    ("needs", "depends_on"),
+    ("after", "depends_on"),
+    ("requires", "depends_on"),
     ("grace", "kill_grace"),
     ("jobs", "pipelines"),
     ("tasks", "pipelines"),

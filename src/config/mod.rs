@@ -20,6 +20,7 @@ pub mod secret;
 mod settings;
 mod text;
 mod tree;
+mod upstreams;
 mod validate;
 mod value;
 
@@ -92,11 +93,13 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
         }
     }
     let mut seen = HashMap::new();
+    let mut references = Vec::new();
     let mut run_log: Option<(Secret, Place)> = None;
     for index in 0..texts.len() {
         let document = document::read(&texts, index, environment, &mut seen);
         loaded.pipelines.extend(document.pipelines);
         loaded.broken.extend(document.broken);
+        references.extend(document.references);
         loaded.problems.extend(document.problems);
         match (&run_log, document.run_log) {
             (Some((first, place)), Some((second, at))) if *first != second => {
@@ -108,6 +111,8 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
             _ => {}
         }
     }
+    let lost = upstreams::check(&references, &mut loaded.pipelines, &mut loaded.broken);
+    loaded.problems.extend(lost);
     loaded.run_log = run_log.map(|(url, _)| url);
     if loaded.pipelines.is_empty() && loaded.broken.is_empty() && loaded.problems.is_empty() && !sources.is_empty() {
         let help = "write `pipelines:` and a pipeline below it: a name, `schedule:` and `command:`";

@@ -100,6 +100,11 @@ fn of_kind(kind: &Kind) -> Value {
             "propertyNames": { "pattern": "^[0-9]{1,3}$" },
             "additionalProperties": { "anyOf": [word(&["success", "partial", "retry", "fatal"]), filled] },
         }),
+        Kind::Boolean => json!([{ "type": "boolean" }, filled]),
+        Kind::Upstreams => {
+            let each = json!({ "anyOf": [text, object(keys::UPSTREAM, |_| true)] });
+            json!([text, { "type": "array", "items": each }])
+        }
         Kind::Keys(keys) => object(keys, |_| true),
         Kind::Defaults => json!({ "$ref": "#/$defs/defaults" }),
         Kind::Pipelines => json!({
@@ -124,7 +129,8 @@ mod tests {
     fn every_key_of_the_list_is_read_and_its_example_is_right() {
         for key in keys::PIPELINE {
             let command = if key.name == "command" { "" } else { "    command: [x]\n" };
-            let text = format!("pipelines:\n  p:\n{command}    {}: {}\n", key.name, key.example);
+            let others = "pipelines:\n  daily_etl: { command: [x] }\n  prices: { command: [x] }\n";
+            let text = format!("{others}  p:\n{command}    {}: {}\n", key.name, key.example);
             assert_eq!(problems(text), [""; 0], "{}", key.name);
             let text = format!("defaults:\n  {}: {}\npipelines:\n  p:\n    command: [x]\n", key.name, key.example);
             assert_eq!(problems(text).is_empty(), !keys::NOT_IN_DEFAULTS.contains(&key.name), "{}", key.name);
@@ -164,7 +170,8 @@ mod tests {
     #[test]
     fn the_users_page_has_every_key_and_value() {
         let page = include_str!("../../docs/configuration.md");
-        let lists = [keys::DOCUMENT, keys::PIPELINE, keys::LIMITS, keys::RETRY, keys::CATCH_UP];
+        let lists =
+            [keys::DOCUMENT, keys::PIPELINE, keys::LIMITS, keys::RETRY, keys::CATCH_UP, keys::OVERLAP, keys::UPSTREAM];
         let missing: Vec<&str> = (lists.into_iter().flatten().map(|key| key.name))
             .chain(crate::template::Value::ALL.iter().map(|(name, _)| *name))
             .filter(|name| {

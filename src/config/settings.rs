@@ -15,9 +15,10 @@ use super::body::{self, Program};
 use super::keys;
 use super::reader::{Entry, Reader, Scalar};
 use super::tree::NodeId;
+use super::upstreams::{self, Wanted};
 use super::value;
 use crate::occurrence::Name;
-use crate::pipeline::{Backoff, CatchUp, ExitMeaning, InheritEnv, OnInterrupt, Overlap, Stdin, WhenNextDue};
+use crate::pipeline::{Backoff, CatchUp, ExitMeaning, InheritEnv, OnGaveUp, OnInterrupt, Overlap, Stdin, WhenNextDue};
 use crate::template::Template;
 
 /// What a configuration says about one key.
@@ -67,6 +68,12 @@ pub(super) struct Settings<'a> {
     pub(super) catch_up: Given<CatchUp>,
     pub(super) exit_codes: Given<BTreeMap<i32, ExitMeaning>>,
     pub(super) on_interrupt: Given<OnInterrupt>,
+    pub(super) on_gave_up: Given<OnGaveUp>,
+    pub(super) idempotent: Given<bool>,
+    pub(super) start_deadline: Given<Duration>,
+    pub(super) min_interval: Given<Duration>,
+    pub(super) depends_on: Given<Vec<Wanted>>,
+    pub(super) previously: Given<Name>,
     /// A mistake that is not about one key alone: whoever inherits this is broken.
     pub(super) broken: bool,
 }
@@ -137,6 +144,18 @@ fn read_key<'a>(reader: &mut Reader<'a>, entry: Entry<'a>, to: &mut Settings<'a>
             let words = [("retry", OnInterrupt::Retry), ("rerun", OnInterrupt::Rerun)];
             to.on_interrupt = given(reader, entry, |reader, entry| value::word(reader, entry, &words));
         }
+        "on_gave_up" => {
+            let words = [("next", OnGaveUp::Next), ("hold", OnGaveUp::Hold)];
+            to.on_gave_up = given(reader, entry, |reader, entry| value::word(reader, entry, &words));
+        }
+        "idempotent" => {
+            let words = [("true", true), ("false", false)];
+            to.idempotent = given(reader, entry, |reader, entry| value::word(reader, entry, &words));
+        }
+        "start_deadline" => to.start_deadline = given(reader, entry, value::positive_duration),
+        "min_interval" => to.min_interval = given(reader, entry, value::duration),
+        "depends_on" => to.depends_on = given(reader, entry, upstreams::read),
+        "previously" => to.previously = given(reader, entry, value::name),
         // `is_known` let it pass: a key of the list without a reader, which the tests would find.
         _ => to.broken = true,
     }
@@ -218,16 +237,48 @@ fn read_retry<'a>(reader: &mut Reader<'a>, entry: Entry<'a>, to: &mut Settings<'
     }
 }
 
+/// How many run beside each other at most where `overlap: allow` does not say.
+const ALLOWED: u32 = 10;
+
 fn overlap<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option<Overlap> {
-    let scalar = reader.scalar(entry.value, "`overlap`", "`skip`")?;
-    match scalar.text.as_ref() {
-        "skip" | "Forbid" => Some(Overlap::Skip),
-        "queue" | "allow" | "replace" | "Allow" | "Replace" => {
-            let message = format!("this version does not support `overlap: {}`", scalar.written);
-            reader.refuse(entry.value, message, "use `skip`: the occurrence is recorded as skipped");
+    let words = [
+        ("skip", Overlap::Skip),
+        ("queue", Overlap::Queue),
+        ("allow", Overlap::Allow(ALLOWED)),
+        ("replace", Overlap::Replace),
+        ("Forbid", Overlap::Skip),
+        ("Allow", Overlap::Allow(ALLOWED)),
+        ("Replace", Overlap::Replace),
+    ];
+    if !reader.is_mapping(entry.value) {
+        return value::word(reader, entry, &words);
+    }
+    let (entries, mut is_right) = known_entries(reader, entry, keys::OVERLAP);
+    let (mut policy, mut max) = (None, None);
+    for inner in entries {
+        match inner.name {
+            "policy" => {
+                policy = value::word(reader, inner, &words);
+                is_right &= policy.is_some();
+            }
+            _ => {
+                max = value::count(reader, inner, 1, 1000).map(|count| (count, inner.key));
+                is_right &= max.is_some();
+            }
+        }
+    }
+    match (policy, max) {
+        _ if !is_right => None,
+        (None, _) => {
+            reader.refuse(entry.value, "`overlap` has no `policy`", "write `{ policy: allow, max: 3 }`");
             None
         }
-        _ => value::word(reader, entry, &[("skip", Overlap::Skip), ("Forbid", Overlap::Skip)]),
+        (Some(Overlap::Allow(_)), Some((max, _))) => Some(Overlap::Allow(max)),
+        (Some(_), Some((_, at))) => {
+            reader.refuse(at, "`max` goes only with `policy: allow`", "write `policy: allow`, or leave it out");
+            None
+        }
+        (Some(policy), None) => Some(policy),
     }
 }
 

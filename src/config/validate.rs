@@ -15,9 +15,12 @@ use super::quantity::written;
 use super::reader::{Reader, Scalar};
 use super::settings::{Given, Settings};
 use super::tree::NodeId;
+use super::upstreams::{self, Reference};
 use super::value;
 use crate::occurrence::{Name, PipelineId};
-use crate::pipeline::{CatchUp, Command, ExitCodes, Filled, InheritEnv, OnInterrupt, Overlap, Pipeline, Retry, Stdin};
+use crate::pipeline::{
+    CatchUp, Command, ExitCodes, Filled, InheritEnv, OnGaveUp, OnInterrupt, Overlap, Pipeline, Retry, Stdin,
+};
 use crate::schedule::Schedule;
 
 const KILL_GRACE: Duration = Duration::from_secs(10);
@@ -112,7 +115,7 @@ pub(super) fn pipeline<'a>(
     key: NodeId,
     own: Settings<'a>,
     inherited: &Inherited<'a>,
-) -> Option<Pipeline> {
+) -> Option<(Pipeline, Vec<Reference>)> {
     let errors = reader.errors;
     let defaults = &inherited.defaults;
     let mut taker = Taker { is_broken: own.broken || defaults.broken };
@@ -143,6 +146,9 @@ pub(super) fn pipeline<'a>(
         jitter_percent: taker.or(own.retry_jitter, &defaults.retry_jitter, Retry::NONE.jitter_percent),
         when_next_due: taker.or(own.when_next_due, &defaults.when_next_due, Retry::NONE.when_next_due),
     };
+    let wanted = taker.or(own.depends_on, &Given::Absent, Vec::new());
+    let id = id?;
+    let (depends_on, references) = upstreams::resolve(reader, &id, wanted);
     let program = taker.option(own.command, &Given::Absent);
     let command = |taker: &mut Taker| -> Option<Command> {
         let program = program?;
@@ -162,7 +168,7 @@ pub(super) fn pipeline<'a>(
     };
     let pipeline = Pipeline {
         command: command(&mut taker)?,
-        id: id?,
+        id,
         description: taker.or(own.description, &Given::Absent, String::new()),
         owner: taker.or(own.owner, &defaults.owner, String::new()),
         runbook: taker.or(own.runbook, &defaults.runbook, String::new()),
@@ -178,12 +184,18 @@ pub(super) fn pipeline<'a>(
         catch_up: taker.or(own.catch_up, &defaults.catch_up, CatchUp::Latest),
         exit_codes: ExitCodes(taker.map(own.exit_codes, &defaults.exit_codes)),
         on_interrupt: taker.or(own.on_interrupt, &defaults.on_interrupt, OnInterrupt::Retry),
+        on_gave_up: taker.or(own.on_gave_up, &defaults.on_gave_up, OnGaveUp::Next),
+        idempotent: taker.option(own.idempotent, &defaults.idempotent),
+        start_deadline: taker.option(own.start_deadline, &defaults.start_deadline),
+        min_interval: taker.or(own.min_interval, &defaults.min_interval, Duration::ZERO),
+        depends_on,
+        previously: taker.option(own.previously, &Given::Absent),
     };
     if taker.is_broken || reader.errors > errors {
         return None;
     }
     warn_of_long_delay(reader, &pipeline, retry_place);
-    Some(pipeline)
+    Some((pipeline, references))
 }
 
 /// The schedule of these texts; mistakes are recorded where they stand.

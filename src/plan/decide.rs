@@ -1,145 +1,165 @@
 //! Decides what a tick does about one pipeline.
 //!
-//! Brings the rules together: schedule sight, due occurrences, pending retries, catch-up, overlap.
+//! Brings the rules together: schedule sight, due occurrences, pause and hold, pending retries, catch-up, deadline, what it
+//! depends on, overlap. A run that waits leaves the cursor before it; what waits for what is said, never stored.
 //!
 //! Holds always: deciding twice on the same row and time gives the same answer; nothing due and nothing new means
 //! nothing to commit.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
-use super::due::Stretch;
-use super::{Decision, Draft, Note, Situation, Waiting, WaitsFor, catch_up, due, jitter, retry, sight};
-use crate::lease::AHEAD;
+use super::catch_up::Kept;
+use super::due::{Due, Stretch};
+use super::progress::{advance, pass_over, set_back_what_is_ahead};
+use super::sight::Sight;
+use super::{Decision, Draft, Situation, Waiting, WaitsFor, catch_up, due, gate, jitter, overlap, retry, upstream};
 use crate::occurrence::Run;
-use crate::pipeline::{CatchUp, Overlap};
-use crate::run::{NotRun, Reason, Trigger};
+use crate::pipeline::Overlap;
+use crate::run::{Reason, Trigger};
 
 /// What to do about the pipeline now.
 pub fn decide(situation: &Situation<'_>) -> Decision {
     let mut decision = Decision::unchanged(situation.row);
+    set_back_what_is_ahead(situation, &mut decision);
     let spread = jitter::constant_delay(&situation.pipeline.id, situation.pipeline.jitter);
     let until = situation.now.checked_sub(spread).unwrap_or(Timestamp::MIN);
-    let due = due_until(until, situation, &mut decision);
-    let held = retry::settle(situation, due.newest.last().copied(), &mut decision);
-    let active = situation.open.iter().any(|attempt| attempt.is_active());
+    let Some(sight) = Sight::of(situation, &mut decision) else {
+        gate::open(situation, &mut decision);
+        retry::settle(situation, None, &mut decision);
+        return decision;
+    };
+    let due = due_until(until, &sight, situation, &decision);
+    let newest = due.newest.last().copied();
+    let due = gate::pass_over_what_was_paused(situation, &sight, due, &mut decision);
+    let held = retry::settle(situation, newest, &mut decision);
     let mut kept = catch_up::apply(situation.pipeline.catch_up, due, until, situation.interval);
+    let blocked = what_blocks(situation, &kept, held, &decision);
     if let Some(missed) = kept.missed {
-        miss(situation, &mut decision, missed);
+        miss(situation, &sight, &mut decision, missed, blocked.as_ref());
     }
-    leave_out_decided(situation, &mut decision, &mut kept.run);
-    match (kept.run.as_slice(), active || held || decision.claim.is_some()) {
+    leave_out(situation, &sight, until, &mut decision, &mut kept.run);
+    match (kept.run.as_slice(), blocked) {
         ([], _) => {}
-        (due, true) => meet_overlap(situation, &mut decision, due),
-        (due, false) => claim_oldest(situation, &mut decision, due),
+        (due, Some(Blocked::Busy)) => overlap::meet(situation, &sight, &mut decision, due),
+        (due, Some(Blocked::TooSoon(at))) => {
+            decision.wake_at = Some(decision.wake_at.map_or(at, |earlier| earlier.min(at)));
+            wait(situation, &mut decision, due[0], WaitsFor::MinInterval(at));
+        }
+        (due, None) => match upstream::unmet(situation, due[0]) {
+            Some(upstream) => wait(situation, &mut decision, due[0], WaitsFor::Upstream(upstream.clone())),
+            None => claim_oldest(situation, &sight, &mut decision, due),
+        },
     }
+    sight.note_use(situation, &mut decision);
     decision
 }
 
-fn due_until(until: Timestamp, situation: &Situation<'_>, decision: &mut Decision) -> due::Due {
-    let Some(schedule) = &situation.pipeline.schedule else { return due::Due::default() };
-    set_back_what_is_ahead(situation, decision);
-    let since = sight::recognise(schedule, situation, decision);
-    let after = decision.row.cursor.unwrap_or(since).max(since);
-    due::find(schedule, after, until, catch_up::keep(situation.pipeline.catch_up))
+/// Notes what an occurrence waits for, if nothing else of the pipeline waits.
+pub fn wait(situation: &Situation<'_>, decision: &mut Decision, scheduled_for: Timestamp, for_what: WaitsFor) {
+    let run = Run { pipeline: situation.pipeline.id.clone(), scheduled_for };
+    decision.waiting.get_or_insert(Waiting { run, for_what });
 }
 
-/// Occurrences that have attempts although the cursor is before them (it was set back, or somebody ran them by hand).
-fn leave_out_decided(situation: &Situation<'_>, decision: &mut Decision, due: &mut Vec<Timestamp>) {
-    while let Some(first) = due.first().filter(|first| situation.decided.contains(first)) {
-        decision.row.cursor = Some(*first);
-        decision.changed = true;
+/// What keeps the oldest due occurrence from starting.
+enum Blocked {
+    /// Runs of the pipeline.
+    Busy,
+    /// The start of the last one.
+    TooSoon(Timestamp),
+}
+
+fn what_blocks(situation: &Situation<'_>, kept: &Kept, held: bool, decision: &Decision) -> Option<Blocked> {
+    if held || decision.claim.is_some() || overlap::is_full(situation) {
+        return Some(Blocked::Busy);
+    }
+    let last = situation.row.standing.claimed_at?;
+    let earliest = last.checked_add(SignedDuration::try_from(situation.pipeline.min_interval).ok()?).ok()?;
+    // A clock that was wrong once holds nothing up for longer than the interval itself.
+    let is_sane = last <= situation.now;
+    (is_sane && earliest > situation.now && !kept.run.is_empty()).then_some(Blocked::TooSoon(earliest))
+}
+
+fn due_until(until: Timestamp, sight: &Sight, situation: &Situation<'_>, decision: &Decision) -> Due {
+    match &situation.pipeline.schedule {
+        Some(schedule) => due::find(schedule, sight.after, until, catch_up::keep(situation.pipeline.catch_up)),
+        None => upstream::due(situation, &decision.row),
+    }
+}
+
+/// Leaves out what needs no decision any more, or can't have a good one: occurrences that have attempts although the cursor
+/// is before them (it was set back, or somebody ran them by hand), those that are too late, and those whose upstreams did
+/// not succeed before the next one was due.
+fn leave_out(
+    situation: &Situation<'_>,
+    sight: &Sight,
+    until: Timestamp,
+    decision: &mut Decision,
+    due: &mut Vec<Timestamp>,
+) {
+    let deadline = situation.pipeline.start_deadline.and_then(|deadline| SignedDuration::try_from(deadline).ok());
+    while let Some(&first) = due.first() {
+        let reason = if situation.decided.contains(&first) {
+            None
+        } else if situation.row.standing.skips.contains(&first.as_microsecond()) {
+            Some(Reason::Skipped)
+        } else if deadline.is_some_and(|deadline| until.duration_since(first) > deadline) {
+            Some(Reason::Deadline)
+        } else if due.len() > 1 && upstream::unmet(situation, first).is_some() {
+            Some(Reason::Upstream)
+        } else {
+            return;
+        };
+        match reason {
+            Some(reason) => pass_over(situation, sight, decision, Stretch::one(first), reason),
+            None => advance(situation, sight, decision, first),
+        }
         due.remove(0);
     }
 }
 
-/// What a clock that was wrong once has written counts from now on: else nothing would be due until then.
-fn set_back_what_is_ahead(situation: &Situation<'_>, decision: &mut Decision) {
-    let now = situation.now;
-    let is_ahead = |instant: Timestamp| instant.duration_since(now) > AHEAD;
-    let Decision { row, notes, changed, .. } = decision;
-    let cursor = row.cursor.iter_mut();
-    let known = row.schedules.iter_mut().flat_map(|known| [Some(&mut known.since), known.replaced_at.as_mut()]);
-    let mut ahead: Vec<&mut Timestamp> = cursor.chain(known.flatten()).filter(|instant| is_ahead(**instant)).collect();
-    let Some(first) = ahead.first() else { return };
-    notes.push(Note::CursorAhead(**first));
-    ahead.iter_mut().for_each(|instant| **instant = now);
-    row.backlog_until = None;
-    *changed = true;
-}
-
-fn claim_oldest(situation: &Situation<'_>, decision: &mut Decision, due: &[Timestamp]) {
+fn claim_oldest(situation: &Situation<'_>, sight: &Sight, decision: &mut Decision, due: &[Timestamp]) {
     let scheduled_for = due[0];
     let late = situation.now.duration_since(scheduled_for);
-    let in_time =
-        late <= jiff::SignedDuration::try_from(situation.interval + situation.pipeline.jitter).unwrap_or(late);
+    let in_time = late <= SignedDuration::try_from(situation.interval + situation.pipeline.jitter).unwrap_or(late);
+    let follows_others = situation.pipeline.schedule.is_none();
     decision.claim = Some(Draft {
         run: Run { pipeline: situation.pipeline.id.clone(), scheduled_for },
         number: 1,
         tries: 1,
         earlier_starts: 0,
         interruptions: 0,
-        trigger: if in_time { Trigger::Schedule } else { Trigger::CatchUp },
+        trigger: if in_time || follows_others { Trigger::Schedule } else { Trigger::CatchUp },
         by_hand: false,
         follows: None,
     });
-    decision.row.cursor = Some(scheduled_for);
+    if !situation.pipeline.min_interval.is_zero() {
+        decision.row.standing.claimed_at = Some(situation.now);
+    }
+    advance(situation, sight, decision, scheduled_for);
     decision.row.backlog_until = due.last().copied().filter(|last| *last > scheduled_for);
     decision.more_is_due = due.len() > 1;
-    decision.changed = true;
-}
-
-/// Something of the pipeline is still going: what is caught up in order waits, and what falls due meanwhile joins it; all
-/// else meets the overlap policy.
-fn meet_overlap(situation: &Situation<'_>, decision: &mut Decision, due: &[Timestamp]) {
-    // A claim that follows one that never started is itself a part of what is caught up.
-    let again = decision.claim.as_ref().is_some_and(|draft| draft.follows.is_some() && draft.trigger != Trigger::Retry);
-    let in_order = situation.row.backlog_until.is_some() || again;
-    if in_order && matches!(situation.pipeline.catch_up, CatchUp::All { .. }) {
-        if again {
-            decision.row.backlog_until = decision.row.backlog_until.max(due.last().copied());
-        }
-        let run = Run { pipeline: situation.pipeline.id.clone(), scheduled_for: due[0] };
-        decision.waiting.get_or_insert(Waiting { run, for_what: WaitsFor::EarlierRun });
-        decision.more_is_due = true;
-        return;
-    }
-    match situation.pipeline.overlap {
-        Overlap::Skip => {
-            // What has attempts although the cursor is before it is decided already.
-            let due: Vec<_> = due.iter().filter(|instant| !situation.decided.contains(instant)).collect();
-            let Some((first, others)) = due.split_first() else { return };
-            let stretch = others.iter().fold(Stretch::one(**first), |stretch, next| stretch.then(**next));
-            pass_over(situation, decision, stretch, Reason::Overlap);
-        }
-    }
 }
 
 /// Passes over what is missed, but for what has attempts although the cursor was before it.
-fn miss(situation: &Situation<'_>, decision: &mut Decision, missed: Stretch) {
+fn miss(situation: &Situation<'_>, sight: &Sight, decision: &mut Decision, missed: Stretch, blocked: Option<&Blocked>) {
     let schedule = situation.pipeline.schedule.as_ref();
     let is_occurrence =
         |instant: Timestamp| schedule.and_then(|schedule| schedule.previous_at_or_before(instant)) == Some(instant);
     let within = |instant: &&Timestamp| (missed.first..=missed.last).contains(*instant) && is_occurrence(**instant);
     let decided = situation.decided.iter().filter(within).count() as u64;
+    let waited_for_turn = match blocked {
+        Some(Blocked::Busy) => matches!(situation.pipeline.overlap, Overlap::Queue | Overlap::Replace),
+        Some(Blocked::TooSoon(_)) => true,
+        None => false,
+    };
+    let reason = match missed.count {
+        _ if waited_for_turn => Reason::Superseded,
+        1 if upstream::unmet(situation, missed.first).is_some() => Reason::Upstream,
+        _ => Reason::Missed,
+    };
     if decided < missed.count {
-        pass_over(situation, decision, Stretch { count: missed.count - decided, ..missed }, Reason::Missed);
+        pass_over(situation, sight, decision, Stretch { count: missed.count - decided, ..missed }, reason);
     } else {
-        decision.row.cursor = decision.row.cursor.max(Some(missed.last));
-        decision.changed = true;
+        advance(situation, sight, decision, missed.last);
     }
-}
-
-fn pass_over(situation: &Situation<'_>, decision: &mut Decision, stretch: Stretch, reason: Reason) {
-    decision.not_run.push(NotRun {
-        pipeline: situation.pipeline.id.clone(),
-        first: stretch.first,
-        last: stretch.last,
-        count: stretch.count,
-        at_least: stretch.at_least,
-        reason,
-        decided_at: situation.now,
-        after: decision.row.cursor,
-    });
-    decision.row.cursor = decision.row.cursor.max(Some(stretch.last));
-    decision.changed = true;
 }

@@ -41,6 +41,13 @@ impl Stretch {
         Stretch { first: instant, last: instant, count: 1, at_least: false }
     }
 
+    /// `before` followed by `instants`; none where there is nothing.
+    pub fn of(before: Option<Stretch>, instants: &[Timestamp]) -> Option<Stretch> {
+        instants.iter().fold(before, |stretch, instant| {
+            Some(stretch.map_or(Stretch::one(*instant), |stretch| stretch.then(*instant)))
+        })
+    }
+
     /// This stretch followed by `instant`.
     pub fn then(self, instant: Timestamp) -> Stretch {
         Stretch { last: instant, count: self.count + 1, ..self }

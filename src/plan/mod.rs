@@ -3,27 +3,32 @@
 //! Pure: values in, values out. Claiming, running and recording are for `tick`; each rule has its file here. What is not
 //! run is returned with its reason.
 //!
-//! Holds always: a decision claims one attempt at most, and only while no other attempt of the pipeline is active; the
-//! cursor moves only past occurrences that the same decision claims or accounts for.
+//! Holds always: a decision claims one attempt at most, and only while no more attempts of the pipeline are active than its
+//! overlap policy allows; the cursor moves only past occurrences that the same decision claims or accounts for.
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use crate::occurrence::{Run, Token};
-use crate::pipeline::Pipeline;
-use crate::run::{Attempt, NotRun, Row, Trigger};
+use crate::occurrence::{PipelineId, Run, Token};
+use crate::pipeline::{Pipeline, Upstream};
+use crate::run::{Attempt, NotRun, Row, StopRequest, Trigger};
 
 mod backoff;
 mod by_hand;
 mod catch_up;
+pub mod controls;
 mod decide;
 mod due;
 mod fold;
+mod gate;
 mod jitter;
+mod overlap;
+mod progress;
 mod recovery;
 mod retry;
 mod sight;
+mod upstream;
 
 pub use by_hand::{Busy, by_hand};
 pub use decide::decide;
@@ -42,10 +47,23 @@ pub struct Situation<'a> {
     pub open: &'a [&'a Attempt],
     /// Occurrences after the cursor that have attempts already: they count as decided.
     pub decided: &'a [Timestamp],
+    /// What it depends on, in the order of the configuration.
+    pub upstreams: &'a [UpstreamSight<'a>],
     /// The store's time.
     pub now: Timestamp,
     /// How far back a schedule that is seen for the first time reaches; what is late by more counts as caught up.
     pub interval: Duration,
+}
+
+/// What is known of a pipeline that another one depends on.
+#[derive(Clone, Copy, Debug)]
+pub struct UpstreamSight<'a> {
+    /// How it is depended on.
+    pub upstream: &'a Upstream,
+    /// What the run-log knows of it.
+    pub row: Option<&'a Row>,
+    /// What should run of it; none where no file has it.
+    pub pipeline: Option<&'a Pipeline>,
 }
 
 /// What to do about one pipeline.
@@ -61,6 +79,8 @@ pub struct Decision {
     pub closed: Vec<Token>,
     /// Occurrences that are decided without being run.
     pub not_run: Vec<NotRun>,
+    /// Active attempts that are to end.
+    pub stops: Vec<(Token, StopRequest)>,
     /// What is due but waits.
     pub waiting: Option<Waiting>,
     /// When there may be something to do again, as far as is known: the next retry.
@@ -79,6 +99,7 @@ impl Decision {
             claim: None,
             closed: Vec::new(),
             not_run: Vec::new(),
+            stops: Vec::new(),
             waiting: None,
             wake_at: None,
             more_is_due: false,
@@ -118,12 +139,20 @@ pub struct Waiting {
 }
 
 /// What a run waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum WaitsFor {
     /// Its next attempt is due at this instant.
     Backoff(Timestamp),
     /// An earlier run of the same pipeline has to end first.
     EarlierRun,
+    /// A pipeline that it depends on has to succeed.
+    Upstream(PipelineId),
+    /// The run before it started less than the shortest interval ago, until this instant.
+    MinInterval(Timestamp),
+    /// Somebody has to resume the pipeline, or its pause to end.
+    Resume,
+    /// Somebody has to reset the pipeline, which is held.
+    Reset,
 }
 
 /// Something about a pipeline that a person should know.

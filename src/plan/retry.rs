@@ -7,33 +7,38 @@
 
 use jiff::Timestamp;
 
-use super::{Decision, Draft, Note, Situation, Waiting, WaitsFor, backoff};
+use super::{Decision, Draft, Note, Situation, Waiting, WaitsFor, backoff, gate, overlap};
 use crate::lease::AHEAD;
-use crate::pipeline::{CatchUp, WhenNextDue};
+use crate::pipeline::{CatchUp, Overlap, WhenNextDue};
 use crate::run::{Attempt, NotRun, Outcome, Reason, Trigger};
 
 /// Handles the pipeline's pending retries; `newest_due` is the newest due occurrence of the schedule, if any.
 ///
 /// Returns whether a scheduled run holds the pipeline: its retry is claimed now or waited for.
 pub fn settle(situation: &Situation<'_>, newest_due: Option<Timestamp>, decision: &mut Decision) -> bool {
-    let busy = situation.open.iter().any(|attempt| attempt.is_active());
+    let busy = overlap::is_full(situation);
+    let closed = gate::closed(situation);
+    let beside = matches!(situation.pipeline.overlap, Overlap::Allow(_));
     let mut holds = false;
     for attempt in situation.open {
         let Some(stored) = attempt.retry_at else { continue };
         let retry_at = in_reach(attempt, stored, situation, decision);
         if is_superseded(attempt, situation, newest_due) {
-            close(attempt, situation, decision);
+            close(attempt, Reason::Superseded, situation, decision);
+        } else if let Some(closed) = closed.as_ref().filter(|_| !attempt.by_hand) {
+            decision.waiting = Some(Waiting { run: attempt.run.clone(), for_what: closed.clone() });
+            holds = true;
         } else if retry_at <= situation.now && !busy && decision.claim.is_none() {
             decision.claim = Some(next_attempt(attempt));
             decision.changed = true;
-            holds = true;
+            holds |= !beside;
         } else {
             let for_what = if retry_at > situation.now { WaitsFor::Backoff(retry_at) } else { WaitsFor::EarlierRun };
             decision.waiting = Some(Waiting { run: attempt.run.clone(), for_what });
             if retry_at > situation.now {
                 decision.wake_at = Some(decision.wake_at.map_or(retry_at, |earlier| earlier.min(retry_at)));
             }
-            holds |= !attempt.by_hand;
+            holds |= !attempt.by_hand && !beside;
         }
     }
     holds
@@ -78,7 +83,8 @@ fn is_superseded(attempt: &Attempt, situation: &Situation<'_>, newest_due: Optio
     next_is_due && !attempt.by_hand && !finish_first && !caught_up_in_order && !never_started
 }
 
-fn close(attempt: &Attempt, situation: &Situation<'_>, decision: &mut Decision) {
+/// No further attempt of the run is made.
+pub fn close(attempt: &Attempt, reason: Reason, situation: &Situation<'_>, decision: &mut Decision) {
     let scheduled_for = attempt.run.scheduled_for;
     decision.closed.push(attempt.token);
     decision.not_run.push(NotRun {
@@ -87,7 +93,7 @@ fn close(attempt: &Attempt, situation: &Situation<'_>, decision: &mut Decision) 
         last: scheduled_for,
         count: 1,
         at_least: false,
-        reason: Reason::Superseded,
+        reason,
         decided_at: situation.now,
         after: None,
     });

@@ -1,49 +1,91 @@
-//! Recognises a pipeline's schedule: known, edited, or seen beside another one in a roll-out.
+//! Recognises what makes a pipeline due: known, edited, or seen beside another one in a roll-out.
+//!
+//! Each schedule that the store knows has a cursor of its own, so that two hosts with different files lose nothing of
+//! each other's.
 //!
 //! Holds always: a schedule that is new to the store reaches back by the tick's interval at most, so that neither a new
 //! pipeline nor an edit fires its past; two hosts with different files keep their own `since` for an hour.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::jitter::stable_hash;
-use super::{Decision, Note, Situation};
-use crate::run::KnownSchedule;
-use crate::schedule::Schedule;
+use super::{Decision, Note, Situation, upstream};
+use crate::run::{KnownSchedule, ROLL_OUT};
 
 /// How many schedules a row remembers.
 const REMEMBERED: usize = 4;
-/// How long a replaced schedule is still taken for another host's, and not for an edit that was taken back.
-const ROLL_OUT: Duration = Duration::from_secs(3600);
 
-/// The instant after which occurrences of `schedule` count; notes what is new in the decision's row.
-pub fn recognise(schedule: &Schedule, situation: &Situation<'_>, decision: &mut Decision) -> Timestamp {
-    let hash = format!("{:016x}", stable_hash(&schedule.canonical()));
-    let known = decision.row.schedules.iter().position(|known| known.hash == hash);
-    match known {
-        Some(0) => return decision.row.schedules[0].since,
-        Some(other) if is_roll_out(&decision.row.schedules[other], situation.now) => {
-            decision.notes.push(Note::ConfigSplit);
-            return decision.row.schedules[other].since;
-        }
-        _ => {}
-    }
-    let since = situation.now.checked_sub(situation.interval).unwrap_or(Timestamp::MIN);
-    let schedules = &mut decision.row.schedules;
-    schedules.retain(|known| known.hash != hash);
-    if let Some(before) = schedules.first_mut() {
-        before.replaced_at.get_or_insert(situation.now);
-    }
-    schedules.insert(0, KnownSchedule { hash, since, replaced_at: None, rest: serde_json::Map::new() });
-    schedules.truncate(REMEMBERED);
-    decision.row.cursor.get_or_insert(since);
-    decision.changed = true;
-    since
+/// A schedule, as the store knows it.
+pub struct Sight {
+    /// Its place among the row's.
+    pub index: usize,
+    /// Occurrences after this instant are to be decided.
+    pub after: Timestamp,
 }
 
-fn is_roll_out(known: &KnownSchedule, now: Timestamp) -> bool {
-    known
-        .replaced_at
-        .is_some_and(|at| now.duration_since(at) < jiff::SignedDuration::try_from(ROLL_OUT).unwrap_or_default())
+impl Sight {
+    /// That of the pipeline as it is configured; notes what is new in the decision's row. None where nothing but a person
+    /// makes it due.
+    pub fn of(situation: &Situation<'_>, decision: &mut Decision) -> Option<Sight> {
+        let hash = format!("{:016x}", stable_hash(&canonical(situation)?));
+        let known = decision.row.schedules.iter().position(|known| known.hash == hash);
+        let index = match known {
+            Some(0) => 0,
+            Some(other) if decision.row.schedules[other].is_rolled_out(situation.now) => {
+                decision.notes.push(Note::ConfigSplit);
+                other
+            }
+            _ => first_sight(hash, situation, decision),
+        };
+        let known = &decision.row.schedules[index];
+        let after = known.cursor.or(decision.row.cursor).unwrap_or(known.since).max(known.since);
+        Some(Sight { index, after })
+    }
+}
+
+impl Sight {
+    /// A schedule that is in use beside the one in force stays known: its hour begins anew with each decision, and at half
+    /// of it.
+    pub fn note_use(&self, situation: &Situation<'_>, decision: &mut Decision) {
+        let Some(known) = decision.row.schedules.get_mut(self.index).filter(|_| self.index > 0) else { return };
+        let is_old = known.replaced_at.is_some_and(|at| situation.now.duration_since(at) >= ROLL_OUT / 2);
+        if decision.changed || is_old {
+            known.replaced_at = Some(situation.now);
+            decision.changed = true;
+        }
+    }
+}
+
+/// What is hashed to recognise it.
+fn canonical(situation: &Situation<'_>) -> Option<String> {
+    match &situation.pipeline.schedule {
+        Some(schedule) => Some(schedule.canonical()),
+        None if situation.pipeline.depends_on.is_empty() => None,
+        None => {
+            let names = situation.pipeline.depends_on.iter().map(|upstream| upstream.pipeline.to_string());
+            let mut names: Vec<String> = names.collect();
+            names.sort_unstable();
+            Some(format!("after {}", names.join(", ")))
+        }
+    }
+}
+
+fn first_sight(hash: String, situation: &Situation<'_>, decision: &mut Decision) -> usize {
+    let since = situation.now.checked_sub(situation.interval).unwrap_or(Timestamp::MIN);
+    let row = &mut decision.row;
+    row.schedules.retain(|known| known.hash != hash);
+    if let Some(before) = row.schedules.first_mut() {
+        before.replaced_at.get_or_insert(situation.now);
+    }
+    if situation.pipeline.schedule.is_some() {
+        row.cursor.get_or_insert(since);
+    } else {
+        upstream::follow_until(situation, row, since);
+    }
+    let cursor = row.cursor.map(|cursor| cursor.max(since));
+    let rest = serde_json::Map::new();
+    row.schedules.insert(0, KnownSchedule { hash, since, cursor, replaced_at: None, rest });
+    row.schedules.truncate(REMEMBERED);
+    decision.changed = true;
+    0
 }

@@ -20,7 +20,7 @@ use crate::clock::BootTime;
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Run, Token};
 use crate::plan::Folded;
-use crate::run::{Attempt, Completion, NotRun, Row};
+use crate::run::{Attempt, Completion, NotRun, Row, StopRequest};
 
 /// A durable run-log. Every call is one unit: it happens whole or not at all.
 #[async_trait]
@@ -41,12 +41,13 @@ pub trait RunLog: Send + Sync {
     /// Not cancel safe: a dropped call may or may not have been applied.
     async fn commit(&self, batch: Batch) -> Result<Committed, Error>;
 
-    /// Gives `lease` to the claims of `tokens` and returns those that are still held: active, with that token. A lease
+    /// Gives `lease` to the claims of `tokens` and returns those that are still held: active, with that token, and which of
+    /// them are wanted to end. A lease
     /// that lasts longer already, by the boot clock, is left so: a renewal that arrives late takes nothing back.
     ///
     /// # Errors
     /// `Unavailable`, `Unknown`.
-    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Token>, Error>;
+    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Renewed>, Error>;
 
     /// What happened, newest decision first.
     ///
@@ -57,6 +58,15 @@ pub trait RunLog: Send + Sync {
     /// Where the start marks of this store's claims lie, for stores that live on this host's disk: a body starts only
     /// after creating its mark, so who creates it first has proved that it never starts. None for remote stores.
     fn start_marks(&self) -> Option<PathBuf>;
+}
+
+/// A claim that is still held.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Renewed {
+    /// Whose.
+    pub token: Token,
+    /// Somebody wants it to end.
+    pub stop: Option<StopRequest>,
 }
 
 /// Which pipelines to load.
@@ -122,9 +132,12 @@ pub struct Transition {
     pub claim: Option<Attempt>,
     /// Attempts whose pending retry is made or given up by this.
     pub closed: Vec<Token>,
-    /// Occurrences decided without being run. A missed stretch goes on where the one that ends at its `after` ended; an
-    /// entry with the same first occurrence and reason as one before takes its place.
+    /// Occurrences decided without being run. A stretch goes on where the one of the same reason that ends at its `after`
+    /// ended; an entry with the same first occurrence and reason as one before takes its place.
     pub not_run: Vec<NotRun>,
+    /// Active attempts that are to end: who runs them is told at the next renewal. One that has ended meanwhile is no
+    /// matter.
+    pub stops: Vec<(Token, StopRequest)>,
 }
 
 /// What became of a batch.

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::Error;
-use super::contract::{Batch, Committed, Query, Record, RunLog, Scope, View};
+use super::contract::{Batch, Committed, Query, Record, Renewed, RunLog, Scope, View};
 use crate::clock::Clock;
 use crate::lease::Lease;
 use crate::occurrence::Token;
@@ -46,7 +46,7 @@ impl RunLog for MemoryRunLog {
         Ok(self.tables().commit(batch, now))
     }
 
-    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Token>, Error> {
+    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Renewed>, Error> {
         Ok(self.tables().renew(&tokens, lease))
     }
 

@@ -48,6 +48,7 @@ pub fn transition(env: &Env, time: &StoreTime, pipeline: &Pipeline, decision: &D
         claim,
         closed: decision.closed.iter().copied().chain(follows).collect(),
         not_run: decision.not_run.clone(),
+        stops: decision.stops.clone(),
     }
 }
 
@@ -65,12 +66,13 @@ fn attempt(env: &Env, time: &StoreTime, pipeline: &Pipeline, draft: &Draft, fenc
         token: Token(env.host.mint()),
         fence,
         owner: env.owner.clone(),
-        policy: Policy { retry: pipeline.retry.clone(), on_interrupt: pipeline.on_interrupt },
+        policy: Policy::of(pipeline),
         claimed_at: now,
         lease: Lease::from(now, boot, pipeline.lease),
         end: None,
         retry_at: None,
         gave_up: false,
         late_outcome: None,
+        stop: None,
     }
 }

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 
 use crate::occurrence::{PipelineId, Run};
 use crate::pipeline::Pipeline;
-use crate::plan::{self, Busy, Decision, Situation};
+use crate::plan::{self, Busy, Decision, Situation, UpstreamSight};
 use crate::run::{Attempt, Row};
 use crate::runlog::Error;
 use crate::runlog::contract::{Query, Record, View};
@@ -82,12 +82,13 @@ pub async fn run_due(env: &Env, pipelines: &[&Pipeline], options: &Options) -> R
     };
     report.started_at = view.now;
     report.ended_at = view.now;
-    let decided: Vec<Decision> = pipelines.iter().map(|pipeline| decide(pipeline, &view, options.interval)).collect();
+    let by_id: Pipelines<'_> = pipelines.iter().map(|pipeline| (pipeline.id.clone(), *pipeline)).collect();
+    let decide = |pipeline: &&Pipeline| decide(pipeline, &by_id, &view, options.interval);
+    let decided: Vec<Decision> = pipelines.iter().map(decide).collect();
     if options.dry_run {
         note_dry_run(&mut report, decided);
         return Ok(report);
     }
-    let by_id = pipelines.iter().map(|pipeline| (pipeline.id.clone(), *pipeline)).collect();
     Ok(work::Work::new(env, by_id, options, time, report).until_done(decided).await)
 }
 
@@ -118,14 +119,14 @@ pub async fn run_by_hand(
         report.ended_at = view.now;
         let run = Run { pipeline: pipeline.id.clone(), scheduled_for: scheduled_for.unwrap_or(view.now) };
         let latest = last_attempt(env, &run).await?;
-        let decision = with_situation(pipeline, &view, options.interval, |situation| {
+        let by_id = BTreeMap::from([(pipeline.id.clone(), pipeline)]);
+        let decision = with_situation(pipeline, &by_id, &view, options.interval, |situation| {
             plan::by_hand(situation, run.scheduled_for, latest.as_ref())
         });
         let decision = match decision {
             Ok(decision) => decision,
             Err(busy) => return Ok(ByHand::Busy(busy)),
         };
-        let by_id = BTreeMap::from([(pipeline.id.clone(), pipeline)]);
         let work = work::Work::new(env, by_id, options, time, report).only(run.clone());
         let mut report = work.until_done(vec![decision]).await;
         // What was taken over from others on the way is no part of this run's answer.
@@ -159,18 +160,19 @@ fn begun(env: &Env) -> Report {
     Report::begun(id, env.owner.host.clone(), env.clock.now())
 }
 
-/// What a tick would start of `pipeline` now, going by what was loaded.
-pub fn would_start(pipeline: &Pipeline, view: &View) -> Option<plan::Draft> {
-    decide(pipeline, view, Options::default().interval).claim
+/// What a tick would decide about `pipeline` now, going by what was loaded; `pipelines` has what it depends on.
+pub fn would_decide(pipeline: &Pipeline, pipelines: &Pipelines<'_>, view: &View) -> Decision {
+    decide(pipeline, pipelines, view, Options::default().interval)
 }
 
 /// Decides about one pipeline on what was loaded.
-fn decide(pipeline: &Pipeline, view: &View, interval: Duration) -> Decision {
-    with_situation(pipeline, view, interval, plan::decide)
+fn decide(pipeline: &Pipeline, pipelines: &Pipelines<'_>, view: &View, interval: Duration) -> Decision {
+    with_situation(pipeline, pipelines, view, interval, plan::decide)
 }
 
 fn with_situation<T>(
     pipeline: &Pipeline,
+    pipelines: &Pipelines<'_>,
     view: &View,
     interval: Duration,
     decide: impl FnOnce(&Situation<'_>) -> T,
@@ -185,7 +187,16 @@ fn with_situation<T>(
     };
     let open: Vec<&Attempt> = view.open.get(&pipeline.id).into_iter().flatten().collect();
     let decided = view.decided.get(&pipeline.id).map_or(&[][..], Vec::as_slice);
-    decide(&Situation { pipeline, row, open: &open, decided, now: view.now, interval })
+    let upstreams: Vec<UpstreamSight<'_>> = pipeline
+        .depends_on
+        .iter()
+        .map(|upstream| UpstreamSight {
+            upstream,
+            row: view.rows.get(&upstream.pipeline),
+            pipeline: pipelines.get(&upstream.pipeline).copied(),
+        })
+        .collect();
+    decide(&Situation { pipeline, row, open: &open, decided, upstreams: &upstreams, now: view.now, interval })
 }
 
 fn note_dry_run(report: &mut Report, decided: Vec<Decision>) {
@@ -205,4 +216,5 @@ fn note(report: &mut Report, decision: &Decision) {
     report.notes.extend(decision.notes.iter().map(|note| (name.clone(), note.clone())));
 }
 
-type Pipelines<'a> = BTreeMap<PipelineId, &'a Pipeline>;
+/// Pipelines by their names.
+pub type Pipelines<'a> = BTreeMap<PipelineId, &'a Pipeline>;

@@ -19,7 +19,10 @@ pub fn completion(
     store_time: &StoreTime,
     now: jiff::Timestamp,
 ) -> Completion {
-    let (outcome, fatal, error) = meaning(pipeline, ended);
+    let (outcome, fatal, mut error) = meaning(pipeline, ended);
+    if let Some(stop) = attempt.stop.as_ref().filter(|_| outcome == Outcome::Cancelled) {
+        error = Some(stop.why.clone());
+    }
     let started_at = ended.started_at.map(|boot| crate::occurrence::whole_micros(store_time.of(boot)));
     Completion {
         token: attempt.token,
@@ -38,6 +41,12 @@ pub fn completion(
         output_bytes: ended.output.bytes,
         tail: tail(ended),
     }
+}
+
+/// An attempt that somebody wanted to end before we had started it.
+pub fn cancelled(attempt: &Attempt, now: jiff::Timestamp) -> Completion {
+    let why = attempt.stop.as_ref().map_or("stopped on request", |stop| stop.why.as_str());
+    Completion { outcome: Outcome::Cancelled, ..never_started(attempt, why, now) }
 }
 
 /// An attempt that was claimed and that we never started.

@@ -15,23 +15,24 @@ use jiff::Timestamp;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::claim::Held;
-use super::env::{Env, StopWish, StoreTime};
+use super::env::{Env, StoreTime};
 use super::output_files;
 use super::report::{Event, Report};
 use super::sweep::sweep;
 use super::{Options, Pipelines, execute, record};
 use crate::clock::BootTime;
-use crate::executor::{Ended as BodyEnded, Stop};
+use crate::executor::Ended as BodyEnded;
 use crate::failpoint::{self, Point};
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Run, Token};
 use crate::plan::Decision;
 use crate::run::Attempt;
 use crate::runlog::Error;
-use crate::runlog::contract::{Batch, Committed, Condition, End, View};
+use crate::runlog::contract::{Batch, Committed, Condition, End, Renewed, View};
 
 mod answers;
 mod asking;
+mod stopping;
 
 /// At most so many claims wait for a free place.
 const AHEAD: usize = 64;
@@ -66,6 +67,8 @@ pub struct Work<'a> {
     lately: VecDeque<BootTime>,
     /// Pipelines that have more due once their active attempt has ended.
     more_is_due: BTreeSet<PipelineId>,
+    /// Who depends on whom.
+    dependents: HashMap<PipelineId, Vec<PipelineId>>,
     /// Pipelines to be looked at again at an instant.
     wakes: BTreeSet<(Timestamp, PipelineId)>,
     look_again: Vec<PipelineId>,
@@ -92,7 +95,7 @@ enum Answer {
     /// After a commit whose answer was lost: what the store has now.
     Resolved(Batch, Result<View, Error>),
     Loaded(Vec<PipelineId>, Result<View, Error>),
-    Renewed(Vec<Token>, Lease, Result<Vec<Token>, Error>),
+    Renewed(Vec<Token>, Lease, Result<Vec<Renewed>, Error>),
 }
 
 impl<'a> Work<'a> {
@@ -100,6 +103,7 @@ impl<'a> Work<'a> {
     pub fn new(env: &'a Env, pipelines: Pipelines<'a>, options: &'a Options, time: StoreTime, report: Report) -> Self {
         Work {
             env,
+            dependents: dependents(&pipelines),
             pipelines,
             options,
             time,
@@ -352,35 +356,6 @@ impl<'a> Work<'a> {
         self.running.is_empty() && self.asked.is_none() && (nothing_to_do || given_up)
     }
 
-    fn heed(&mut self, wish: StopWish) {
-        match wish {
-            StopWish::None => {}
-            StopWish::Soon(signal) => {
-                self.report.stopped_by.get_or_insert(signal);
-                self.wind_up("the tick was told to stop");
-            }
-            StopWish::Now(signal) => {
-                self.report.stopped_by.get_or_insert(signal);
-                self.wind_up("the tick was told to stop");
-                self.env.executor.kill_all();
-            }
-        }
-    }
-
-    /// Claims nothing more, gives back what was not started, and stops what runs.
-    fn wind_up(&mut self, why: &str) {
-        self.stopping = true;
-        self.to_claim.clear();
-        self.wakes.clear();
-        self.look_again.clear();
-        for held in std::mem::take(&mut self.claimed) {
-            self.release(&held, why);
-        }
-        for token in self.running.keys() {
-            self.env.executor.stop(*token, Stop::Interrupted);
-        }
-    }
-
     fn tell_ended(&mut self, attempt: Attempt) {
         let outcome = attempt.outcome().map_or("", |outcome| outcome.word());
         tracing::info!(
@@ -393,4 +368,14 @@ impl<'a> Work<'a> {
         (self.options.watch)(Event::Ended(&attempt));
         self.report.ended.push(attempt);
     }
+}
+
+fn dependents(pipelines: &Pipelines<'_>) -> HashMap<PipelineId, Vec<PipelineId>> {
+    let mut dependents: HashMap<PipelineId, Vec<PipelineId>> = HashMap::new();
+    for (id, pipeline) in pipelines {
+        for upstream in &pipeline.depends_on {
+            dependents.entry(upstream.pipeline.clone()).or_default().push(id.clone());
+        }
+    }
+    dependents
 }

@@ -12,7 +12,6 @@ use tickward::clock::{BootTime, Clock, SystemClock};
 use tickward::lease::Lease;
 use tickward::occurrence::{Name, PipelineId, Run, Token};
 use tickward::owner::Owner;
-use tickward::pipeline::{OnInterrupt, Retry};
 use tickward::run::{Attempt, Completion, Outcome, Policy, Row, Trigger};
 use tickward::runlog::contract::{Batch, Condition, End, Scope, Transition, Verdict, View};
 use tickward::runlog::{self, OpenOptions, Purpose, RunLog};
@@ -156,16 +155,17 @@ fn claiming(view: &View, id: PipelineId, round: usize, token: Token) -> Transiti
             boot: "boot".into(),
             pid_namespace: 1,
         },
-        policy: Policy { retry: Retry::NONE, on_interrupt: OnInterrupt::Retry },
+        policy: Policy::NONE,
         claimed_at: now,
         lease: Lease::from(now, BootTime(0), Duration::from_secs(3600)),
         end: None,
         retry_at: None,
         gave_up: false,
         late_outcome: None,
+        stop: None,
     };
     let row = Row { cursor: row.cursor.max(Some(instant(round))), ..row };
-    Transition { row, claim: Some(claim), closed: Vec::new(), not_run: Vec::new() }
+    Transition { row, claim: Some(claim), closed: Vec::new(), not_run: Vec::new(), stops: Vec::new() }
 }
 
 fn succeeded(token: Token) -> End {

@@ -234,7 +234,7 @@ impl Model {
         let Some(work) = world.work(me) else { return };
         let tokens: Vec<Token> = work.held.iter().map(|held| held.token).collect();
         let held = world.tables.renew(&tokens, lease);
-        for token in tokens.into_iter().filter(|token| !held.contains(token)) {
+        for token in tokens.into_iter().filter(|token| !held.iter().any(|renewed| renewed.token == *token)) {
             let never_started = world.bodies.get(&token).is_some_and(|body| body.starts == 0);
             self.ended(world, token, if never_started { Outcome::Released } else { Outcome::Interrupted });
         }

@@ -80,7 +80,7 @@ impl Model {
         let open: Vec<&Attempt> = view.open.get(&pipeline.id).into_iter().flatten().collect();
         let decided = view.decided.get(&pipeline.id).map_or(&[][..], Vec::as_slice);
         let interval = STEP * 60;
-        plan::decide(&Situation { pipeline, row, open: &open, decided, now: view.now, interval })
+        plan::decide(&Situation { pipeline, row, open: &open, decided, upstreams: &[], now: view.now, interval })
     }
 
     /// Asks for the next thing, or ends the tick when there is none.
@@ -133,13 +133,14 @@ impl Model {
                 token: Token(token),
                 fence: decision.row.fence + 1,
                 owner: self.owner(me),
-                policy: Policy { retry: pipeline.retry.clone(), on_interrupt: pipeline.on_interrupt },
+                policy: Policy::of(pipeline),
                 claimed_at: now,
                 lease: Lease::from(now, boot(world.clock), STEP),
                 end: None,
                 retry_at: None,
                 gave_up: false,
                 late_outcome: None,
+                stop: None,
             }
         });
         let follows = decision.claim.as_ref().and_then(|draft| draft.follows);
@@ -148,6 +149,7 @@ impl Model {
             claim,
             closed: decision.closed.iter().copied().chain(follows).collect(),
             not_run: decision.not_run.clone(),
+            stops: decision.stops.clone(),
         }
     }
 

@@ -101,9 +101,9 @@ fn hosts_that_differ_in_a_roll_out_both_fire_theirs() {
          01:30 tick new => schedule 01:30#1
          01:31 succeeded => over
          01:49 tick old => config split
-         01:51 tick old => noted
-         01:51 tick new => config split
-         02:00 tick old => schedule 02:00#1",
+         01:51 tick old => config split
+         01:51 tick new => nothing
+         02:00 tick old => schedule 02:00#1; config split",
     );
 }
 

@@ -6,22 +6,25 @@
 //! Holds always, and is checked at each tick: deciding again gives the same; deciding on what was committed gives
 //! nothing more to commit; the cursor goes back only where a note says so.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tickward::clock::BootTime;
 use tickward::config::{Environment, Source, load};
 use tickward::lease::Lease;
-use tickward::occurrence::{Run, Token};
+use tickward::occurrence::{Name, PipelineId, Run, Token};
 use tickward::owner::Owner;
-use tickward::pipeline::Pipeline;
-use tickward::plan::{self, Busy, Decision, Draft, Folded, Note, Situation, WaitsFor};
-use tickward::run::{Attempt, Completion, NotRun, Outcome, Policy, Row};
+use tickward::pipeline::{Overlap, Pipeline, Upstream};
+use tickward::plan::{self, Busy, Decision, Draft, Folded, Note, Situation, UpstreamSight, WaitsFor, controls};
+use tickward::run::{Attempt, Completion, Done, NotRun, Outcome, Policy, Row};
 
 /// Reads a pipeline from its YAML keys, separated by `; ` or lines.
 pub fn pipeline(keys: &str) -> Pipeline {
     let keys: Vec<String> = keys.split("; ").map(|key| format!("    {}\n", key.trim())).collect();
-    let text = format!("pipelines:\n  p:\n    command: work\n{}", keys.concat());
+    // What `p` may depend on: one that is due daily, one that is not.
+    let others = "  daily: { command: work, schedule: '@daily' }\n  other: { command: work }\n";
+    let text = format!("pipelines:\n  p:\n    command: work\n{}{others}", keys.concat());
     let loaded = load(&[Source::Text { name: "test".into(), text: text.clone() }], &Environment::default());
     assert!(!loaded.has_errors(), "{text}{:?}", loaded.problems);
     loaded.pipelines.into_iter().next().unwrap()
@@ -33,23 +36,35 @@ pub struct Story {
     pub row: Row,
     pub attempts: Vec<Attempt>,
     pub not_run: Vec<NotRun>,
+    /// What is known of the others.
+    pub others: BTreeMap<PipelineId, Row>,
 }
 
 impl Story {
     pub fn new(pipeline: &Pipeline) -> Story {
         let row = Row::absent(pipeline.id.clone());
-        Story { interval: Duration::from_secs(60), row, attempts: Vec::new(), not_run: Vec::new() }
+        let (attempts, not_run) = (Vec::new(), Vec::new());
+        Story { interval: Duration::from_secs(60), row, attempts, not_run, others: BTreeMap::new() }
     }
 
     fn with<T>(&self, pipeline: &Pipeline, now: Timestamp, knows: bool, f: impl FnOnce(&Situation<'_>) -> T) -> T {
         let mut open: Vec<&Attempt> = self.attempts.iter().filter(|attempt| attempt.is_open()).collect();
         open.sort_by_key(|attempt| (attempt.run.scheduled_for, attempt.number));
         let mut decided: Vec<Timestamp> = self.attempts.iter().map(|attempt| attempt.run.scheduled_for).collect();
-        decided.retain(|instant| knows && self.row.cursor.is_none_or(|cursor| *instant > cursor));
+        let cursor = self.row.undecided_after(now);
+        decided.retain(|instant| knows && cursor.is_none_or(|cursor| *instant > cursor));
         decided.sort();
         decided.dedup();
         let row = &self.row;
-        f(&Situation { pipeline, row, open: &open, decided: &decided, now, interval: self.interval })
+        let daily = self::pipeline("schedule: '@daily'");
+        let each = pipeline.depends_on.iter().map(|upstream| {
+            let Upstream { pipeline, .. } = upstream;
+            let is_daily = pipeline.name.as_str() == "daily";
+            UpstreamSight { upstream, row: self.others.get(pipeline), pipeline: is_daily.then_some(&daily) }
+        });
+        let upstreams: Vec<UpstreamSight<'_>> = each.collect();
+        let (decided, upstreams) = (&decided[..], &upstreams[..]);
+        f(&Situation { pipeline, row, open: &open, decided, upstreams, now, interval: self.interval })
     }
 
     /// What would be decided, changing nothing.
@@ -89,7 +104,8 @@ impl Story {
     }
 
     fn apply(&mut self, pipeline: &Pipeline, decision: &Decision, now: Timestamp) {
-        let nothing = decision.claim.is_none() && decision.closed.is_empty() && decision.not_run.is_empty();
+        let Decision { claim, closed, not_run, stops, .. } = decision;
+        let nothing = claim.is_none() && closed.is_empty() && not_run.is_empty() && stops.is_empty();
         assert!(decision.changed || (nothing && decision.row == self.row), "changed, but not said so: {decision:?}");
         if !decision.changed {
             return;
@@ -101,11 +117,41 @@ impl Story {
             closed.unwrap_or_else(|| panic!("nothing to close: {decision:?}")).retry_at = None;
         }
         self.not_run.extend(decision.not_run.iter().cloned());
+        for (token, stop) in stops {
+            let stopped = self.attempts.iter_mut().find(|a| a.token == *token && a.is_active());
+            stopped.unwrap_or_else(|| panic!("nothing to stop: {decision:?}")).stop = Some(stop.clone());
+        }
         if let Some(draft) = &decision.claim {
             assert!(!self.has(draft), "claimed in vain: {draft:?}");
-            assert!(self.attempts.iter().all(|a| !a.is_active()), "two at once: {draft:?}");
+            let most = if let Overlap::Allow(most) = pipeline.overlap { most as usize } else { 1 };
+            let active = self.attempts.iter().filter(|a| a.is_active()).count();
+            assert!(active < most, "{active} are active: {draft:?}");
             self.row.fence += 1;
             self.attempts.push(claimed(pipeline, draft, self.row.fence, now));
+        }
+    }
+
+    /// What a person asks for, decided and committed.
+    pub fn control(
+        &mut self,
+        pipeline: &Pipeline,
+        now: Timestamp,
+        ask: impl Fn(&Situation<'_>) -> Decision,
+    ) -> Decision {
+        let decision = self.with(pipeline, now, true, ask);
+        assert_eq!(decision.claim, None);
+        self.apply(pipeline, &decision, now);
+        decision
+    }
+
+    /// An occurrence of another pipeline is done.
+    pub fn done(&mut self, name: &str, scheduled_for: Timestamp, outcome: Outcome, now: Timestamp) {
+        let id = PipelineId { name: Name::parse(name).unwrap(), ..self.row.pipeline.clone() };
+        let standing = &mut self.others.entry(id.clone()).or_insert_with(|| Row::absent(id)).standing;
+        let done = Some(Done { scheduled_for, ended_at: now });
+        match outcome {
+            Outcome::Succeeded => standing.succeeded = done,
+            _ => standing.partial = done,
         }
     }
 
@@ -153,13 +199,14 @@ fn claimed(pipeline: &Pipeline, draft: &Draft, fence: u64, now: Timestamp) -> At
         token: Token(u128::from(fence)),
         fence,
         owner,
-        policy: Policy { retry: pipeline.retry.clone(), on_interrupt: pipeline.on_interrupt },
+        policy: Policy::of(pipeline),
         claimed_at: now,
         lease: Lease::from(now, BootTime(0), pipeline.lease),
         end: None,
         retry_at: None,
         gave_up: false,
         late_outcome: None,
+        stop: None,
     }
 }
 
@@ -191,11 +238,22 @@ fn happen(story: &mut Story, hosts: &[(&str, Pipeline)], now: Timestamp, words: 
         let host = hosts.iter().find(|(known, _)| *known == name);
         &host.unwrap_or_else(|| panic!("no host `{name}`")).1
     };
+    let pipeline = &hosts[0].1;
     match words {
         ["tick"] => shown(&story.tick(named(hosts[0].0), now)),
         ["tick", host] => shown(&story.tick(named(host), now)),
         ["run"] => by_hand(story.run(named(hosts[0].0), now, now)),
         ["run", instant] => by_hand(story.run(named(hosts[0].0), at(instant), now)),
+        ["pause"] => shown(&story.control(pipeline, now, |s| controls::pause(s, None, "why"))),
+        ["pause", until] => shown(&story.control(pipeline, now, |s| controls::pause(s, Some(at(until)), ""))),
+        ["resume"] => shown(&story.control(pipeline, now, controls::resume)),
+        ["reset"] => shown(&story.control(pipeline, now, controls::reset)),
+        ["skip"] => shown(&story.control(pipeline, now, |s| controls::skip(s).0)),
+        ["cancel"] => shown(&story.control(pipeline, now, |s| controls::cancel(s, "by hand").0)),
+        [name @ ("daily" | "other"), instant, outcome] => {
+            story.done(name, at(instant), Outcome::from_word(outcome).unwrap(), now);
+            "noted".into()
+        }
         ["fatal"] => shown_end(&story.end(Outcome::Failed, true, now)),
         [word] => {
             let outcome = Outcome::from_word(word).unwrap_or_else(|| panic!("no event `{word}`"));
@@ -215,10 +273,18 @@ fn by_hand(decision: Result<Decision, Busy>) -> String {
 fn shown(decision: &Decision) -> String {
     let mut parts: Vec<String> = decision.not_run.iter().map(shown_not_run).collect();
     parts.extend(decision.claim.as_ref().map(shown_claim));
-    parts.extend(decision.waiting.as_ref().map(|waiting| match waiting.for_what {
-        WaitsFor::Backoff(until) => format!("{} waits until {}", time(waiting.run.scheduled_for), time(until)),
-        WaitsFor::EarlierRun => format!("{} waits its turn", time(waiting.run.scheduled_for)),
+    parts.extend(decision.waiting.as_ref().map(|waiting| {
+        let run = time(waiting.run.scheduled_for);
+        match &waiting.for_what {
+            WaitsFor::Backoff(until) => format!("{run} waits until {}", time(*until)),
+            WaitsFor::EarlierRun => format!("{run} waits its turn"),
+            WaitsFor::Upstream(id) => format!("{run} waits for {id}"),
+            WaitsFor::MinInterval(until) => format!("{run} waits out its interval until {}", time(*until)),
+            WaitsFor::Resume => format!("{run} waits for resume"),
+            WaitsFor::Reset => format!("{run} waits for reset"),
+        }
     }));
+    parts.extend((!decision.stops.is_empty()).then(|| format!("stops {}", decision.stops.len())));
     parts.extend(decision.more_is_due.then(|| "more is due".into()));
     parts.extend(decision.notes.iter().map(|note| match note {
         Note::ConfigSplit => "config split".into(),

@@ -14,7 +14,7 @@ use tickward::clock::ManualClock;
 use tickward::lease::Lease;
 use tickward::occurrence::{Name, PipelineId, Run, Token};
 use tickward::owner::Owner;
-use tickward::pipeline::{OnInterrupt, Retry};
+use tickward::pipeline::Retry;
 use tickward::run::{Attempt, Completion, NotRun, Outcome, Policy, Reason, Row, Trigger};
 use tickward::runlog::contract::{Batch, Condition, End, Ended, Query, Record, Scope, Transition, Verdict, View};
 use tickward::runlog::{self, Error, OpenOptions, Purpose, RunLog};
@@ -99,6 +99,11 @@ impl Bench {
         self.commit(vec![transition]).await[0]
     }
 
+    /// The tokens that are still held.
+    pub async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Vec<Token> {
+        self.log.renew(tokens, lease).await.unwrap().into_iter().map(|renewed| renewed.token).collect()
+    }
+
     pub async fn end(&self, end: End) -> Ended {
         let batch = Batch { ends: vec![end], transitions: Vec::new() };
         self.log.commit(batch).await.unwrap().ends.remove(0)
@@ -168,7 +173,7 @@ pub fn mint() -> Token {
 
 /// One attempt, and none after it.
 pub fn once() -> Policy {
-    Policy { retry: Retry::NONE, on_interrupt: OnInterrupt::Retry }
+    Policy::NONE
 }
 
 /// Three attempts, a minute apart.
@@ -202,6 +207,7 @@ pub fn attempt(id: &PipelineId, scheduled_for: Timestamp, number: u32, fence: u6
         retry_at: None,
         gave_up: false,
         late_outcome: None,
+        stop: None,
     }
 }
 
@@ -231,12 +237,18 @@ fn owner() -> Owner {
 pub fn claiming(row: Row, scheduled_for: Timestamp, number: u32) -> Transition {
     let claim = attempt(&row.pipeline, scheduled_for, number, row.fence + 1);
     let cursor = row.cursor.max(Some(scheduled_for));
-    Transition { row: Row { cursor, ..row }, claim: Some(claim), closed: Vec::new(), not_run: Vec::new() }
+    Transition {
+        row: Row { cursor, ..row },
+        claim: Some(claim),
+        closed: Vec::new(),
+        not_run: Vec::new(),
+        stops: Vec::new(),
+    }
 }
 
 /// The row changes, and nothing is claimed.
 pub fn changing(row: Row) -> Transition {
-    Transition { row, claim: None, closed: Vec::new(), not_run: Vec::new() }
+    Transition { row, claim: None, closed: Vec::new(), not_run: Vec::new(), stops: Vec::new() }
 }
 
 pub fn completion(attempt: &Attempt, outcome: Outcome, ended_at: Timestamp) -> Completion {

@@ -39,6 +39,15 @@ pub async fn adjacent_missed_stretches_are_one(bench: Bench) {
     assert_eq!(recorded(&bench, "p").await, ["01:00-06:00 100004+ missed at 06:00"]);
 }
 
+pub async fn what_was_paused_or_held_is_one_stretch_each(bench: Bench) {
+    let p = id("p");
+    for (reason, name) in [(Reason::Paused, "paused"), (Reason::Held, "held")] {
+        record(&bench, vec![stretch(&p, "01:00", "02:00", 2, reason, Some("00:00"))]).await;
+        record(&bench, vec![stretch(&p, "03:00", "03:00", 1, reason, Some("02:00"))]).await;
+        assert!(recorded(&bench, "p").await.contains(&format!("01:00-03:00 3 {name} at 03:00")));
+    }
+}
+
 pub async fn stretches_that_do_not_touch_stay_apart(bench: Bench) {
     use Reason::*;
     let (p, q) = (id("p"), id("q"));

@@ -143,7 +143,7 @@ fn say(path: &Path, statement: &str) {
 }
 
 fn a_store_that_needs_a_newer_program_is_refused(bench: &Bench) -> Option<String> {
-    for (needs, schema) in [("2", "2"), ("9", "12"), ("soon", "2")] {
+    for (needs, schema) in [("3", "3"), ("9", "12"), ("soon", "3")] {
         let rows = format!(
             "UPDATE tickward_meta SET value = '{needs}' WHERE key = 'needs';
              UPDATE tickward_meta SET value = '{schema}' WHERE key = 'schema';"
@@ -151,7 +151,7 @@ fn a_store_that_needs_a_newer_program_is_refused(bench: &Bench) -> Option<String
         say(&file_of(bench), &rows);
         let error = refusal(bench, &file_of(bench));
         assert!(matches!(error, Error::Refused { .. }), "{needs}: {error:?}");
-        let words = format!("needs a newer tickward: it has form {schema}, this program knows up to 1");
+        let words = format!("needs a newer tickward: it has form {schema}, this program knows up to 2");
         assert!(error.to_string().contains(&words), "{needs}: {error}");
         assert!(error.help().contains("update this program"), "{needs}");
     }

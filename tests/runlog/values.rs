@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use tickward::pipeline::{Backoff, OnInterrupt, Retry, WhenNextDue};
-use tickward::run::{Attempt, KnownSchedule, LastEnd, Outcome, Policy, Reason, Row, Trigger};
+use tickward::run::{
+    Attempt, Done, Held, KnownSchedule, LastEnd, Outcome, Paused, Policy, Reason, Row, Standing, Trigger,
+};
 use tickward::runlog::contract::{Condition, End, Ended, Query, Record, Scope, Transition, Verdict};
 
 use crate::bench::{Bench, at, changing, claiming, completion, end, id, stretch};
@@ -29,11 +31,13 @@ pub async fn instants_are_kept_to_the_microsecond(bench: Bench) {
         let mut transition = claiming(Row::absent(id(&name)), instant, 1);
         let row = &mut transition.row;
         row.backlog_until = Some(instant);
+        row.standing = standing(instant);
         row.last = Some(LastEnd { scheduled_for: instant, attempt: 9, outcome: Outcome::Lost, ended_at: instant });
         row.schedules = [(text, None), ("old", Some(instant))]
             .map(|(hash, replaced_at)| KnownSchedule {
                 hash: hash.into(),
                 since: instant,
+                cursor: replaced_at,
                 replaced_at,
                 rest: serde_json::Map::from_iter([("newer".into(), serde_json::json!({ "a": [1, null] }))]),
             })
@@ -49,6 +53,20 @@ pub async fn instants_are_kept_to_the_microsecond(bench: Bench) {
         let Ended::Folded(_, ended) = bench.end(end.clone()).await else { panic!("{text}") };
         assert_eq!((ended.retry_at, ended.end.as_ref()), (Some(instant), Some(&end.completion)), "{text}");
         assert_eq!(bench.view(Scope::Only(vec![id(&name)])).await.open[&id(&name)], [*ended], "{text}");
+    }
+}
+
+fn standing(instant: Timestamp) -> Standing {
+    let done = Some(Done { scheduled_for: instant, ended_at: instant });
+    Standing {
+        paused: Some(Paused { since: instant, until: Some(instant), note: "é \" '".into() }),
+        held: Some(Held { since: instant, scheduled_for: instant }),
+        succeeded: done,
+        partial: done,
+        claimed_at: Some(instant),
+        followed: BTreeMap::from([("team:p".into(), instant.as_microsecond())]),
+        skips: vec![instant.as_microsecond()],
+        rest: serde_json::Map::from_iter([("newer".into(), serde_json::json!({ "a": [1, null] }))]),
     }
 }
 
@@ -125,7 +143,7 @@ pub async fn every_word_is_kept(bench: Bench) {
         let mut transition = claiming(bench.row(&id("p")).await, at(&format!("{hour:02}:00")), 1);
         let claim = transition.claim.as_mut().unwrap();
         (claim.trigger, claim.by_hand) = (trigger, trigger == Trigger::Manual);
-        claim.policy = Policy { retry: retry.clone(), on_interrupt: OnInterrupt::Rerun };
+        claim.policy = Policy { retry: retry.clone(), on_interrupt: OnInterrupt::Rerun, ..Policy::NONE };
         let claim = claim.clone();
         assert_eq!(bench.commit_one(transition).await, Verdict::Won);
         assert_eq!(stored(&bench, &claim).await, claim, "{trigger:?}");

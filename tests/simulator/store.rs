@@ -11,7 +11,7 @@ use async_trait::async_trait;
 use tickward::lease::Lease;
 use tickward::occurrence::Token;
 use tickward::runlog::Error;
-use tickward::runlog::contract::{Batch, Committed, Query, Record, RunLog, Scope, View};
+use tickward::runlog::contract::{Batch, Committed, Query, Record, Renewed, RunLog, Scope, View};
 
 use crate::broken;
 use crate::shape::Kind;
@@ -125,7 +125,7 @@ impl RunLog for Remote {
         }
     }
 
-    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Token>, Error> {
+    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Renewed>, Error> {
         match self.fate().await {
             Fate::Fine => {
                 let held = self.world.truth.renew(tokens, lease).await;

@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use tickward::lease::Lease;
 use tickward::occurrence::Token;
 use tickward::pipeline::Pipeline;
-use tickward::runlog::contract::{Batch, Committed, Query, Record, RunLog, Scope, View};
+use tickward::runlog::contract::{Batch, Committed, Query, Record, Renewed, RunLog, Scope, View};
 use tickward::runlog::{Error, memory::MemoryRunLog};
 use tickward::tick::{Options, Report, StopWish, run_due};
 use tokio::sync::watch;
@@ -49,7 +49,7 @@ impl RunLog for Stuck {
         }
     }
 
-    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Token>, Error> {
+    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Renewed>, Error> {
         self.truth.renew(tokens, lease).await
     }
 

@@ -10,12 +10,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use jiff::Timestamp;
 
 use super::super::contract::{
-    Batch, Committed, Condition, End, Ended, Query, Record, Scope, Transition, Verdict, View,
+    Batch, Committed, Condition, End, Ended, Query, Record, Renewed, Scope, Transition, Verdict, View,
 };
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Run, Token};
 use crate::plan::{Folded, fold};
-use crate::run::{Attempt, NotRun, Reason, Row};
+use crate::run::{Attempt, NotRun, Row};
 
 /// All that a run-log knows.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
@@ -49,7 +49,7 @@ impl Tables {
         }
         if let Scope::Only(ids) = scope {
             for id in ids {
-                let cursor = self.rows.get(id).and_then(|row| row.cursor);
+                let cursor = self.rows.get(id).and_then(|row| row.undecided_after(now));
                 let after = cursor.map_or((id.clone(), Timestamp::MIN, 0), |cursor| (id.clone(), cursor, u32::MAX));
                 let mut decided: Vec<_> = self.of_pipeline_from(after).map(|((_, at, _), _)| *at).collect();
                 decided.dedup();
@@ -74,13 +74,13 @@ impl Tables {
     }
 
     /// Gives `lease` to those claims of `tokens` that are still held, and returns them.
-    pub fn renew(&mut self, tokens: &[Token], lease: Lease) -> Vec<Token> {
+    pub fn renew(&mut self, tokens: &[Token], lease: Lease) -> Vec<Renewed> {
         let mut held = Vec::new();
         for key in &self.open {
             let Some(attempt) = self.attempts.get_mut(key) else { continue };
             if attempt.is_active() && tokens.contains(&attempt.token) {
                 attempt.lease = attempt.lease.renewed(lease);
-                held.push(attempt.token);
+                held.push(Renewed { token: attempt.token, stop: attempt.stop.clone() });
             }
         }
         held
@@ -117,7 +117,7 @@ impl Tables {
     }
 
     fn apply(&mut self, transition: Transition) -> Verdict {
-        let Transition { mut row, claim, closed, not_run } = transition;
+        let Transition { mut row, claim, closed, not_run, stops } = transition;
         let version = self.rows.get(&row.pipeline).map_or(0, |row| row.version);
         let is_pending = |token: &Token| self.with_token(*token).is_some_and(|attempt| attempt.retry_at.is_some());
         let closes_pending = closed.iter().all(is_pending);
@@ -133,6 +133,11 @@ impl Tables {
         if let Some(claim) = claim {
             row.fence = claim.fence;
             self.put(claim);
+        }
+        for (token, stop) in stops {
+            if let Some(attempt) = self.with_token(token).filter(|attempt| attempt.is_active()).cloned() {
+                self.put(Attempt { stop: Some(stop), ..attempt });
+            }
         }
         not_run.into_iter().for_each(|entry| self.record(entry));
         row.version += 1;
@@ -150,8 +155,8 @@ impl Tables {
     fn record(&mut self, entry: NotRun) {
         let continues = |before: &&mut NotRun| {
             before.pipeline == entry.pipeline
-                && entry.reason == Reason::Missed
-                && before.reason == Reason::Missed
+                && entry.reason.is_stretch()
+                && before.reason == entry.reason
                 && Some(before.last) == entry.after
         };
         match self.not_run.iter_mut().find(continues) {

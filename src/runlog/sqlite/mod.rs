@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::contract::{Batch, Committed, Query, Record, RunLog, Scope, View};
+use super::contract::{Batch, Committed, Query, Record, Renewed, RunLog, Scope, View};
 use super::{Error, OpenOptions};
 use crate::failpoint::{self, Point};
 use crate::lease::Lease;
@@ -101,7 +101,7 @@ impl RunLog for SqliteRunLog {
         .await
     }
 
-    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Token>, Error> {
+    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Renewed>, Error> {
         self.with(move |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let held = write::renew(&transaction, &tokens, lease)?;

@@ -15,15 +15,15 @@ use super::super::newest_first;
 use crate::clock::BootTime;
 use crate::lease::Lease;
 use crate::occurrence::{Name, PipelineId, Run, Token};
-use crate::run::{Attempt, Completion, LastEnd, NotRun, Outcome, Reason, Row, Trigger};
+use crate::run::{Attempt, Completion, LastEnd, NotRun, Outcome, Reason, Row, StopRequest, Trigger};
 
 const PIPELINE: &str = "SELECT namespace, pipeline, version, fence, cursor, backlog_until, schedules, totals, \
-     failures_in_a_row, last_scheduled_for, last_attempt, last_outcome, last_ended_at FROM tickward_pipeline";
+     failures_in_a_row, last_scheduled_for, last_attempt, last_outcome, last_ended_at, standing FROM tickward_pipeline";
 
 const ATTEMPT: &str = "SELECT namespace, pipeline, scheduled_for, attempt, token, fence, state, trigger, by_hand, tries, \
      earlier_starts, interruptions, owner, policy, claimed_at, lease_us, lease_until, lease_until_boot, retry_at, gave_up, \
-     late_outcome, fatal, started_at, ended_at, duration_us, exit_code, error, cpu_us, peak_memory_bytes, output_bytes, tail \
-     FROM tickward_attempt";
+     late_outcome, fatal, started_at, ended_at, duration_us, exit_code, error, cpu_us, peak_memory_bytes, output_bytes, tail, \
+     stop_request FROM tickward_attempt";
 
 const NOT_RUN: &str =
     "SELECT namespace, pipeline, first, last, count, at_least, reason, decided_at FROM tickward_not_run";
@@ -70,7 +70,8 @@ fn view_of(connection: &Connection, id: &PipelineId, view: &mut View) -> rusqlit
     if !open.is_empty() {
         view.open.insert(id.clone(), open);
     }
-    let cursor = view.rows.get(id).and_then(|row| row.cursor).map_or(i64::MIN, Timestamp::as_microsecond);
+    let undecided_after = view.rows.get(id).and_then(|row| row.undecided_after(view.now));
+    let cursor = undecided_after.map_or(i64::MIN, Timestamp::as_microsecond);
     let decided = "SELECT DISTINCT scheduled_for FROM tickward_attempt \
                    WHERE namespace = ?1 AND pipeline = ?2 AND scheduled_for > ?3 ORDER BY scheduled_for LIMIT 10000";
     let decided = connection
@@ -155,6 +156,7 @@ fn pipeline(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
         totals: json(row, 7)?,
         failures_in_a_row: number(row, 8)?,
         last,
+        standing: json(row, 13)?,
     })
 }
 
@@ -189,7 +191,16 @@ fn attempt(row: &SqlRow<'_>) -> rusqlite::Result<Attempt> {
             None => None,
             Some(_) => Some(word(row, 20, Outcome::from_word)?),
         },
+        stop: stop_request(row, 31)?,
     })
+}
+
+/// A wish that an attempt ends, if there is one in this column.
+pub fn stop_request(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<Option<StopRequest>> {
+    match get::<Option<String>>(row, column)? {
+        None => Ok(None),
+        Some(_) => json(row, column).map(Some),
+    }
 }
 
 fn completion(row: &SqlRow<'_>, token: Token) -> rusqlite::Result<Completion> {

@@ -5,14 +5,14 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
-use rusqlite::{Connection, Transaction, params};
+use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
-use super::super::contract::{Condition, End, Ended, Transition, Verdict};
+use super::super::contract::{Condition, End, Ended, Renewed, Transition, Verdict};
 use super::read;
 use crate::lease::Lease;
 use crate::occurrence::Token;
 use crate::plan::{Folded, fold};
-use crate::run::{Attempt, NotRun, Reason, Row};
+use crate::run::{Attempt, NotRun, Row};
 
 /// Folds one end.
 pub fn end(transaction: &Transaction<'_>, end: &End, now: Timestamp) -> rusqlite::Result<Ended> {
@@ -47,7 +47,7 @@ pub fn transition(transaction: &Transaction<'_>, transition: &Transition) -> rus
 }
 
 fn apply(transaction: &Transaction<'_>, transition: &Transition) -> rusqlite::Result<bool> {
-    let Transition { row, claim, closed, not_run } = transition;
+    let Transition { row, claim, closed, not_run, stops } = transition;
     let mut row = row.clone();
     if let Some(claim) = claim {
         row.fence = claim.fence;
@@ -66,6 +66,10 @@ fn apply(transaction: &Transaction<'_>, transition: &Transition) -> rusqlite::Re
     {
         return Ok(false);
     }
+    let stop = "UPDATE tickward_attempt SET stop_request = ?2 WHERE token = ?1 AND state = 'claimed'";
+    for (token, request) in stops {
+        transaction.prepare_cached(stop)?.execute((token.to_string(), as_json(request)?))?;
+    }
     for entry in not_run {
         record(transaction, entry)?;
     }
@@ -75,14 +79,15 @@ fn apply(transaction: &Transaction<'_>, transition: &Transition) -> rusqlite::Re
 /// Writes a row whose `version` is the one it was read with; false if it has another one now.
 fn put_row(connection: &Connection, row: &Row) -> rusqlite::Result<bool> {
     let insert = "INSERT INTO tickward_pipeline (version, fence, cursor, backlog_until, schedules, totals, \
-         failures_in_a_row, last_scheduled_for, last_attempt, last_outcome, last_ended_at, namespace, pipeline) \
-         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12) ON CONFLICT DO NOTHING";
+         failures_in_a_row, last_scheduled_for, last_attempt, last_outcome, last_ended_at, standing, namespace, pipeline) \
+         VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING";
     let update = "UPDATE tickward_pipeline SET version = version + 1, fence = ?1, cursor = ?2, backlog_until = ?3, \
          schedules = ?4, totals = ?5, failures_in_a_row = ?6, last_scheduled_for = ?7, last_attempt = ?8, \
-         last_outcome = ?9, last_ended_at = ?10 WHERE namespace = ?11 AND pipeline = ?12 AND version = ?13";
+         last_outcome = ?9, last_ended_at = ?10, standing = ?11 WHERE namespace = ?12 AND pipeline = ?13 \
+         AND version = ?14";
     let (namespace, name) = (row.pipeline.namespace.as_str(), row.pipeline.name.as_str());
     let last = row.last.as_ref();
-    let common: [&dyn rusqlite::ToSql; 13] = [
+    let common: [&dyn rusqlite::ToSql; 14] = [
         &signed(row.fence),
         &row.cursor.map(|t| t.as_microsecond()),
         &row.backlog_until.map(|t| t.as_microsecond()),
@@ -93,12 +98,13 @@ fn put_row(connection: &Connection, row: &Row) -> rusqlite::Result<bool> {
         &last.map(|last| last.attempt),
         &last.map(|last| last.outcome.word()),
         &last.map(|last| last.ended_at.as_microsecond()),
+        &as_json(&row.standing)?,
         &namespace,
         &name,
         &signed(row.version),
     ];
     let changed = match row.version {
-        0 => connection.prepare_cached(insert)?.execute(&common[..12])?,
+        0 => connection.prepare_cached(insert)?.execute(&common[..13])?,
         _ => connection.prepare_cached(update)?.execute(&common[..])?,
     };
     Ok(changed == 1)
@@ -161,9 +167,9 @@ fn update_attempt(connection: &Connection, attempt: &Attempt) -> rusqlite::Resul
 /// Records what was not run; a missed stretch that goes on where the last one ended is one with it.
 fn record(connection: &Connection, entry: &NotRun) -> rusqlite::Result<()> {
     let key = (entry.pipeline.namespace.as_str(), entry.pipeline.name.as_str());
-    if entry.reason == Reason::Missed {
+    if entry.reason.is_stretch() {
         let extend = "UPDATE tickward_not_run SET last = ?3, count = count + ?4, at_least = max(at_least, ?5), \
-             decided_at = ?6 WHERE namespace = ?1 AND pipeline = ?2 AND reason = 'missed' AND last = ?7";
+             decided_at = ?6 WHERE namespace = ?1 AND pipeline = ?2 AND reason = ?8 AND last = ?7";
         let extended = connection.prepare_cached(extend)?.execute(params![
             key.0,
             key.1,
@@ -172,6 +178,7 @@ fn record(connection: &Connection, entry: &NotRun) -> rusqlite::Result<()> {
             entry.at_least,
             entry.decided_at.as_microsecond(),
             entry.after.map(|t| t.as_microsecond()),
+            entry.reason.word(),
         ])?;
         if extended > 0 {
             return Ok(());
@@ -193,17 +200,18 @@ fn record(connection: &Connection, entry: &NotRun) -> rusqlite::Result<()> {
 }
 
 /// Extends leases and returns the tokens that are still held.
-pub fn renew(connection: &Connection, tokens: &[Token], lease: Lease) -> rusqlite::Result<Vec<Token>> {
+pub fn renew(connection: &Connection, tokens: &[Token], lease: Lease) -> rusqlite::Result<Vec<Renewed>> {
     // As `Lease::renewed` says: what arrives late takes nothing back.
     let renew = "UPDATE tickward_attempt SET lease_us = iif(lease_until_boot > ?4, lease_us, ?2), \
          lease_until = iif(lease_until_boot > ?4, lease_until, ?3), lease_until_boot = max(lease_until_boot, ?4) \
-         WHERE token = ?1 AND state = 'claimed'";
+         WHERE token = ?1 AND state = 'claimed' RETURNING stop_request";
     let mut statement = connection.prepare_cached(renew)?;
     let mut held = Vec::with_capacity(tokens.len());
     for token in tokens {
         let (until, until_boot) = (lease.until.as_microsecond(), lease.until_boot.0);
-        if statement.execute(params![token.to_string(), micros(lease.length), until, until_boot])? == 1 {
-            held.push(*token);
+        let renewed = params![token.to_string(), micros(lease.length), until, until_boot];
+        if let Some(stop) = statement.query_row(renewed, |row| read::stop_request(row, 0)).optional()? {
+            held.push(Renewed { token: *token, stop });
         }
     }
     Ok(held)

@@ -9,16 +9,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::env::StoreTime;
+use super::super::record;
 use super::{Answer, Held, Work};
 use crate::clock::BootTime;
 use crate::executor::Stop;
 use crate::failpoint::{self, Point};
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
+use crate::pipeline::Overlap;
 use crate::plan::Folded;
 use crate::run::{Attempt, Outcome, Row};
 use crate::runlog::Error;
-use crate::runlog::contract::{Batch, Committed, Ended, Scope, Transition, Verdict, View};
+use crate::runlog::contract::{Batch, Committed, Condition, End, Ended, Renewed, Scope, Transition, Verdict, View};
 
 /// The first wait after a failed request; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -50,7 +52,7 @@ impl Work<'_> {
                     self.look_again.extend(ids);
                 }
             }
-            Answer::Renewed(tokens, lease, Ok(held)) => self.renewed(&tokens, lease, &held),
+            Answer::Renewed(tokens, lease, Ok(held)) => self.renewed(&tokens, lease, held),
             Answer::Renewed(_, _, Err(error)) => self.failed(&error),
         }
     }
@@ -96,6 +98,9 @@ impl Work<'_> {
         {
             self.wakes.insert((at, id.clone()));
         }
+        if !self.stopping && self.only.is_none() && attempt.outcome().is_some_and(Outcome::is_success) {
+            self.look_again.extend(self.dependents.get(id).into_iter().flatten().cloned());
+        }
         self.tell_ended(attempt);
     }
 
@@ -105,6 +110,9 @@ impl Work<'_> {
         let Some(pipeline) = self.pipelines.get(&attempt.run.pipeline) else { return };
         failpoint::reached(Point::ClaimWon);
         self.report.waiting.remove(&attempt.run);
+        if matches!(pipeline.overlap, Overlap::Allow(_)) && self.more_is_due.remove(&attempt.run.pipeline) {
+            self.look_again.push(attempt.run.pipeline.clone());
+        }
         self.claimed.push_back(Held { claimed_at: now, kill_grace: pipeline.kill_grace, attempt });
         if self.stopping {
             self.wind_up("the tick was told to stop");
@@ -161,27 +169,41 @@ impl Work<'_> {
     fn loaded(&mut self, ids: &[PipelineId], view: &View) {
         self.told(Some(view.now));
         let pipelines: Vec<_> = ids.iter().filter_map(|id| self.pipelines.get(id).copied()).collect();
-        let decided = pipelines.into_iter().map(|pipeline| super::super::decide(pipeline, view, self.options.interval));
+        let decided = pipelines
+            .into_iter()
+            .map(|pipeline| super::super::decide(pipeline, &self.pipelines, view, self.options.interval));
         let decided: Vec<_> = decided.collect();
         if !self.stopping {
             self.take(decided);
         }
     }
 
-    fn renewed(&mut self, tokens: &[Token], lease: Lease, held: &[Token]) {
+    fn renewed(&mut self, tokens: &[Token], lease: Lease, held: Vec<Renewed>) {
         (self.failures, self.gives_up_at) = (0, None);
         for claim in self.claimed.iter_mut().chain(self.running.values_mut()) {
             let token = claim.attempt.token;
-            if held.contains(&token) {
+            if let Some(renewed) = held.iter().find(|renewed| renewed.token == token) {
                 claim.attempt.lease = claim.attempt.lease.renewed(lease);
-                self.env.executor.extend(token, claim.stop_at());
+                claim.attempt.stop = renewed.stop.clone();
+                match claim.attempt.stop {
+                    Some(_) => self.env.executor.stop(token, Stop::Cancelled),
+                    None => self.env.executor.extend(token, claim.stop_at()),
+                }
             } else if tokens.contains(&token) {
                 tracing::error!(run = claim.attempt.run.id(), "claim taken over: the body is stopped");
                 self.env.executor.stop(token, Stop::LeaseOver);
             }
         }
-        let taken_over = |token: &Token| tokens.contains(token) && !held.contains(token);
+        let is_held = |token: &Token| held.iter().any(|renewed| renewed.token == *token);
+        let taken_over = |token: &Token| tokens.contains(token) && !is_held(token);
         self.claimed.retain(|claim| !taken_over(&claim.attempt.token));
+        let is_unwanted = |held: &Held| held.attempt.stop.is_some();
+        let (unwanted, wanted): (Vec<_>, Vec<_>) = self.claimed.drain(..).partition(is_unwanted);
+        self.claimed = wanted.into();
+        for held in unwanted {
+            let completion = record::cancelled(&held.attempt, self.time.now(&*self.env.clock));
+            self.note_end(End { completion, condition: Condition::Always });
+        }
     }
 
     /// The store's clock may have been set since its last word.

@@ -4,13 +4,14 @@
 //!
 //! Holds always: one request is under way at a time, each bounded in time; a renewal goes before all else.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::super::claim::{self, Held};
 use super::{AHEAD, Answer, BATCH, LATELY, TOGETHER, Work};
 use crate::clock::BootTime;
 use crate::lease::Lease;
-use crate::occurrence::Token;
+use crate::occurrence::{PipelineId, Token};
 use crate::plan::Decision;
 use crate::runlog::contract::{Batch, Scope, Transition};
 
@@ -28,9 +29,10 @@ impl Work<'_> {
             self.ask_renewal(tokens, length, now);
         } else if !self.look_again.is_empty() {
             let ids: Vec<_> = std::mem::take(&mut self.look_again);
+            let scope = Scope::Only(self.with_upstreams(&ids));
             let env = self.env.clone();
             self.asked = Some(Box::pin(async move {
-                let view = env.in_time(env.run_log.load(Scope::Only(ids.clone()))).await;
+                let view = env.in_time(env.run_log.load(scope)).await;
                 Answer::Loaded(ids, view)
             }));
         } else if let Some(batch) = self.next_batch(now) {
@@ -40,6 +42,13 @@ impl Work<'_> {
                 Answer::Committed(batch, committed)
             }));
         }
+    }
+
+    /// These pipelines, and what they depend on.
+    fn with_upstreams(&self, ids: &[PipelineId]) -> Vec<PipelineId> {
+        let upstreams = ids.iter().filter_map(|id| self.pipelines.get(id)).flat_map(|pipeline| &pipeline.depends_on);
+        let all = ids.iter().chain(upstreams.map(|upstream| &upstream.pipeline));
+        all.cloned().collect::<BTreeSet<_>>().into_iter().collect()
     }
 
     fn next_batch(&mut self, now: BootTime) -> Option<Batch> {

@@ -1,0 +1,84 @@
+//! Decides about what people ask for: pause, resume, reset, skip, cancel.
+//!
+//! Each is a change of the pipeline's row like any other, committed by compare-and-swap.
+//!
+//! Holds always: none of them claims anything.
+
+use jiff::Timestamp;
+
+use super::retry::close;
+use super::{Decision, Situation, decide};
+use crate::run::{Paused, Reason, StopRequest};
+
+/// Nothing of the pipeline starts from now on: until `until`, or until it is resumed.
+pub fn pause(situation: &Situation<'_>, until: Option<Timestamp>, note: &str) -> Decision {
+    let mut decision = Decision::unchanged(situation.row);
+    let since = situation.row.standing.paused.as_ref().map_or(situation.now, |before| before.since);
+    decision.row.standing.paused = Some(Paused { since, until, note: note.into() });
+    decision.changed = decision.row != *situation.row;
+    decision
+}
+
+/// It goes on; what fell due meanwhile is recorded as not run.
+pub fn resume(situation: &Situation<'_>) -> Decision {
+    if situation.row.standing.paused.is_none() {
+        return Decision::unchanged(situation.row);
+    }
+    let mut decision = without_claim(situation);
+    decision.row.standing.paused = None;
+    decision.changed = true;
+    decision
+}
+
+/// A pipeline that was held goes on; what fell due meanwhile is recorded as not run.
+pub fn reset(situation: &Situation<'_>) -> Decision {
+    if situation.row.standing.held.is_none() {
+        return Decision::unchanged(situation.row);
+    }
+    let mut decision = without_claim(situation);
+    decision.row.standing.held = None;
+    decision.changed = true;
+    decision
+}
+
+fn without_claim(situation: &Situation<'_>) -> Decision {
+    let mut decision = decide(situation);
+    decision.claim = None;
+    decision
+}
+
+/// What would run next does not: a pending retry, or else the next occurrence. Returns which instant that is; none where
+/// nothing is to come.
+pub fn skip(situation: &Situation<'_>) -> (Decision, Option<Timestamp>) {
+    let mut decision = Decision::unchanged(situation.row);
+    if let Some(pending) = situation.open.iter().find(|attempt| attempt.retry_at.is_some()) {
+        close(pending, Reason::Skipped, situation, &mut decision);
+        return (decision, Some(pending.run.scheduled_for));
+    }
+    let skips = &mut decision.row.standing.skips;
+    let due = decide(situation).waiting.map(|waiting| waiting.run.scheduled_for);
+    let after = skips.last().and_then(|last| Timestamp::from_microsecond(*last).ok());
+    let after = after.max(situation.row.cursor).map_or(situation.now, |after| after.max(situation.now));
+    let next = || situation.pipeline.schedule.as_ref().and_then(|schedule| schedule.next_after(after));
+    let instant = due.filter(|due| !skips.contains(&due.as_microsecond())).or_else(next);
+    if let Some(instant) = instant {
+        skips.push(instant.as_microsecond());
+        decision.changed = true;
+    }
+    (decision, instant)
+}
+
+/// What runs is to end, and what would follow it does not start. Returns how many attempts are told to end.
+pub fn cancel(situation: &Situation<'_>, why: &str) -> (Decision, usize) {
+    let mut decision = Decision::unchanged(situation.row);
+    for attempt in situation.open {
+        if attempt.is_active() {
+            decision.stops.push((attempt.token, StopRequest { at: situation.now, why: why.into() }));
+            decision.changed = true;
+        } else {
+            close(attempt, Reason::Skipped, situation, &mut decision);
+        }
+    }
+    let count = decision.stops.len();
+    (decision, count)
+}

@@ -1,0 +1,311 @@
+//! Policies beyond skipping: queue, allow, replace, what depends on others, pause and hold, deadlines and intervals.
+
+use std::time::Duration;
+
+use crate::story::{play, play_on};
+
+#[test]
+fn under_queue_one_waits_and_a_newer_one_takes_its_place() {
+    play(
+        "schedule: '@hourly'; overlap: queue",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         02:00 tick => 02:00 waits its turn; more is due
+         02:01 tick => 02:00 waits its turn; more is due
+         03:00 tick => superseded 02:00; 03:00 waits its turn; more is due
+         03:20 succeeded => over
+         03:20 tick => catch_up 03:00#1
+         03:30 succeeded => over
+         04:00 tick => schedule 04:00#1",
+    );
+}
+
+#[test]
+fn under_queue_and_all_they_wait_in_line() {
+    play(
+        "schedule: '@hourly'; overlap: queue; catch_up: all",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         03:00 tick => 02:00 waits its turn; more is due
+         03:20 succeeded => over
+         03:20 tick => catch_up 02:00#1; more is due
+         03:30 succeeded => over
+         03:30 tick => catch_up 03:00#1",
+    );
+}
+
+#[test]
+fn under_allow_they_start_beside_each_other_up_to_the_bound() {
+    play(
+        "schedule: '@hourly'; overlap: { policy: allow, max: 2 }",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         02:00 tick => schedule 02:00#1
+         03:00 tick => 03:00 waits its turn; more is due
+         03:10 succeeded => over
+         03:10 tick => catch_up 03:00#1
+         04:00 tick => 04:00 waits its turn; more is due
+         05:00 tick => missed 04:00; 05:00 waits its turn; more is due",
+    );
+}
+
+#[test]
+fn under_allow_a_pending_retry_holds_nothing_up() {
+    play(
+        "schedule: '@hourly'; overlap: allow; retry: { max_attempts: 2, delay: 90m, when_next_due: finish_first }",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:01 failed => again at 02:31
+         02:00 tick => schedule 02:00#1; 01:00 waits until 02:31
+         02:31 tick => retry 01:00#2",
+    );
+}
+
+#[test]
+fn under_replace_the_running_one_is_told_to_end_and_the_newest_follows() {
+    play(
+        "schedule: '@hourly'; overlap: replace",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         02:00 tick => 02:00 waits its turn; stops 1; more is due
+         02:01 tick => 02:00 waits its turn; more is due
+         03:00 tick => superseded 02:00; 03:00 waits its turn; more is due
+         03:01 cancelled => over
+         03:01 tick => schedule 03:00#1",
+    );
+}
+
+#[test]
+fn an_occurrence_waits_for_what_it_depends_on_until_its_next_one_is_due() {
+    play(
+        "schedule: '0 6,18 * * *'; depends_on: [daily]",
+        "2T00:30 tick => noted
+         2T06:00 tick => 2T06:00 waits for daily
+         2T07:00 daily 1T00:00 succeeded => noted
+         2T07:01 tick => 2T06:00 waits for daily
+         2T08:00 daily 2T00:00 succeeded => noted
+         2T08:00 tick => catch_up 2T06:00#1
+         2T08:05 succeeded => over
+         2T18:00 tick => schedule 2T18:00#1
+         2T18:05 succeeded => over
+         3T06:00 tick => 3T06:00 waits for daily
+         3T18:00 tick => upstream 3T06:00; 3T18:00 waits for daily
+         3T19:00 daily 3T00:00 partial => noted
+         3T19:00 tick => catch_up 3T18:00#1",
+    );
+}
+
+#[test]
+fn what_counts_as_success_of_an_upstream_can_be_said() {
+    play(
+        "schedule: '@hourly'; depends_on: [{ pipeline: daily, accept: [succeeded] }]",
+        "2T00:30 tick => noted
+         2T00:40 daily 2T00:00 partial => noted
+         2T01:00 tick => 2T01:00 waits for daily
+         2T01:10 daily 2T00:00 succeeded => noted
+         2T01:10 tick => catch_up 2T01:00#1",
+    );
+    play(
+        "schedule: '@hourly'; depends_on: [{ pipeline: daily, max_age: 30h }]",
+        "2T00:30 tick => noted
+         2T00:40 daily 1T00:00 succeeded => noted
+         2T01:00 tick => schedule 2T01:00#1
+         2T01:10 succeeded => over
+         3T07:00 tick => missed 2T02:00-3T06:00 (29); 3T07:00 waits for daily",
+    );
+    play(
+        "schedule: '@hourly'; depends_on: [other]",
+        "00:30 tick => noted
+         01:00 tick => 01:00 waits for other
+         01:05 other 01:04 succeeded => noted
+         01:05 tick => catch_up 01:00#1
+         01:10 succeeded => over
+         02:00 tick => schedule 02:00#1
+         02:10 succeeded => over
+         03:00 tick => 03:00 waits for other",
+    );
+}
+
+#[test]
+fn without_a_schedule_it_starts_when_all_have_succeeded_since_it_followed_them() {
+    play(
+        "depends_on: [daily, other]",
+        "2T00:30 tick => noted
+         2T00:40 daily 2T00:00 succeeded => noted
+         2T00:40 tick => nothing
+         2T00:50 other 2T00:45 succeeded => noted
+         2T00:50 tick => schedule 2T00:45#1
+         2T00:51 tick => nothing
+         2T00:55 succeeded => over
+         2T01:00 other 2T00:59 succeeded => noted
+         2T01:00 tick => nothing
+         3T00:10 daily 3T00:00 succeeded => noted
+         3T00:10 tick => schedule 3T00:00#1
+         3T00:11 failed => gave up
+         3T00:12 tick => nothing",
+    );
+}
+
+#[test]
+fn without_a_schedule_a_new_one_does_not_follow_the_past() {
+    play(
+        "depends_on: [daily]",
+        "2T00:10 daily 2T00:00 succeeded => noted
+         2T00:30 tick => noted
+         2T00:31 tick => nothing
+         3T00:10 daily 3T00:00 succeeded => noted
+         3T00:10 tick => schedule 3T00:00#1
+         3T12:00 daily 3T11:00 succeeded => noted
+         3T12:00 tick => overlap 3T11:00
+         3T12:01 succeeded => over
+         3T12:02 tick => nothing",
+    );
+}
+
+#[test]
+fn a_pause_forbids_and_resume_does_not_flood() {
+    play(
+        "schedule: '@hourly'",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:10 succeeded => over
+         01:20 pause => noted
+         02:00 tick => paused 02:00
+         03:00 tick => paused 03:00
+         20T05:30 resume => paused 04:00-20T05:00 (458)
+         20T05:31 tick => nothing
+         20T06:00 tick => schedule 20T06:00#1",
+    );
+}
+
+#[test]
+fn a_pause_with_an_end_forbids_nothing_after_it() {
+    play(
+        "schedule: '@hourly'; catch_up: all",
+        "00:30 tick => noted
+         00:40 pause 02:30 => noted
+         01:00 tick => paused 01:00
+         04:00 tick => paused 02:00; catch_up 03:00#1; more is due
+         04:10 succeeded => over
+         04:10 tick => catch_up 04:00#1",
+    );
+}
+
+#[test]
+fn a_retry_waits_out_a_pause() {
+    play(
+        "schedule: '0 1 * * *'; retry: { max_attempts: 2, delay: 10m }",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:01 failed => again at 01:11
+         01:02 pause => noted
+         01:30 tick => 01:00 waits for resume
+         02:00 resume => 01:00 waits for resume
+         02:00 tick => retry 01:00#2",
+    );
+}
+
+#[test]
+fn who_gave_up_is_held_until_reset_or_success() {
+    play(
+        "schedule: '@hourly'; on_gave_up: hold",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:01 failed => gave up
+         02:00 tick => held 02:00
+         03:00 tick => held 03:00
+         03:10 reset => noted
+         04:00 tick => schedule 04:00#1
+         04:01 failed => gave up
+         04:10 run 04:00 => manual 04:00#2 try 1
+         04:11 succeeded => over
+         05:00 tick => schedule 05:00#1",
+    );
+}
+
+#[test]
+fn what_cannot_start_before_its_deadline_is_skipped() {
+    play(
+        "schedule: '@hourly'; start_deadline: 30m; overlap: queue",
+        "00:30 tick => noted
+         01:20 tick => catch_up 01:00#1
+         02:00 tick => 02:00 waits its turn; more is due
+         02:40 tick => deadline 02:00
+         02:45 succeeded => over
+         03:31 tick => deadline 03:00
+         04:30 tick => catch_up 04:00#1",
+    );
+}
+
+#[test]
+fn starts_keep_their_shortest_interval() {
+    play(
+        "schedule: '*/10 * * * *'; min_interval: 25m",
+        "00:05 tick => noted
+         00:10 tick => schedule 00:10#1
+         00:11 succeeded => over
+         00:20 tick => 00:20 waits out its interval until 00:35
+         00:30 tick => superseded 00:20; 00:30 waits out its interval until 00:35
+         00:35 tick => catch_up 00:30#1",
+    );
+}
+
+#[test]
+fn a_lost_run_is_tried_again_as_its_idempotence_says() {
+    play(
+        "schedule: '@hourly'; idempotent: true",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:10 lost => again at 01:10:30
+         01:11 tick => retry 01:00#2
+         01:12 lost => again at 01:13
+         01:13 tick => retry 01:00#3
+         01:14 failed => gave up",
+    );
+    play(
+        "schedule: '@hourly'; idempotent: false; retry: { max_attempts: 5 }",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:10 lost => gave up",
+    );
+}
+
+#[test]
+fn the_next_one_can_be_skipped_and_what_runs_be_cancelled() {
+    play(
+        "schedule: '@daily'; retry: { max_attempts: 3, delay: 1h }",
+        "12:00 tick => noted
+         12:01 skip => noted
+         2T00:00 tick => skipped 2T00:00
+         3T00:00 tick => schedule 3T00:00#1
+         3T00:01 failed => again at 3T01:01
+         3T00:30 skip => skipped 3T00:00
+         3T01:01 tick => nothing
+         4T00:00 tick => schedule 4T00:00#1
+         4T00:10 cancel => stops 1
+         4T00:11 cancelled => over
+         4T01:30 tick => nothing",
+    );
+}
+
+#[test]
+fn hosts_with_different_files_lose_nothing_of_each_other() {
+    play_on(
+        &[("old", "schedule: '0 * * * *'"), ("new", "schedule: '5,30 * * * *'")],
+        Duration::from_secs(60),
+        "00:50 tick old => noted
+         01:00 tick old => schedule 01:00#1
+         01:01 succeeded => over
+         01:40 tick new => noted
+         02:05 tick new => schedule 02:05#1
+         02:06 succeeded => over
+         02:06 tick old => catch_up 02:00#1; config split
+         02:07 succeeded => over
+         02:30 tick new => schedule 02:30#1
+         02:31 succeeded => over
+         02:40 tick old => config split
+         03:05 tick new => schedule 03:05#1
+         03:06 succeeded => over
+         03:06 tick old => catch_up 03:00#1; config split",
+    );
+}
