@@ -17,6 +17,8 @@ mod environment;
 mod exit_codes;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/import.rs"]
+mod import;
 #[path = "cli/killed.rs"]
 mod killed;
 #[path = "cli/looking.rs"]

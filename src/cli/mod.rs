@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 
 mod exit;
 mod history;
+mod import;
 mod init;
 mod list;
 mod logging;
@@ -49,6 +50,7 @@ enum Command {
     Validate(validate::Validate),
     Schema(schema::Schema),
     Init(init::Init),
+    Import(import::Import),
     Completions(schema::Completions),
     Version(version::Version),
 }
@@ -74,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Validate(command) => command.execute(),
         Command::Schema(command) => command.execute(),
         Command::Init(command) => command.execute(),
+        Command::Import(command) => command.execute(),
         Command::Completions(command) => command.execute(),
         Command::Version(command) => command.execute(),
     };
