@@ -31,3 +31,5 @@ mod secrets;
 mod signals;
 #[path = "cli/trouble.rs"]
 mod trouble;
+#[path = "cli/wording.rs"]
+mod wording;

@@ -7,12 +7,12 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::print::{self, Format};
 use super::session::{RunLogArgs, Session, run_log_failed};
-use super::{block_on, session::ConfigArgs};
+use super::{block_on, session::ConfigArgs, typed};
 use crate::clock::SystemClock;
 use crate::occurrence::{Name, PipelineId};
 use crate::run::{Attempt, NotRun};
 use crate::runlog::Purpose;
-use crate::runlog::contract::{Query, Record};
+use crate::runlog::contract::{Query, Record, Scope};
 use crate::tick::rfc3339;
 
 /// Shows what ran, newest first, and what did not and why
@@ -25,7 +25,7 @@ pub struct History {
     #[command(flatten)]
     run_log: RunLogArgs,
     /// At most this many lines
-    #[arg(short = 'n', long, default_value_t = 20)]
+    #[arg(short = 'n', long, default_value = "20", value_parser = typed::count)]
     limit: usize,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
@@ -39,9 +39,15 @@ impl History {
             Ok(pipeline) => pipeline,
             Err(exit) => return exit,
         };
+        let asked = pipeline.clone();
         let query = Query { pipeline, limit: self.limit, ..Query::default() };
         match records(&session, query) {
-            Ok(records) => self.print(&records),
+            Ok(records) => match (asked, &self.name) {
+                (Some(id), Some(name)) if records.is_empty() => {
+                    must_be_known(&session, &id, name).map_or_else(|exit| exit, |()| self.print(&records))
+                }
+                _ => self.print(&records),
+            },
             Err(exit) => exit,
         }
     }
@@ -53,8 +59,17 @@ impl History {
             print::note("nothing has run yet");
         } else {
             let rows = records.iter().map(as_row).collect();
-            let header =
-                ["pipeline", "scheduled for", "attempt", "outcome", "exit", "took", "trigger", "what happened"];
+            let header = [
+                "pipeline",
+                "scheduled for",
+                "attempt",
+                "outcome",
+                "exit",
+                "took",
+                "trigger",
+                "run id",
+                "what happened",
+            ];
             print::out(&print::table(&header, rows));
         }
         Exit::Done
@@ -87,6 +102,33 @@ pub fn id_within(session: &Session, part: &str, typed: &str) -> Result<PipelineI
             Err(Exit::Usage)
         }
     }
+}
+
+/// Refuses a pipeline that neither the configuration nor the run-log knows; `typed` is what was typed for it.
+///
+/// # Errors
+/// `Usage`, after saying so with the name that is most like it; else as the run-log's opening says.
+pub fn must_be_known(session: &Session, id: &PipelineId, typed: &str) -> Result<(), Exit> {
+    let loaded = &session.loaded;
+    let is_broken = loaded.broken.iter().any(|broken| *broken == id.to_string() || broken == id.name.as_str());
+    if is_broken || loaded.pipelines.iter().any(|pipeline| pipeline.id == *id) {
+        return Ok(());
+    }
+    let run_log = session.run_log(Purpose::Read, std::sync::Arc::new(SystemClock))?;
+    let view = block_on(run_log.load(Scope::All))?.map_err(|error| run_log_failed(&error))?;
+    if view.rows.contains_key(id) {
+        return Ok(());
+    }
+    Err(refuse_unknown(session, view.rows.keys(), typed))
+}
+
+/// Says that neither the configuration nor the run-log, which knows `recorded`, has what was typed.
+pub fn refuse_unknown<'r>(session: &'r Session, recorded: impl Iterator<Item = &'r PipelineId>, typed: &str) -> Exit {
+    let configured = session.loaded.pipelines.iter().map(|pipeline| &pipeline.id);
+    let names = configured.chain(recorded).map(|id| id.to_string());
+    let help = typed::meant(names, typed, "tickward status");
+    print::error(&format!("neither the configuration nor the run-log knows `{typed}`"), &help);
+    Exit::Usage
 }
 
 /// Reads the history.
@@ -131,6 +173,7 @@ fn attempt_row(attempt: &Attempt) -> Vec<String> {
         end.and_then(|end| end.exit_code).map_or_else(dash, |code| code.to_string()),
         end.map_or_else(dash, |end| print::duration(end.duration)),
         attempt.trigger.word().into(),
+        attempt.run.id(),
         print::printable(&what),
     ]
 }
@@ -151,6 +194,7 @@ fn not_run_row(entry: &NotRun) -> Vec<String> {
         print::instant(entry.last),
         dash(),
         print::outcome_out(word),
+        dash(),
         dash(),
         dash(),
         dash(),

@@ -1,6 +1,6 @@
 //! `tickward init`: a starter file, and the line to put into a crontab.
 
-use std::fs::OpenOptions;
+use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
@@ -27,6 +27,11 @@ pub struct Init {
 impl Init {
     pub fn execute(&self) -> Exit {
         let file = self.file.display();
+        let folder = self.file.parent().filter(|folder| !folder.as_os_str().is_empty());
+        if let Some(Err(error)) = folder.map(fs::create_dir_all) {
+            print::error(&format!("`{file}` cannot be written: {error}"), "");
+            return Exit::Usage;
+        }
         let created = OpenOptions::new().write(true).create_new(true).mode(0o644).open(&self.file);
         match created.and_then(|mut file| file.write_all(STARTER.as_bytes())) {
             Ok(()) => {}

@@ -22,7 +22,7 @@ use crate::tick::output_file;
 /// Shows what a pipeline's last run printed, or an earlier one's
 #[derive(clap::Args, Debug)]
 pub struct Logs {
-    /// A pipeline, or a run's id as `history -o json` shows it
+    /// A pipeline, or a run's id as `history` shows it
     name: String,
     #[command(flatten)]
     config: ConfigArgs,
@@ -48,6 +48,8 @@ impl Logs {
     fn show(&self, session: &Session) -> Result<(), Exit> {
         let run_log = session.run_log(Purpose::Read, Arc::new(SystemClock))?;
         let Some(attempt) = self.find(session, &*run_log)? else {
+            let name = self.name.split_once('@').map_or(self.name.as_str(), |(name, _)| name);
+            history::must_be_known(session, &history::id_within(session, name, &self.name)?, name)?;
             print::error(&format!("no run of `{}` is known", self.name), "`tickward history` shows what there is");
             return Err(Exit::Usage);
         };

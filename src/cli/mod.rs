@@ -23,6 +23,7 @@ mod schema;
 mod session;
 mod signals;
 mod status;
+mod typed;
 mod validate;
 mod version;
 

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::exit::Exit;
 use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session};
+use super::typed;
 use crate::clock::{Clock, SystemClock};
 use crate::plan::constant_delay;
 use crate::schedule::{self, Schedule};
@@ -25,10 +26,10 @@ pub struct Next {
     #[arg(long, value_name = "ZONE", default_value = "UTC", conflicts_with = "name")]
     timezone: String,
     /// Occurrences after this instant [default: now]
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = typed::instant)]
     after: Option<Timestamp>,
     /// How many
-    #[arg(long, value_name = "N", default_value_t = 5)]
+    #[arg(long, value_name = "N", default_value = "5", value_parser = typed::count)]
     count: usize,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]

@@ -28,6 +28,14 @@ impl Progress {
         Progress { bars: live.then(MultiProgress::new), running: Mutex::default(), quiet: format == Format::Json }
     }
 
+    /// The same, which tells failures alone if `quiet`.
+    pub fn hushed(mut self, quiet: bool) -> Progress {
+        if quiet {
+            (self.bars, self.quiet) = (None, true);
+        }
+        self
+    }
+
     /// Takes in an event.
     pub fn tell(&self, event: &Event<'_>) {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);

@@ -9,7 +9,7 @@ use super::exit::Exit;
 use super::print::{self, Format};
 use super::run_due::{WorkArgs, exit_of, failed_json, print_unrecorded};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
-use super::{block_on, progress, signals};
+use super::{block_on, progress, signals, typed};
 use crate::pipeline::Pipeline;
 use crate::run::Outcome;
 use crate::tick::{self, ByHand, Options, Report, rfc3339};
@@ -24,10 +24,10 @@ pub struct Run {
     #[command(flatten)]
     run_log: RunLogArgs,
     /// Repeat the run of this instant: adds an attempt to it
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = typed::instant)]
     scheduled_for: Option<Timestamp>,
     /// Pretend that it is this instant, for tests and rehearsals
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = typed::instant)]
     now: Option<Timestamp>,
     #[command(flatten)]
     work: WorkArgs,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
-use super::{block_on, progress, signals};
+use super::{block_on, progress, signals, typed};
 use crate::pipeline::Pipeline;
 use crate::plan::Note;
 use crate::run::{Attempt, Reason};
@@ -26,7 +26,7 @@ pub struct RunDue {
     #[arg(long, value_name = "D", default_value = "60", value_parser = parse_duration)]
     interval: Duration,
     /// Pretend that it is this instant, for tests and rehearsals
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "T", value_parser = typed::instant)]
     now: Option<Timestamp>,
     #[command(flatten)]
     work: WorkArgs,
@@ -36,6 +36,9 @@ pub struct RunDue {
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// Print nothing while all is well; what `-o json` prints is printed all the same
+    #[arg(short, long)]
+    quiet: bool,
     /// How to print the result
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -92,7 +95,7 @@ impl RunDue {
 
     async fn tick(&self, session: &Session, pipelines: &[&Pipeline]) -> Result<Exit, Exit> {
         let env = session.env(self.now, self.dry_run, signals::heeded())?;
-        let progress = Arc::new(progress::Progress::start(self.output));
+        let progress = Arc::new(progress::Progress::start(self.output).hushed(self.quiet));
         let watcher = progress.clone();
         let options = Options {
             interval: self.interval,
@@ -113,6 +116,7 @@ impl RunDue {
         print_notes(&report);
         match self.output {
             Format::Json => print::json(&as_json(&report, self.dry_run, exit)),
+            Format::Text if self.quiet && exit == Exit::Done && !self.dry_run => {}
             Format::Text => print_text(&report, self.dry_run),
         }
         Ok(exit)
@@ -125,6 +129,17 @@ impl RunDue {
         }
         for name in self.only.iter().filter(|word| !word.starts_with("tag:")) {
             session.pipeline(name)?;
+        }
+        for tag in self.only.iter().filter_map(|word| word.strip_prefix("tag:")) {
+            let mut tags = all.iter().flat_map(|pipeline| &pipeline.tags);
+            if !tags.any(|known| known == tag) {
+                let tags = all.iter().flat_map(|pipeline| pipeline.tags.iter().cloned());
+                print::error(
+                    &format!("no pipeline has the tag `{tag}`"),
+                    &typed::meant(tags, tag, "tickward list -o json"),
+                );
+                return Err(Exit::Usage);
+            }
         }
         let wanted = |pipeline: &&Pipeline| {
             self.only.iter().any(|word| match word.strip_prefix("tag:") {

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::exit::Exit;
-use super::print;
+use super::{print, typed};
 use crate::clock::{Clock, Shifted, SystemClock};
 use crate::config::{self, Environment, Loaded, Severity};
 use crate::executor::{SubprocessExecutor, SupervisorProgram};
@@ -98,9 +98,7 @@ impl Session {
             return Err(Exit::Usage);
         }
         let names = self.loaded.pipelines.iter().map(|pipeline| pipeline.id.to_string());
-        let nearest = names.max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
-        let help =
-            nearest.map_or(String::new(), |nearest| format!("did you mean `{nearest}`? `tickward list` shows all"));
+        let help = typed::meant(names, name, "tickward list");
         print::error(&format!("there is no pipeline `{name}`"), &help);
         Err(Exit::Usage)
     }

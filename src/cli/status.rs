@@ -66,8 +66,7 @@ impl Status {
         let mut lines = lines(&session, &view);
         lines.retain(|line| only.as_ref().is_none_or(|only| *only == line.id));
         if let (Some(name), true) = (&self.name, lines.is_empty()) {
-            print::error(&format!("neither the configuration nor the run-log knows `{name}`"), "");
-            return Exit::Usage;
+            return history::refuse_unknown(&session, view.rows.keys(), name);
         }
         match self.output {
             Format::Json => print::json(&lines.iter().map(as_json).collect()),

@@ -134,11 +134,19 @@ impl<'a> Reading<'a, '_> {
                 let is_of_pipeline = keys::find(keys::PIPELINE, name).is_some();
                 let help = match is_of_pipeline {
                     true => format!("put `{name}` into a pipeline or into `defaults`"),
+                    false if self.reader.is_mapping(entry.value) && self.looks_like_a_pipeline(entry) => {
+                        format!("if `{name}` is a pipeline, indent it and its keys further, below `pipelines:`")
+                    }
                     false => keys::advice(keys::DOCUMENT, name),
                 };
                 self.reader.refuse(entry.key, format!("unknown key `{name}`"), help);
             }
         }
+    }
+
+    /// Whether a mapping has the keys without which a pipeline does nothing.
+    fn looks_like_a_pipeline(&self, entry: Entry<'a>) -> bool {
+        self.reader.keys_of(entry.value).any(|key| key == "command" || key == "schedule")
     }
 
     fn pipelines(&mut self, entry: Entry<'a>) {
@@ -166,6 +174,12 @@ impl<'a> Reading<'a, '_> {
         let name = Name::parse(entry.name);
         if let Err(invalid) = &name {
             self.reader.refuse(entry.key, invalid.to_string(), value::NAME_HELP);
+        }
+        let is_key = keys::find(keys::PIPELINE, entry.name).is_some();
+        if is_key && !self.reader.is_mapping(entry.value) && !self.reader.is_null(entry.value) {
+            let message = format!("`{}` stands where the name of a pipeline is expected", entry.name);
+            self.reader.refuse(entry.key, message, "indent it further, below its pipeline");
+            return None;
         }
         let entries = self.reader.entries(entry.value, what)?;
         let own = settings::read(&mut self.reader, &entries, Whose::Pipeline);

@@ -217,9 +217,16 @@ pub(super) fn find(keys: &'static [Key], name: &str) -> Option<&'static Key> {
 pub(super) fn advice(keys: &[Key], name: &str) -> String {
     let known: Vec<&str> = keys.iter().map(|key| key.name).collect();
     let taught = ELSEWHERE.iter().find(|(theirs, ours)| *theirs == name && known.contains(ours)).map(|(_, ours)| *ours);
-    match taught {
-        Some(ours) => format!("did you mean `{ours}`?"),
-        None => nearest_or_all(&known, name),
+    let below = PIPELINE.iter().find(|key| match key.kind {
+        Kind::Keys(inner) | Kind::WordOrKeys(_, inner) => find(inner, name).is_some(),
+        _ => false,
+    });
+    match (taught, below) {
+        (Some(ours), _) => format!("did you mean `{ours}`?"),
+        (None, Some(outer)) if known.contains(&outer.name) => {
+            format!("it belongs below `{0}`, indented further: `{0}: {{ {name}: … }}`", outer.name)
+        }
+        _ => nearest_or_all(&known, name),
     }
 }
 

@@ -164,6 +164,30 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The keys of a mapping that are single words; none of anything else.
+    pub(super) fn keys_of(&self, at: NodeId) -> impl Iterator<Item = &'a str> {
+        let tree = self.tree;
+        let pairs = match &tree.node(at).content {
+            Content::Mapping(range) => tree.children(range),
+            _ => &[],
+        };
+        pairs.iter().step_by(2).filter_map(|key| match &tree.node(*key).content {
+            Content::Scalar { text, .. } => Some(text.as_ref()),
+            _ => None,
+        })
+    }
+
+    /// The text of a scalar of digits alone.
+    pub(super) fn plain_number(&self, at: NodeId) -> Option<&'a str> {
+        let tree = self.tree;
+        match &tree.node(at).content {
+            Content::Scalar { text, .. } => {
+                Some(text.as_ref()).filter(|text| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit()))
+            }
+            _ => None,
+        }
+    }
+
     /// Whether a node is a mapping.
     pub(super) fn is_mapping(&self, at: NodeId) -> bool {
         matches!(self.tree.node(at).content, Content::Mapping(_))

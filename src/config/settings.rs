@@ -212,6 +212,12 @@ fn read_retry<'a>(reader: &mut Reader<'a>, entry: Entry<'a>, to: &mut Settings<'
         (to.max_delay, to.retry_jitter, to.when_next_due) = (Given::BuiltIn, Given::BuiltIn, Given::BuiltIn);
         return;
     }
+    if let Some(number) = reader.plain_number(entry.value) {
+        let help = format!("write `retry: {{ max_attempts: {number} }}`");
+        reader.refuse(entry.value, "`retry` is a single value", help);
+        to.broken = true;
+        return;
+    }
     let (entries, is_right) = known_entries(reader, entry, keys::RETRY);
     to.broken |= !is_right;
     for inner in entries {

@@ -78,7 +78,7 @@ impl<'a> Tree<'a> {
         for next in Parser::new_from_str_with_options(text, options) {
             let (event, span) = next.map_err(|error| {
                 let start = error.marker().byte_offset().unwrap_or(0).min(text.len());
-                SyntaxError { start, message: error.info(), help: advice(text, start) }
+                SyntaxError { start, message: error.info(), help: advice(text, start, &error.info()) }
             })?;
             builder.take(event, span.start.byte_offset().unwrap_or(0))?;
         }
@@ -95,7 +95,7 @@ impl<'a> Tree<'a> {
 }
 
 /// Advice for the mistakes that people make most.
-fn advice(text: &str, start: usize) -> Option<String> {
+fn advice(text: &str, start: usize, message: &str) -> Option<String> {
     let line_start = text[..floor(text, start)].rfind('\n').map_or(0, |at| at + 1);
     let line = text[line_start..].lines().next().unwrap_or_default();
     let indent = &line[..line.len() - line.trim_start().len()];
@@ -106,7 +106,17 @@ fn advice(text: &str, start: usize) -> Option<String> {
     if value.starts_with(['*', '@', '%', '`', '!', '&']) || value.starts_with("{{") {
         return Some("put the value in double quotes".into());
     }
-    None
+    let is_text = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with('#');
+    let before = text[..line_start].lines().rev().find(is_text).unwrap_or_default();
+    let above = before.len() - before.trim_start().len();
+    let goes_on = indent.len() > above && !before.trim_end().ends_with(':');
+    let is_uneven = message.contains("did not find expected key") && indent.len() != above;
+    if is_uneven || (message.contains("mapping values are not allowed") && goes_on) {
+        let columns = format!("this line is indented by {}, the one above by {above}", indent.len());
+        return Some(format!("{columns}: keys of one mapping begin in the same column"));
+    }
+    let has_colon = message.contains("mapping values are not allowed");
+    has_colon.then(|| "put a value that has `: ` in it into quotes".into())
 }
 
 fn floor(text: &str, mut at: usize) -> usize {

@@ -134,8 +134,10 @@ fn init_overwrites_nothing() {
     let expected =
         "error: `tickward.yaml` exists already; it is left as it is\nhelp: name another file: tickward init FILE\n";
     assert_eq!((done.stderr.as_str(), sandbox.read("tickward.yaml").as_str()), (expected, "mine"));
-    let nowhere = sandbox.run("init no/such/folder.yaml").expect(2);
-    assert!(nowhere.stderr.starts_with("error: `no/such/folder.yaml` cannot be written: "), "{nowhere:?}");
+    let nowhere = sandbox.run("init tickward.yaml/new.yaml").expect(2);
+    assert!(nowhere.stderr.starts_with("error: `tickward.yaml/new.yaml` cannot be written: "), "{nowhere:?}");
+    sandbox.run("init no/such/folder.yaml").expect(0);
+    sandbox.run("validate -c no/such/folder.yaml").expect(0);
 }
 
 #[test]

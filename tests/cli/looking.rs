@@ -60,7 +60,11 @@ fn status_shows_what_runs_what_failed_and_what_comes_next() {
     assert_eq!(lines.len(), 2);
     assert_eq!(lines[1][..6], ["bad", "overdue", "2026-03-03", "01:00:00Z", "failed", "1"]);
     let unknown = sandbox.run("status nobody").expect(2);
-    assert_eq!(unknown.stderr, "error: neither the configuration nor the run-log knows `nobody`\n");
+    assert_eq!(
+        unknown.stderr,
+        "error: neither the configuration nor the run-log knows `nobody`\n\
+         help: did you mean `good`? `tickward status` shows all\n"
+    );
     sandbox.write("tickward.yaml", "pipelines: { hand: { command: x } }");
     let gone = sandbox.run("status -o json").expect(0).json();
     assert_eq!(each(&gone, "state"), ["waiting", "not configured", "not configured"]);
@@ -91,7 +95,7 @@ fn history_shows_what_ran_newest_first() {
     let lines: Vec<Vec<&str>> = of_one.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines.len(), 2);
     assert_eq!(lines[1][..6], ["bad", "2026-03-03", "01:00:00Z", "1", "failed", "3"]);
-    assert_eq!(lines[1][7..], ["catch_up", "exit", "code", "3"]);
+    assert_eq!(lines[1][7..], ["catch_up", "bad@20260303T010000Z", "exit", "code", "3"]);
     assert_eq!(sandbox.run("history -n 1 -o json").json().as_array().unwrap().len(), 1);
     assert_eq!(Sandbox::with(CONFIG).run("history").expect(0).stderr, "nothing has run yet\n");
 }
@@ -115,7 +119,13 @@ fn logs_shows_the_output_of_the_last_run_or_of_an_earlier_one() {
         assert_eq!((done.stdout.as_str(), done.stderr.as_str()), (printed, ""), "{arguments}");
     }
     let unknown = sandbox.run("logs two").expect(2);
-    assert_eq!(unknown.stderr, "error: no run of `two` is known\nhelp: `tickward history` shows what there is\n");
+    assert_eq!(
+        unknown.stderr,
+        "error: neither the configuration nor the run-log knows `two`\n\
+         help: did you mean `one`? `tickward status` shows all\n"
+    );
+    let never = sandbox.run("logs one@20270101T000000Z").expect(2);
+    assert!(never.stderr.starts_with("error: no run of `one@20270101T000000Z` is known\n"), "{never:?}");
     std::fs::remove_dir_all(sandbox.state().join("output")).unwrap();
     assert_eq!(sandbox.run("logs one").expect(0).stdout, "one@20260302T020100Z 2\n", "the run-log keeps the end");
 }

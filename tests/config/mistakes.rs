@@ -25,7 +25,9 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("overlap: Forbd", "3:14", "`overlap`: unknown value `Forbd`", "did you mean `Forbid`?"),
     // types
     ("timeout: [1h]", "3:14", "`timeout` is a list", "write a duration like 90s or 1h30m"),
-    ("retry: 3", "3:12", "`retry` is a single value", "write a mapping: `key: value` pairs, indented below it"),
+    ("retry: 3", "3:12", "`retry` is a single value", "write `retry: { max_attempts: 3 }`"),
+    ("retry: often", "3:12", "`retry` is a single value", "write a mapping: `key: value` pairs, indented below it"),
+    ("max_attempts: 3", "3:5", "unknown key `max_attempts`", "it belongs below `retry`, indented further: `retry: { max_attempts: … }`"),
     ("env: [A=b]", "3:10", "`env` is a list", "write a mapping: `key: value` pairs, indented below it"),
     ("owner: !vault x", "3:19", "`owner` has a YAML tag, which is not understood", "leave the tag out"),
     ("env: { A: ~ }", "3:15", "variable `A` is empty", "write a text, in quotes where it is empty"),

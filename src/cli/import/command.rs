@@ -34,14 +34,22 @@ const LONGEST_GRACE: Duration = Duration::from_secs(100);
 /// Rewrites a command. `is_shared` says of a lock's file whether other lines take it too.
 pub fn rewrite(command: &str, is_bash: bool, is_shared: impl Fn(&str) -> bool) -> Rewritten {
     let mut to = Rewritten { line: command.to_owned(), ..Rewritten::default() };
-    while let Some(rest) = beginning(&mut to, &is_shared) {
-        to.line = rest;
-    }
-    while let Some(rest) = end(&mut to, is_bash) {
-        to.line = rest;
-    }
+    repeat(&mut to, |to| beginning(to, &is_shared));
+    repeat(&mut to, |to| end(to, is_bash));
     remark_on_rest(&mut to);
     to
+}
+
+/// Takes away what can be taken, as long as something is left to run.
+fn repeat(to: &mut Rewritten, take: impl Fn(&mut Rewritten) -> Option<String>) {
+    loop {
+        let before = to.clone();
+        match take(to) {
+            None => return,
+            Some(rest) if rest.trim().is_empty() => return *to = before,
+            Some(rest) => to.line = rest,
+        }
+    }
 }
 
 /// The file of the lock that a command takes by `flock` at its beginning, as far as that can be told.
@@ -150,9 +158,7 @@ fn lock(to: &mut Rewritten, pieces: &[Piece<'_>], is_shared: &impl Fn(&str) -> b
         return None;
     }
     let from = match rest {
-        [option, line] if option.text == "-c" || option.text == "--command" => {
-            Ok(line.plain().filter(|line| !line.trim().is_empty())?.to_owned())
-        }
+        [option, line] if option.text == "-c" || option.text == "--command" => Ok(line.plain()?.to_owned()),
         [option, ..] if option.text.starts_with('-') => return None,
         [first, ..] => Err(first.start),
         [] => return None,
@@ -214,9 +220,9 @@ fn end(to: &mut Rewritten, is_bash: bool) -> Option<String> {
     if last.kind == Kind::Background {
         let is_only = pieces.iter().filter(|piece| piece.kind == Kind::Background).count() == 1;
         let what = "the `&` at the end was taken away: tickward waits for the command and ends what it leaves behind";
-        return (is_only && pieces.len() > 1).then(|| {
+        return is_only.then(|| {
             to.remarks.push((Sort::Replaced, what.into(), "a service belongs to the service manager"));
-            line[..last.start].trim_end().to_owned()
+            line[..last.start].trim_end_matches([' ', '\t']).to_owned()
         });
     }
     let trailing = pieces.iter().rev().take_while(|piece| is_output(piece)).count();
@@ -239,7 +245,7 @@ fn end(to: &mut Rewritten, is_bash: bool) -> Option<String> {
     };
     let what = format!("`{text}` was taken away: tickward keeps the output, and mails none of it");
     to.remarks.push((Sort::Replaced, what, help));
-    Some(line[..first.start].trim_end().to_owned())
+    Some(line[..first.start].trim_end_matches([' ', '\t']).to_owned())
 }
 
 fn is_output(piece: &Piece<'_>) -> bool {
