@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod doctor;
 mod exit;
 mod history;
 mod import;
@@ -49,6 +50,7 @@ enum Command {
     Next(next::Next),
     List(list::List),
     Validate(validate::Validate),
+    Doctor(doctor::Doctor),
     Schema(schema::Schema),
     Init(init::Init),
     Import(import::Import),
@@ -75,6 +77,7 @@ pub fn main() -> ExitCode {
         Command::Next(command) => command.execute(),
         Command::List(command) => command.execute(),
         Command::Validate(command) => command.execute(),
+        Command::Doctor(command) => command.execute(),
         Command::Schema(command) => command.execute(),
         Command::Init(command) => command.execute(),
         Command::Import(command) => command.execute(),

@@ -72,6 +72,11 @@ pub fn painted(word: &str, colour: AnsiColor) -> String {
     paint(word, colour, colours_err())
 }
 
+/// Colours a word of standard output, if that takes colours.
+pub fn painted_out(word: &str, colour: AnsiColor) -> String {
+    paint(word, colour, colours_out())
+}
+
 fn paint(word: &str, colour: AnsiColor, colours: bool) -> String {
     let style = Style::new().fg_color(Some(colour.into())).bold();
     if colours { format!("{style}{word}{style:#}") } else { word.to_string() }

@@ -145,6 +145,25 @@ impl Session {
         runlog::open(&url, OpenOptions { clock, purpose }).map_err(|error| run_log_failed(&error))
     }
 
+    /// Opens the run-log to look at it, and says nothing where that fails.
+    ///
+    /// # Errors
+    /// As the run-log says.
+    pub fn look_at_run_log(&self, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
+        runlog::open(&self.run_log_url().unwrap_or_else(|| "memory://".into()), options)
+    }
+
+    /// The file of the run-log; none where it is no file.
+    pub fn run_log_file(&self) -> Option<PathBuf> {
+        let url = self.run_log_url()?;
+        let path = match url.strip_prefix("sqlite:") {
+            Some(rest) => rest.split('?').next().unwrap_or(rest),
+            None if url.contains("//") || url.starts_with("memory:") => return None,
+            None => &url,
+        };
+        Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
+    }
+
     /// Everything a tick needs.
     ///
     /// # Errors

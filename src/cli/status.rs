@@ -117,12 +117,15 @@ fn tell_problems(session: &Session) -> Exit {
 }
 
 /// Since when a tick should have started something of the pipeline.
-fn overdue_since(pipeline: &Pipeline, decision: &Decision, view: &View) -> Option<Timestamp> {
-    view.rows.get(&pipeline.id)?;
+pub fn overdue_since(pipeline: &Pipeline, decision: &Decision, view: &View) -> Option<Timestamp> {
+    let row = view.rows.get(&pipeline.id)?;
     let draft = decision.claim.as_ref()?;
     let followed = |attempt: &&Attempt| Some(attempt.token) == draft.follows;
     let retry = view.open.get(&pipeline.id).into_iter().flatten().find(followed).and_then(|attempt| attempt.retry_at);
-    let due = retry.unwrap_or(draft.run.scheduled_for);
+    // The newest one that is due is hardly late where one is due every minute: the oldest tells since when nothing ticks.
+    let oldest = row.cursor.and_then(|cursor| pipeline.schedule.as_ref()?.next_after(cursor));
+    let scheduled_for = oldest.map_or(draft.run.scheduled_for, |oldest| oldest.min(draft.run.scheduled_for));
+    let due = retry.unwrap_or(scheduled_for);
     let spread = SignedDuration::try_from(pipeline.jitter).unwrap_or_default();
     (view.now.duration_since(due) > LATE + spread).then_some(due)
 }

@@ -71,6 +71,15 @@ fn status_shows_what_runs_what_failed_and_what_comes_next() {
 }
 
 #[test]
+fn what_is_due_every_minute_is_overdue_since_the_oldest_that_nobody_started() {
+    let sandbox = Sandbox::with("pipelines: { one: { schedule: '* * * * *', command: 'true' } }");
+    sandbox.tick("2026-03-02T02:00:05Z");
+    let status = sandbox.run("status -o json").expect(0).json();
+    let shown = (&status[0]["state"], &status[0]["overdue_since"]);
+    assert_eq!(shown, (&json!("overdue"), &json!("2026-03-02T02:01:00Z")));
+}
+
+#[test]
 fn status_shows_a_run_that_goes_on() {
     let sandbox = Sandbox::with("pipelines: { one: { command: 'ENTER; until test -e go; do sleep 0.01; done' } }");
     let run = sandbox.start("run one");

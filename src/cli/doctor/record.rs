@@ -1,0 +1,90 @@
+//! Looks at the run-log: its file, whether it opens, whether anything ticks, and what dead workers hold.
+//!
+//! Holds always: it is opened to be read, and not at all where it does not exist.
+
+use std::os::unix::fs::PermissionsExt;
+use std::sync::Arc;
+
+use jiff::SignedDuration;
+
+use super::super::session::Session;
+use super::super::{block_on, print, status};
+use super::finding::{Findings, Level};
+use crate::clock::SystemClock;
+use crate::runlog::contract::{Query, Scope, View};
+use crate::runlog::{Error, OpenOptions, Purpose, RunLog};
+
+/// Looks at the run-log of the session.
+pub fn look(session: &Session, findings: &mut Findings) {
+    if let Some(file) = session.run_log_file() {
+        let Ok(data) = file.metadata() else {
+            let what = format!("`{}` will be made by the first tick", file.display());
+            return findings.add(Level::Good, "run-log", None, &what, "");
+        };
+        if data.is_file() && data.permissions().mode() & 0o077 != 0 {
+            let what = format!("others may read `{}`, where ends of output are", file.display());
+            findings.add(Level::Wrong, "run-log", None, &what, "chmod 600");
+        }
+        if data.is_file() && nix::unistd::access(&file, nix::unistd::AccessFlags::W_OK).is_err() {
+            let what = format!("`{}` cannot be written", file.display());
+            return findings.add(Level::Wrong, "run-log", None, &what, "change its owner, or run as that user");
+        }
+    }
+    let options = OpenOptions { clock: Arc::new(SystemClock), purpose: Purpose::Read };
+    match session.look_at_run_log(options).and_then(|run_log| read(&*run_log)) {
+        Ok((view, last)) => {
+            let last =
+                last.map_or("nothing has run yet".into(), |at| format!("the last claim was at {}", print::instant(at)));
+            findings.add(Level::Good, "run-log", None, &format!("it can be read; {last}"), "");
+            ticks(session, &view, findings);
+            leases(&view, findings);
+        }
+        Err(error) => {
+            let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+            findings.add(Level::Wrong, "run-log", None, &format!("{error}{cause}"), error.help());
+        }
+    }
+}
+
+fn read(run_log: &dyn RunLog) -> Result<(View, Option<jiff::Timestamp>), Error> {
+    let query = Query { attempts_only: true, limit: 1, ..Query::default() };
+    let both = block_on(async {
+        let view = run_log.load(Scope::All).await?;
+        let history = run_log.history(query).await?;
+        Ok((view, history.first().map(|record| record.decided_at())))
+    });
+    both.unwrap_or_else(|_| Err(Error::Unavailable { message: "no event loop".into(), source: None }))
+}
+
+/// A clock that calls leaves nothing due undone.
+fn ticks(session: &Session, view: &View, findings: &mut Findings) {
+    for pipeline in &session.loaded.pipelines {
+        if let Some(since) = status::overdue_since(pipeline, view) {
+            let what = format!("it has been due since {}, and nothing has started it", print::instant(since));
+            let help = "see to it that cron, or what else calls `tickward run-due`, still does so";
+            findings.add(Level::Wrong, "ticks", Some(&pipeline.id.to_string()), &what, help);
+        }
+    }
+}
+
+/// What is still claimed after its lease was over, by somebody who has not come back.
+fn leases(view: &View, findings: &mut Findings) {
+    let late = |until: jiff::Timestamp| view.now.duration_since(until) > SignedDuration::from_secs(90);
+    for attempt in view.open.values().flatten().filter(|attempt| attempt.is_active() && late(attempt.lease.until)) {
+        let what = format!(
+            "`{}` is claimed by process {} of host `{}`, whose lease was over at {}",
+            attempt.run.id(),
+            attempt.owner.pid,
+            attempt.owner.host,
+            print::instant(attempt.lease.until)
+        );
+        let name = attempt.run.pipeline.to_string();
+        findings.add(
+            Level::Wrong,
+            "leases",
+            Some(&name),
+            &what,
+            "the next tick takes it over: see to it that one comes",
+        );
+    }
+}
