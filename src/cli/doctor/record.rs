@@ -13,6 +13,7 @@ use super::finding::{Findings, Level};
 use crate::clock::SystemClock;
 use crate::runlog::contract::{Query, Scope, View};
 use crate::runlog::{Error, OpenOptions, Purpose, RunLog};
+use crate::tick::{Pipelines, would_decide};
 
 /// Looks at the run-log of the session.
 pub fn look(session: &Session, findings: &mut Findings) {
@@ -58,8 +59,10 @@ fn read(run_log: &dyn RunLog) -> Result<(View, Option<jiff::Timestamp>), Error> 
 
 /// A clock that calls leaves nothing due undone.
 fn ticks(session: &Session, view: &View, findings: &mut Findings) {
+    let pipelines: Pipelines<'_> = session.loaded.pipelines.iter().map(|p| (p.id.clone(), p)).collect();
     for pipeline in &session.loaded.pipelines {
-        if let Some(since) = status::overdue_since(pipeline, view) {
+        let decision = would_decide(pipeline, &pipelines, view);
+        if let Some(since) = status::overdue_since(pipeline, &decision, view) {
             let what = format!("it has been due since {}, and nothing has started it", print::instant(since));
             let help = "see to it that cron, or what else calls `tickward run-due`, still does so";
             findings.add(Level::Wrong, "ticks", Some(&pipeline.id.to_string()), &what, help);
