@@ -2,12 +2,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+#[path = "schedule/calendar.rs"]
+mod calendar;
+#[path = "schedule/calendar_errors.rs"]
+mod calendar_errors;
+#[path = "schedule/calendar_laws.rs"]
+mod calendar_laws;
+#[path = "schedule/calendar_vectors.rs"]
+mod calendar_vectors;
 #[path = "schedule/daylight_saving.rs"]
 mod daylight_saving;
 #[path = "schedule/errors.rs"]
 mod errors;
 #[path = "schedule/laws.rs"]
 mod laws;
+#[path = "schedule/once.rs"]
+mod once;
 #[path = "schedule/other_crates.rs"]
 mod other_crates;
 #[path = "schedule/texts.rs"]

@@ -80,7 +80,7 @@ pub(super) const PIPELINE: &[Key] = &[
     key("owner", Kind::Text, None, "\"data-team\"", "Who answers for it, for people."),
     key("runbook", Kind::Text, None, "\"https://wiki.example.com/daily-etl\"", "Where to read what to do when it fails."),
     key("tags", Kind::Texts, None, "[\"critical\"]", "Words to select pipelines by."),
-    key("schedule", Kind::Texts, None, "\"0 2 * * *\"", "When it is due, one or several; without it, it runs by hand only."),
+    key("schedule", Kind::Texts, None, "\"0 2 * * *\"", "When it is due, one or several: a crontab line, OnCalendar as in `Mon..Fri 06:00`, `every 5m`, `at 2026-12-01T09:00Z`; without it, it runs by hand only."),
     key("timezone", Kind::Text, None, "\"America/New_York\"", "Zone of its schedule and dates; without it, the file's."),
     key("namespace", Kind::Text, None, "\"team-a\"", "Keeps teams apart that share a run-log; without it, the file's."),
     key("jitter", Kind::Duration, Some("\"0s\""), "\"5m\"", "Longest constant delay by which it is spread from others that are due at once."),

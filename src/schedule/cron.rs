@@ -9,6 +9,7 @@
 use super::error::Error;
 use super::field::{DAY_OF_MONTH, DAY_OF_WEEK, Field, HOUR, MINUTE, MONTH, Piece, Values};
 use super::search::{DayRule, WallMinutes};
+use super::zone::{Readings, WhenShifted};
 
 /// The nicknames and the lines they stand for.
 pub(super) const NICKNAMES: [(&str, &str); 7] = [
@@ -21,20 +22,12 @@ pub(super) const NICKNAMES: [(&str, &str); 7] = [
     ("@annually", "0 0 1 1 *"),
 ];
 
-/// Whether a line is shifted with the clock. See `zone` for what follows from it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Names times of day: neither minute nor hour starts with `*`.
-    FixedTime,
-    /// Runs through the day: minute or hour starts with `*`.
-    Wildcard,
-}
-
 /// A crontab line.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
-    pub(super) wall: WallMinutes,
-    pub(super) kind: Kind,
+    wall: WallMinutes,
+    /// Smoothed if neither minute nor hour starts with `*`.
+    when_shifted: WhenShifted,
     /// Minute, hour, day of month, month, day of week, for the canonical text.
     fields: [Values; 5],
 }
@@ -83,13 +76,28 @@ impl Line {
             weekdays: weekdays.bits as u8,
             day_rule: if one_is_free { DayRule::Both } else { DayRule::Either },
         };
-        Line { wall, kind: if runs_through { Kind::Wildcard } else { Kind::FixedTime }, fields }
+        let when_shifted = if runs_through { WhenShifted::RealTime } else { WhenShifted::Smoothed };
+        Line { wall, when_shifted, fields }
     }
 
     /// Returns the text that all spellings of this line share; it reads as this line again.
     pub(super) fn canonical(&self) -> String {
         let kinds: [&Field; 5] = [&MINUTE, &HOUR, &DAY_OF_MONTH, &MONTH, &DAY_OF_WEEK];
         kinds.iter().zip(self.fields).map(|(field, values)| field.canonical(values)).collect::<Vec<_>>().join(" ")
+    }
+}
+
+impl Readings for Line {
+    fn first_from(&self, wall_second: i64) -> Option<i64> {
+        self.wall.first_from(-(-wall_second).div_euclid(60)).map(|minute| minute * 60)
+    }
+
+    fn last_until(&self, wall_second: i64) -> Option<i64> {
+        self.wall.last_until(wall_second.div_euclid(60)).map(|minute| minute * 60)
+    }
+
+    fn when_shifted(&self) -> WhenShifted {
+        self.when_shifted
     }
 }
 

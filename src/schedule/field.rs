@@ -54,7 +54,7 @@ pub(super) struct Values {
 }
 
 /// A piece of a schedule's text and where it begins in it.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Piece<'t> {
     pub(super) text: &'t str,
     pub(super) at: usize,
@@ -67,10 +67,16 @@ impl<'t> Piece<'t> {
     }
 
     /// The pieces before and after the first `mark`.
-    fn split_once(self, mark: char) -> Option<(Piece<'t>, Piece<'t>)> {
-        let (before, after) = self.text.split_once(mark)?;
-        let after_at = self.at + before.len() + mark.len_utf8();
-        Some((Piece { text: before, at: self.at }, Piece { text: after, at: after_at }))
+    pub(super) fn split_once(self, mark: &str) -> Option<(Piece<'t>, Piece<'t>)> {
+        let place = self.text.find(mark)?;
+        let (before, after) = self.split_at(place);
+        Some((before, after.split_at(mark.len()).1))
+    }
+
+    /// The pieces before and from a byte of this one on.
+    pub(super) fn split_at(self, place: usize) -> (Piece<'t>, Piece<'t>) {
+        let (before, after) = self.text.split_at(place);
+        (Piece { text: before, at: self.at }, Piece { text: after, at: self.at + place })
     }
 }
 
@@ -82,7 +88,7 @@ impl Field {
     pub(super) fn parse(&self, piece: Piece<'_>) -> Result<Values, Error> {
         let mut bits = 0;
         let mut rest = piece;
-        while let Some((entry, later)) = rest.split_once(',') {
+        while let Some((entry, later)) = rest.split_once(",") {
             bits |= self.entry(entry)?;
             rest = later;
         }
@@ -91,13 +97,13 @@ impl Field {
     }
 
     fn entry(&self, entry: Piece<'_>) -> Result<u64, Error> {
-        let (values, step) = match entry.split_once('/') {
+        let (values, step) = match entry.split_once("/") {
             Some((values, step)) => (values, Some(self.step(step)?)),
             None => (entry, None),
         };
         let (first, last) = if values.text == "*" {
             (self.low, self.high)
-        } else if let Some((first, last)) = values.split_once('-') {
+        } else if let Some((first, last)) = values.split_once("-") {
             self.range(values, first, last)?
         } else {
             let only = self.value(values)?;

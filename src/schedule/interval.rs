@@ -19,8 +19,8 @@ pub(super) struct Interval {
 }
 
 impl Interval {
-    /// Reads what follows `every` or `@every`: pairs of a number and a unit, with or without space between; a unit alone
-    /// means one of it.
+    /// Reads what follows `every` or `@every`: pairs of a number and a unit, with or without space or a dot between; a unit
+    /// alone means one of it.
     ///
     /// # Errors
     /// Fails on an unknown unit, a number without a unit, and an interval that is zero, over ten years, or not a whole
@@ -34,7 +34,7 @@ impl Interval {
         let mut rest = piece;
         while !rest.text.is_empty() {
             let (number, after) = take_while(rest, |c| c.is_ascii_digit());
-            let (unit, after) = take_while(skip_space(after), char::is_alphabetic);
+            let (unit, after) = take_while(skip_dot(skip_space(after)), char::is_alphabetic);
             let count = match number.text.parse() {
                 Ok(count) => count,
                 Err(_) if !number.text.is_empty() => return Err(too_long()),
@@ -76,6 +76,33 @@ impl Interval {
     }
 }
 
+/// Reads what stands before and after the word `at`, as in `1 day at 02:00`: the hour and minute of a daily run.
+///
+/// # Errors
+/// Fails on another interval than a day, and on what is no time of day.
+pub(super) fn day_at(interval: Piece<'_>, at: Piece<'_>, time: Piece<'_>) -> Result<(u32, u32), Error> {
+    let Interval { minutes } = Interval::parse(interval)?;
+    let last_word = interval.text.trim_start_matches(|c: char| !c.is_alphabetic()).to_ascii_lowercase();
+    if minutes != 24 * 60 || !matches!(last_word.as_str(), "d" | "day" | "days") {
+        let message = format!("`at` does not go with the interval `{}`", interval.text);
+        return Err(at.error(message).help(
+            "only `every 1 day at 02:00` names a time of day: for other days use `Mon *-*-* 02:00` or a crontab line",
+        ));
+    }
+    let advice = "use hour and minute, as in `every 1 day at 02:00`";
+    let number = |text: &str| {
+        let is_number = (1..=2).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
+        is_number.then(|| text.parse::<u32>().ok()).flatten()
+    };
+    let parts = time.text.split_once(':').and_then(|(hour, minute)| number(hour).zip(number(minute)));
+    match parts {
+        Some((hour @ 0..24, minute @ 0..60)) => Ok((hour, minute)),
+        Some(_) => Err(time.error(format!("time `{}` does not exist", time.text)).help(advice)),
+        None if time.text.is_empty() => Err(at.error("`at` needs a time of day").help(advice)),
+        None => Err(time.error(format!("time `{}` is not understood", time.text)).help(advice)),
+    }
+}
+
 fn seconds_of(unit: &str) -> Option<i64> {
     let minute = 60;
     Some(match unit.to_ascii_lowercase().as_str() {
@@ -110,6 +137,12 @@ fn take_while(piece: Piece<'_>, belongs: impl Fn(char) -> bool) -> (Piece<'_>, P
     let end = piece.text.find(|c| !belongs(c)).unwrap_or(piece.text.len());
     let (taken, rest) = piece.text.split_at(end);
     (Piece { text: taken, at: piece.at }, Piece { text: rest, at: piece.at + end })
+}
+
+/// The dot of `4.hours`; that of `1.5h` is not one.
+fn skip_dot(piece: Piece<'_>) -> Piece<'_> {
+    let is_dot = piece.text.strip_prefix('.').is_some_and(|after| after.starts_with(char::is_alphabetic));
+    if is_dot { piece.split_at(1).1 } else { piece }
 }
 
 fn skip_space(piece: Piece<'_>) -> Piece<'_> {

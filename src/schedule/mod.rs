@@ -1,17 +1,22 @@
 //! Reads schedules and says when they come due.
 //!
-//! `parse` looks at the first word and hands the text to the language it belongs to: `cron` for crontab(5) lines and
-//! nicknames, `interval` for `every 5m`. Zones and daylight saving are `zone`'s. What is due now, late or missed is
-//! decided by others; nothing here reads a clock.
+//! `rule` looks at the first word and hands the text to the language it belongs to: `cron` for crontab(5) lines and
+//! nicknames, `calendar` for OnCalendar, `interval` for `every 5m`, `once` for `at`. Zones and daylight saving are
+//! `zone`'s. What is due now, late or missed is decided by others; nothing here reads a clock.
 //!
 //! Holds always: `next_after(t) > t`; `previous_at_or_before(t) <= t`; both walk the same set of instants, all of which
-//! are whole seconds; a schedule that was accepted has a next instant, unless the calendar of the time library ends.
+//! are whole seconds; a schedule that was accepted has at least one, and only `at` and dates with a year have a last one.
 
+mod calendar;
+mod calendar_field;
+mod calendar_search;
 mod cron;
 mod date;
 mod error;
 mod field;
 mod interval;
+mod once;
+mod rule;
 mod search;
 mod zone;
 
@@ -23,9 +28,7 @@ use jiff::tz::TimeZone;
 pub use error::Error;
 pub use zone::{database_version, parse_zone};
 
-use cron::{Line, NICKNAMES};
-use field::Piece;
-use interval::Interval;
+use rule::{KNOWN, Rule};
 use zone::WallClock;
 
 /// One or more schedule expressions read in one time zone; the union of their instants.
@@ -47,18 +50,13 @@ pub struct Schedule {
     clock: WallClock,
 }
 
-/// One expression.
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Rule {
-    Line(Line),
-    Every(Interval),
-}
-
 impl Schedule {
     /// Reads a list of expressions, all in `zone`.
     ///
     /// Known are five fields of crontab(5), the nicknames `@hourly`, `@daily`, `@midnight`, `@weekly`, `@monthly`,
-    /// `@yearly`, `@annually`, and `every 5m`, also spelled `@every 5m`.
+    /// `@yearly`, `@annually`; OnCalendar of systemd.time(7), as in `Mon..Fri 06:00`, whose own zone goes before `zone`;
+    /// `every 5m`, also spelled `@every 5m`, and `every 1 day at 02:00`; and `at 2026-12-01T09:00Z`, which comes once.
+    /// docs/schedules.md has the whole of each.
     ///
     /// # Errors
     /// Fails at the first text that is not understood, or that names a date that never comes; `Error::index` says
@@ -67,37 +65,33 @@ impl Schedule {
         if texts.is_empty() {
             return Err(Error::new("the list of schedules is empty", 0..0).help(KNOWN));
         }
+        let clock = WallClock::new(zone.clone());
         let numbered = texts.iter().enumerate();
-        let rules = numbered.map(|(index, text)| parse_rule(text).map_err(|error| Error { index, ..error }));
+        let rules = numbered.map(|(index, text)| Rule::parse(text, &clock).map_err(|error| Error { index, ..error }));
         Ok(Schedule {
             rules: rules.collect::<Result<_, _>>()?,
             texts: texts.iter().map(|&text| text.to_owned()).collect(),
-            clock: WallClock::new(zone.clone()),
+            clock,
             zone,
         })
     }
 
     /// Returns the first instant strictly after `t`.
     ///
-    /// None only where the time library's range ends: a date that never comes is refused when it is read.
+    /// None where no expression has one: `at` and dates with a year come to an end. A date that never comes at all is
+    /// refused when it is read, so every other expression has one until the time library's range ends.
     pub fn next_after(&self, t: Timestamp) -> Option<Timestamp> {
         let second = floor_second(t);
-        let instants = self.rules.iter().filter_map(|rule| match rule {
-            Rule::Line(line) => self.clock.next_after(line, second),
-            Rule::Every(interval) => interval.next_after(second),
-        });
+        let instants = self.rules.iter().filter_map(|rule| rule.next_after(&self.clock, second));
         instants.min().and_then(|second| Timestamp::from_second(second).ok())
     }
 
     /// Returns the last instant at or before `t`: the inverse of `next_after`.
     ///
-    /// None only where the time library's range begins.
+    /// None before the first instant of `at` or of a date with a year, and where the time library's range begins.
     pub fn previous_at_or_before(&self, t: Timestamp) -> Option<Timestamp> {
         let second = floor_second(t);
-        let instants = self.rules.iter().filter_map(|rule| match rule {
-            Rule::Line(line) => self.clock.previous_at_or_before(line, second),
-            Rule::Every(interval) => interval.previous_at_or_before(second),
-        });
+        let instants = self.rules.iter().filter_map(|rule| rule.previous_at_or_before(&self.clock, second));
         instants.max().and_then(|second| Timestamp::from_second(second).ok())
     }
 
@@ -126,11 +120,7 @@ impl Schedule {
     /// # Ok::<(), tickward::schedule::Error>(())
     /// ```
     pub fn canonical(&self) -> String {
-        let canonical = |rule: &Rule| match rule {
-            Rule::Line(line) => line.canonical(),
-            Rule::Every(interval) => interval.canonical(),
-        };
-        let mut texts: Vec<String> = self.rules.iter().map(canonical).collect();
+        let mut texts: Vec<String> = self.rules.iter().map(Rule::canonical).collect();
         texts.sort_unstable();
         texts.dedup();
         format!("{} [{}]", texts.join("; "), zone::name(&self.zone))
@@ -147,62 +137,6 @@ impl fmt::Display for Schedule {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} [{}]", self.texts.join("; "), zone::name(&self.zone))
     }
-}
-
-const KNOWN: &str = "known are five crontab fields, as in `0 2 * * mon-fri`; `@hourly`, `@daily`, `@weekly`, `@monthly`, \
-                     `@yearly`; and intervals, as in `every 5m`";
-
-fn parse_rule(text: &str) -> Result<Rule, Error> {
-    let words = words_of(text);
-    let Some(&first) = words.first() else {
-        return Err(Error::new("the schedule is empty", 0..text.len()).help(KNOWN));
-    };
-    let whole = Piece { text: text.trim(), at: first.at };
-    if first.text.eq_ignore_ascii_case("every") || first.text.eq_ignore_ascii_case("@every") {
-        let rest = words.get(1).map_or(whole.text.len(), |second| second.at - whole.at);
-        let interval = Piece { text: &whole.text[rest..], at: whole.at + rest };
-        return Interval::parse(interval).map(Rule::Every);
-    }
-    if first.text.starts_with('@') {
-        return parse_nickname(&words).map(Rule::Line);
-    }
-    if let Some((variable @ ("TZ" | "CRON_TZ"), _)) = first.text.split_once('=') {
-        return Err(first
-            .error(format!("`{variable}` is not part of a schedule"))
-            .help("name the zone in `timezone:`"));
-    }
-    let starts_with_word = first.text.starts_with(char::is_alphabetic);
-    let is_foreign = words.len() == 1 || text.contains(':') || (starts_with_word && words.len() != 5);
-    if is_foreign {
-        return Err(whole.error(format!("schedule `{}` is not understood", whole.text)).help(KNOWN));
-    }
-    Line::parse(&words).map(Rule::Line)
-}
-
-fn parse_nickname(words: &[Piece<'_>]) -> Result<Line, Error> {
-    let nickname = words[0];
-    if nickname.text.eq_ignore_ascii_case("@reboot") {
-        return Err(nickname.error("`@reboot` names no instant, so it can't be claimed, caught up or run only once").help(
-            "start it at boot by other means, such as a systemd unit or the host's own crontab, with `tickward run NAME`",
-        ));
-    }
-    let Some(line) = Line::nickname(nickname.text) else {
-        let known = NICKNAMES.map(|(name, _)| format!("`{name}`")).join(", ");
-        return Err(nickname.error(format!("nickname `{}` is not known", nickname.text)).help(format!("use {known}")));
-    };
-    match words.get(1) {
-        Some(more) => Err(more.error(format!("`{}` does not belong after `{}`", more.text, nickname.text))),
-        None => Ok(line),
-    }
-}
-
-fn words_of(text: &str) -> Vec<Piece<'_>> {
-    let mut words = Vec::with_capacity(8);
-    // `split_whitespace` yields parts of `text`, so the distance of their first bytes is their place in it.
-    words.extend(
-        text.split_whitespace().map(|word| Piece { text: word, at: word.as_ptr() as usize - text.as_ptr() as usize }),
-    );
-    words
 }
 
 /// The last whole second at or before `t`; the time library rounds towards the epoch instead.

@@ -1,4 +1,5 @@
-//! Finds the next and the previous minute of the wall clock that a crontab line names.
+//! Finds the next and the previous minute of the wall clock that a crontab line names; `calendar_search` adds to it what
+//! OnCalendar has more.
 //!
 //! Knows no zone: a minute is counted from 1970-01-01T00:00 as a clock on the wall shows it. What that minute is in
 //! real time, and what becomes of it when the clock is shifted, is for `zone`.
@@ -15,7 +16,7 @@ use super::date::{Date, weekday};
 const SEARCH_YEARS: i64 = 41;
 
 const MINUTES_IN_DAY: i64 = 24 * 60;
-const EVERY_WEEKDAY: u8 = 0x7f;
+pub(super) const EVERY_WEEKDAY: u8 = 0x7f;
 
 /// A minute of the wall clock, counted from 1970-01-01T00:00.
 pub(super) type WallMinute = i64;
@@ -27,6 +28,9 @@ pub(super) enum DayRule {
     Both,
     /// A day that matches one of the two is enough; both are restricted.
     Either,
+    /// As `Both`, and days of the month are counted from its end: bit 1 is the last day. Up to bit 28, which every
+    /// month has.
+    BothFromEnd,
 }
 
 /// The minutes that a line names: one bit for each allowed value, the lowest bit is value 0.
@@ -51,7 +55,7 @@ impl WallMinutes {
             self.months >> month & 1 == 1 && self.days & days_up_to(longest) != 0
         };
         // A weekday alone is never impossible: each date of the calendar falls on every weekday in time.
-        self.day_rule == DayRule::Either || (1..=12).any(has_day)
+        self.day_rule != DayRule::Both || (1..=12).any(has_day)
     }
 
     /// Returns the first named minute at or after `from`; none if there is none within the search.
@@ -107,16 +111,22 @@ impl WallMinutes {
         if self.months >> first.month & 1 == 0 {
             return 0;
         }
-        let all = days_up_to(first.days_in_month());
+        let last = first.days_in_month();
+        let all = days_up_to(last);
+        let days = match self.day_rule {
+            // Mirrored, bit 1 comes to lie at bit 31; from there it moves down to the last day.
+            DayRule::BothFromEnd => (self.days.reverse_bits() << 1) >> (31 - last) & all,
+            DayRule::Both | DayRule::Either => self.days & all,
+        };
         if self.weekdays == EVERY_WEEKDAY {
-            return if self.day_rule == DayRule::Both { self.days & all } else { all };
+            return if self.day_rule == DayRule::Either { all } else { days };
         }
         // Turn the week so that its lowest bit is the weekday of the first, then lay five of them side by side.
         let week = (u64::from(self.weekdays) * 0b1000_0001) >> weekday(first.day_number()) & u64::from(EVERY_WEEKDAY);
         let by_weekday = ((week * 0x1020_4081) << 1) as u32 & all;
         match self.day_rule {
-            DayRule::Both => self.days & by_weekday,
-            DayRule::Either => (self.days & all) | by_weekday,
+            DayRule::Both | DayRule::BothFromEnd => days & by_weekday,
+            DayRule::Either => days | by_weekday,
         }
     }
 

@@ -1,10 +1,11 @@
-//! Knows time zones: their names, and what becomes of a crontab line when a zone's clock is shifted.
+//! Knows time zones: their names, and what becomes of a schedule when a zone's clock is shifted.
 //!
-//! Debian's cron(8) is the rule. A shift of up to three hours, as daylight saving brings, is smoothed for lines that
-//! name times of day: what falls into skipped time runs once, at the first instant after it; what falls into repeated
-//! time runs on the first pass only. Lines with `*` as minute or hour follow real time: nothing in skipped time, both
-//! passes of repeated time. A larger shift is a correction of the calendar, as in Samoa, which left out 2011-12-30: no
-//! line gets special treatment, so what was left out never comes and what was repeated comes twice.
+//! Debian's cron(8) is the rule for crontab lines. A shift of up to three hours, as daylight saving brings, is smoothed
+//! for lines that name times of day: what falls into skipped time runs once, at the first instant after it; what falls
+//! into repeated time runs on the first pass only. Lines with `*` as minute or hour follow real time: nothing in skipped
+//! time, both passes of repeated time. A larger shift is a correction of the calendar, as in Samoa, which left out
+//! 2011-12-30: no line gets special treatment, so what was left out never comes and what was repeated comes twice.
+//! OnCalendar is systemd's: whatever the size of a shift, what is skipped never comes, what is repeated comes once.
 //!
 //! Holds always: the next instant is later than the one asked for, the previous one is not, and both walk the same set.
 //! The zone database is the compiled-in one, so that every host with the same program agrees.
@@ -14,12 +15,12 @@ use std::sync::LazyLock;
 use jiff::Timestamp;
 use jiff::tz::{TimeZone, TimeZoneDatabase};
 
-use super::cron::{Kind, Line};
 use super::error::Error;
-use super::search::WallMinute;
 
 /// The largest shift that is smoothed, in seconds; this one included.
 const LARGEST_SHIFT: i64 = 3 * 60 * 60;
+/// No clock was ever set back by more, in seconds: by a day, where the date line was moved.
+const LONGEST_REPEAT: i64 = 25 * 60 * 60;
 
 static DATABASE: LazyLock<TimeZoneDatabase> = LazyLock::new(TimeZoneDatabase::bundled);
 
@@ -76,6 +77,27 @@ pub(super) fn name(zone: &TimeZone) -> String {
     }
 }
 
+/// Readings of a clock on the wall, in seconds counted from 1970-01-01T00:00 as it shows them.
+pub(super) trait Readings {
+    /// Returns the first one at or after a reading; none if there is none within the search.
+    fn first_from(&self, wall_second: i64) -> Option<i64>;
+    /// Returns the last one at or before a reading; none if there is none within the search.
+    fn last_until(&self, wall_second: i64) -> Option<i64>;
+    /// What becomes of them when the clock is shifted.
+    fn when_shifted(&self) -> WhenShifted;
+}
+
+/// What becomes of readings when the clock is shifted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum WhenShifted {
+    /// Skipped ones are made up for right after the shift, repeated ones come once; larger shifts change nothing.
+    Smoothed,
+    /// Skipped ones never come, repeated ones come twice.
+    RealTime,
+    /// Skipped ones never come, repeated ones come once, on the first pass.
+    Once,
+}
+
 /// A zone as the search for instants sees it. Instants are seconds since the Unix epoch.
 #[derive(Debug, Clone)]
 pub(super) struct WallClock {
@@ -93,20 +115,22 @@ struct Shift {
 }
 
 impl Shift {
-    fn is_smoothed_for(self, line: &Line) -> bool {
-        line.kind == Kind::FixedTime && (self.after - self.before).abs() <= LARGEST_SHIFT
+    fn is_smoothed(self, rule: WhenShifted) -> bool {
+        rule == WhenShifted::Smoothed && (self.after - self.before).abs() <= LARGEST_SHIFT
     }
 
-    /// The first wall minute that belongs to the time after the shift; those before it have had their turn.
-    fn first_minute_after(self, line: &Line) -> WallMinute {
+    /// The first reading that belongs to the time after the shift; those before it have had their turn.
+    fn first_after(self, rule: WhenShifted) -> i64 {
         let begins = self.at + self.after;
-        minute_from(if self.is_smoothed_for(line) { begins.max(self.at + self.before) } else { begins })
+        match rule == WhenShifted::Once || self.is_smoothed(rule) {
+            true => begins.max(self.at + self.before),
+            false => begins,
+        }
     }
 
-    /// Whether the line runs right after the shift because of `minute`, which the shift skips.
-    fn makes_up_for(self, line: &Line, minute: WallMinute) -> bool {
-        let skipped = minute_from(self.at + self.before)..minute_from(self.at + self.after);
-        self.is_smoothed_for(line) && skipped.contains(&minute)
+    /// Whether a run comes right after the shift because of `reading`, which the shift skips.
+    fn makes_up_for(self, rule: WhenShifted, reading: i64) -> bool {
+        self.is_smoothed(rule) && (self.at + self.before..self.at + self.after).contains(&reading)
     }
 }
 
@@ -117,59 +141,69 @@ impl WallClock {
         WallClock { zone, constant }
     }
 
-    /// Returns the first instant of `line` after `second`.
-    pub(super) fn next_after(&self, line: &Line, second: i64) -> Option<i64> {
+    /// Returns the text by which the zone is told from others: its IANA name if it has one.
+    pub(super) fn name(&self) -> String {
+        name(&self.zone)
+    }
+
+    /// Returns the first instant of `readings` after `second`.
+    pub(super) fn next_after(&self, readings: &impl Readings, second: i64) -> Option<i64> {
         if let Some(offset) = self.constant {
-            return line.wall.first_from(minute_after(second + offset)).map(|minute| minute * 60 - offset);
+            return readings.first_from(second + offset + 1).map(|reading| reading - offset);
         }
+        let rule = readings.when_shifted();
         let mut offset = offset_at(&self.zone, second);
-        let mut from = minute_after(second + offset);
-        if line.kind == Kind::FixedTime
-            && let Some(repeated) = self.shift_back_before(second, offset)
-        {
-            from = from.max(repeated.first_minute_after(line));
+        let mut from = second + offset + 1;
+        if let Some(repeated) = self.shift_back_before(second, offset, rule) {
+            from = from.max(repeated.first_after(rule));
         }
         for transition in self.zone.following(timestamp(second)) {
-            let minute = line.wall.first_from(from)?;
+            let reading = readings.first_from(from)?;
             let at = transition.timestamp().as_second();
-            if minute * 60 - offset < at {
-                return Some(minute * 60 - offset);
+            if reading - offset < at {
+                return Some(reading - offset);
             }
             let shift = Shift { at, before: offset, after: i64::from(transition.offset().seconds()) };
-            if shift.makes_up_for(line, minute) {
+            if shift.makes_up_for(rule, reading) {
                 return Some(at);
             }
-            (from, offset) = (shift.first_minute_after(line), shift.after);
+            (from, offset) = (shift.first_after(rule), shift.after);
         }
-        line.wall.first_from(from).map(|minute| minute * 60 - offset)
+        readings.first_from(from).map(|reading| reading - offset)
     }
 
-    /// Returns the last instant of `line` at or before `second`.
-    pub(super) fn previous_at_or_before(&self, line: &Line, second: i64) -> Option<i64> {
+    /// Returns the last instant of `readings` at or before `second`.
+    pub(super) fn previous_at_or_before(&self, readings: &impl Readings, second: i64) -> Option<i64> {
         if let Some(offset) = self.constant {
-            return line.wall.last_until((second + offset).div_euclid(60)).map(|minute| minute * 60 - offset);
+            return readings.last_until(second + offset).map(|reading| reading - offset);
         }
+        let rule = readings.when_shifted();
         let mut offset = offset_at(&self.zone, second);
-        let mut until = (second + offset).div_euclid(60);
+        let mut until = second + offset;
         for transition in self.zone.preceding(timestamp(second + 1)) {
-            let minute = line.wall.last_until(until)?;
+            let reading = readings.last_until(until)?;
             let at = transition.timestamp().as_second();
             let shift = Shift { at, before: offset_at(&self.zone, at - 1), after: offset };
-            if minute >= shift.first_minute_after(line) {
-                return Some(minute * 60 - offset);
+            if reading >= shift.first_after(rule) {
+                return Some(reading - offset);
             }
-            if shift.makes_up_for(line, minute) {
+            if shift.makes_up_for(rule, reading) {
                 return Some(at);
             }
-            (until, offset) = (minute_from(at + shift.before) - 1, shift.before);
+            (until, offset) = (at + shift.before - 1, shift.before);
         }
-        line.wall.last_until(until).map(|minute| minute * 60 - offset)
+        readings.last_until(until).map(|reading| reading - offset)
     }
 
-    /// The shift back whose repeated time may not be over at `second`, if there is one.
-    fn shift_back_before(&self, second: i64, offset: i64) -> Option<Shift> {
-        // No zone shifts twice within the largest shift, so equal offsets mean that there was none.
-        let before = offset_at(&self.zone, second - LARGEST_SHIFT);
+    /// The shift back whose repeated time may not be over at `second`, if there is one and `rule` asks.
+    fn shift_back_before(&self, second: i64, offset: i64, rule: WhenShifted) -> Option<Shift> {
+        let longest = match rule {
+            WhenShifted::Smoothed => LARGEST_SHIFT,
+            WhenShifted::RealTime => return None,
+            WhenShifted::Once => LONGEST_REPEAT,
+        };
+        // No zone shifts twice within that time, so equal offsets mean that there was none.
+        let before = offset_at(&self.zone, second - longest);
         if before <= offset {
             return None;
         }
@@ -188,16 +222,6 @@ fn timestamp(second: i64) -> Timestamp {
     Timestamp::from_second(second).unwrap_or(edge)
 }
 
-/// The first minute that begins at or after a second of the wall clock.
-fn minute_from(wall_second: i64) -> WallMinute {
-    -(-wall_second).div_euclid(60)
-}
-
-/// The first minute that begins after a second of the wall clock.
-fn minute_after(wall_second: i64) -> WallMinute {
-    wall_second.div_euclid(60) + 1
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -208,14 +232,14 @@ mod tests {
     }
 
     #[test]
-    fn no_zone_shifts_twice_within_the_largest_shift() {
+    fn no_zone_shifts_twice_within_the_longest_repeat() {
         for name in DATABASE.available() {
             let zone = parse_zone(name.as_str()).unwrap_or(TimeZone::UTC);
             let shifts =
                 zone.following(Timestamp::MIN).take_while(|shift| shift.timestamp().as_second() < 4_200_000_000);
             let shifts: Vec<i64> = shifts.map(|shift| shift.timestamp().as_second()).collect();
             for pair in shifts.windows(2) {
-                assert!(pair[1] - pair[0] > 2 * LARGEST_SHIFT, "{} at {}", name.as_str(), pair[0]);
+                assert!(pair[1] - pair[0] > 2 * LONGEST_REPEAT, "{} at {}", name.as_str(), pair[0]);
             }
         }
     }

@@ -76,6 +76,8 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("schedule: 0 2 * * 8", "3:23", "day of week `8` is out of range", "use 0 to 7, or a name from sun to sat"),
     ("schedule: ['@hourly', '0 2 * * 8']", "3:36", "day of week `8` is out of range", "use 0 to 7, or a name from sun to sat"),
     ("schedule: >-\n  0 2\n  * * 8", "4:7", "day of week `8` is out of range", "use 0 to 7, or a name from sun to sat"),
+    ("schedule: '*:*/15'", "3:18", "minute `*` takes no step", "write `0/15`: steps count from a value"),
+    ("schedule: [daily, at 2026-02-30 09:00]", "3:26", "date `2026-02-30` does not exist", "use year, month, day"),
     ("schedule: []", "3:15", "`schedule` is an empty list", "leave it out to run by hand only"),
     ("timezone: Europe/Berlim", "3:15", "time zone `Europe/Berlim` is not known", "did you mean `Europe/Berlin`?"),
     ("namespace: a b", "3:16", "`namespace`: name `a b` contains ' '", "use letters, digits and . _ / - only, 128 at most"),

@@ -101,7 +101,7 @@ fn the_rarest_dates_are_found_across_forty_years() {
 }
 
 /// Checks every row forwards, and backwards from each instant to the one before it.
-fn check(table: &str) {
+pub fn check(table: &str) {
     let second = jiff::SignedDuration::from_secs(1);
     for row in table.lines().filter(|row| !row.is_empty() && !row.starts_with('#')) {
         let columns: Vec<&str> = row.split('|').map(str::trim).collect();

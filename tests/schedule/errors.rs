@@ -60,18 +60,30 @@ every 11y | y | unit `y` is not known | every 5m
 every 600 weeks | 600 weeks | interval `600 weeks` is longer than ten years | every 5m
 every 99999999999999999999m | 99999999999999999999m | interval `99999999999999999999m` is longer than ten years | every 5m
 @every 9999999999999999w | 9999999999999999w | interval `9999999999999999w` is longer than ten years | every 5m
-*-*-* 02:00:00 | *-*-* 02:00:00 | schedule `*-*-* 02:00:00` is not understood | known are five crontab fields
-Mon..Fri 09:00 | Mon..Fri 09:00 | schedule `Mon..Fri 09:00` is not understood | known are five crontab fields
-at 2026-12-01T09:00Z | at 2026-12-01T09:00Z | schedule `at 2026-12-01T09:00Z` is not understood | known are
-daily | daily | schedule `daily` is not understood | `@daily`
+midnight | midnight | schedule `midnight` is not understood | `daily`
+tomorrow morning | tomorrow morning | schedule `tomorrow morning` is not understood | known are five crontab fields
+every weekday | weekday | unit `weekday` is not known | every 5m
+every 1.5.hours | 1.5.hours | interval `1.5.hours` is not understood | every 1h30m
+every 2 days at 02:00 | at | `at` does not go with the interval `2 days` | `every 1 day at 02:00`
+every 24h at 02:00 | at | `at` does not go with the interval `24h` | Mon *-*-* 02:00
+every at 02:00 | | `every` needs an interval | every 5m
+every 1 day at | at | `at` needs a time of day | hour and minute
+every 1 day at 25:00 | 25:00 | time `25:00` does not exist | hour and minute
+every 1d at   2am | 2am | time `2am` is not understood | hour and minute
+every 1d at 02:00:30 | 02:00:30 | time `02:00:30` is not understood | hour and minute
 TZ=Europe/Berlin 0 2 * * * | TZ=Europe/Berlin | `TZ` is not part of a schedule | `timezone:`
 CRON_TZ=UTC 0 2 * * * | CRON_TZ=UTC | `CRON_TZ` is not part of a schedule | `timezone:`
 ";
 
 #[test]
 fn mistakes_are_named_with_their_place_and_what_to_do() {
+    check(CASES);
+}
+
+/// Checks every row of a table.
+pub fn check(table: &str) {
     let mut cases = 0;
-    for row in CASES.lines().filter(|row| !row.is_empty()) {
+    for row in table.lines().filter(|row| !row.is_empty()) {
         let columns: Vec<&str> = row.split(" |").map(|column| column.strip_prefix(' ').unwrap_or(column)).collect();
         let [text, blamed, message, advice] = columns[..] else { panic!("not four columns: {row}") };
         let error = refused(&[text]);

@@ -52,12 +52,12 @@ fn text() -> impl Strategy<Value = String> {
     prop_oneof![9 => line(), 1 => (1..5_000).prop_map(|minutes| format!("every {minutes}m"))]
 }
 
-fn zone() -> impl Strategy<Value = &'static str> {
+pub fn zone() -> impl Strategy<Value = &'static str> {
     prop::sample::select(&ZONES[..])
 }
 
 /// Any instant of the years 1900 to 2150, to the nanosecond.
-fn instant() -> impl Strategy<Value = Timestamp> {
+pub fn instant() -> impl Strategy<Value = Timestamp> {
     (-2_208_988_800_i64..5_680_281_600, 0..1_000_000_000).prop_map(|(s, ns)| Timestamp::new(s, ns).unwrap())
 }
 
@@ -107,7 +107,7 @@ fn by_definition(text: &str, zone: &TimeZone, shift: Timestamp) -> Option<Vec<Ti
     Some(found)
 }
 
-fn zone_and_instant() -> impl Strategy<Value = (&'static str, Timestamp)> {
+pub fn zone_and_instant() -> impl Strategy<Value = (&'static str, Timestamp)> {
     let near = zone().prop_flat_map(|zone| (Just(zone), instant_near_shift(zone)));
     prop_oneof![(zone(), instant()), near]
 }
