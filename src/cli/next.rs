@@ -38,32 +38,36 @@ pub struct Next {
 
 impl Next {
     pub fn execute(&self) -> Exit {
-        match self.occurrences() {
-            Ok((occurrences, spread, zone)) => {
-                self.print(&occurrences, spread, &zone);
+        match self.schedule() {
+            Ok((Some(schedule), spread)) => {
+                self.print(&schedule, spread);
+                Exit::Done
+            }
+            Ok((None, _)) => {
+                match self.output {
+                    Format::Json => print::json(&serde_json::json!([])),
+                    _ => print::note("no occurrence: it runs only by hand"),
+                }
                 Exit::Done
             }
             Err(exit) => exit,
         }
     }
 
-    fn occurrences(&self) -> Result<(Vec<Timestamp>, SignedDuration, jiff::tz::TimeZone), Exit> {
-        let after = self.after.unwrap_or_else(|| SystemClock.now());
+    /// The schedule, none for what runs by hand, and the constant delay.
+    fn schedule(&self) -> Result<(Option<Schedule>, SignedDuration), Exit> {
         let session;
-        let (schedule, spread) = match &self.name {
+        match &self.name {
             Some(name) => {
                 let no_run_log = RunLogArgs { run_log_url: None, no_run_log: true };
                 session = Session::load(&self.config, &no_run_log)?;
                 let pipeline = session.pipeline(name)?;
                 let spread =
                     SignedDuration::try_from(constant_delay(&pipeline.id, pipeline.jitter)).unwrap_or_default();
-                (pipeline.schedule.clone(), spread)
+                Ok((pipeline.schedule.clone(), spread))
             }
-            None => (Some(self.typed_schedule()?), SignedDuration::ZERO),
-        };
-        let Some(schedule) = schedule else { return Ok((Vec::new(), spread, jiff::tz::TimeZone::UTC)) };
-        let occurrences = schedule.occurrences_between(after, Timestamp::MAX).take(self.count).collect();
-        Ok((occurrences, spread, schedule.zone().clone()))
+            None => Ok((Some(self.typed_schedule()?), SignedDuration::ZERO)),
+        }
     }
 
     fn typed_schedule(&self) -> Result<Schedule, Exit> {
@@ -76,17 +80,21 @@ impl Next {
         Schedule::parse(&texts, zone).map_err(mistake)
     }
 
-    fn print(&self, occurrences: &[Timestamp], spread: SignedDuration, zone: &jiff::tz::TimeZone) {
+    fn print(&self, schedule: &Schedule, spread: SignedDuration) {
+        let after = self.after.unwrap_or_else(|| SystemClock.now());
+        let occurrences = schedule.occurrences_between(after, Timestamp::MAX).take(self.count);
         if self.output == Format::Json {
-            return print::json(&occurrences.iter().map(|at| rfc3339(*at)).collect());
+            return print::json(&occurrences.map(rfc3339).collect());
         }
-        if occurrences.is_empty() {
-            print::note("no occurrence: it runs only by hand");
+        if schedule.next_after(after).is_none()
+            && let Some(last) = schedule.previous_at_or_before(after)
+        {
+            print::note(&format!("no occurrence: the last one was at {}", rfc3339(last)));
         }
         for at in occurrences {
-            let local = at.to_zoned(zone.clone());
+            let local = at.to_zoned(schedule.zone().clone());
             let jitter = if spread.is_zero() { String::new() } else { format!("  + {spread:#} jitter") };
-            print::out(&format!("{}  {}{jitter}\n", rfc3339(*at), local.strftime("%a %Y-%m-%d %H:%M:%S %Z")));
+            print::out(&format!("{}  {}{jitter}\n", rfc3339(at), local.strftime("%a %Y-%m-%d %H:%M:%S %Z")));
         }
     }
 }

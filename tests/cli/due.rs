@@ -47,6 +47,21 @@ fn a_new_pipeline_and_an_edited_schedule_do_not_fire_their_past() {
 }
 
 #[test]
+fn what_comes_once_runs_once_however_late_and_its_file_may_live_on() {
+    let sandbox = Sandbox::with(
+        "pipelines: { once: { schedule: 'at 2026-03-02 02:00', timezone: Europe/Berlin, command: ENTER } }",
+    );
+    assert_eq!(runs(&sandbox.tick("2026-03-01T12:00:00Z")), [""; 0]);
+    assert_eq!(runs(&sandbox.tick("2026-03-02T05:00:00Z")), ["once@20260302T010000Z"]);
+    for later in ["2026-03-02T05:00:00Z", "2026-03-02T05:01:00Z", "2027-03-02T01:00:00Z"] {
+        assert_eq!(runs(&sandbox.tick(later)), [""; 0], "{later}");
+    }
+    assert_eq!(sandbox.run("status -o json").expect(0).json()["pipelines"][0]["next"], Value::Null);
+    sandbox.run("validate").expect(0);
+    sandbox.run("list").expect(0);
+}
+
+#[test]
 fn of_several_missed_occurrences_the_newest_runs_and_the_others_are_recorded() {
     let sandbox = Sandbox::with("pipelines: { hourly: { schedule: '0 * * * *', command: ENTER } }");
     sandbox.tick("2026-03-02T00:30:00Z");

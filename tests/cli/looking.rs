@@ -213,6 +213,28 @@ fn next_names_the_instants_of_a_pipeline_or_of_any_schedule() {
 }
 
 #[test]
+fn next_takes_every_language_and_says_when_a_schedule_has_ended() {
+    let sandbox = Sandbox::with(CONFIG);
+    let table = [
+        ("*-*~1 22:00", "2026-02-28T22:00:00Z  Sat 2026-02-28 22:00:00 UTC\n"),
+        ("daily Europe/Berlin", "2026-02-01T23:00:00Z  Sun 2026-02-01 23:00:00 UTC\n"),
+        ("every 1 day at 02:00", "2026-02-02T02:00:00Z  Mon 2026-02-02 02:00:00 UTC\n"),
+        ("at 2026-12-01T09:00Z", "2026-12-01T09:00:00Z  Tue 2026-12-01 09:00:00 UTC\n"),
+    ];
+    let next = |text: &str, after: &str| sandbox.call(&["next", "--schedule", text, "--after", after, "--count", "1"]);
+    for (text, expected) in table {
+        assert_eq!(next(text, "2026-02-01T12:00:00Z").expect(0).stdout, expected, "{text}");
+    }
+    for text in ["at 2026-12-01T10:00+01:00", "2026-12-01 9:00"] {
+        let ended = next(text, "2026-12-01T09:00:00Z").expect(0);
+        let note = "no occurrence: the last one was at 2026-12-01T09:00:00Z\n";
+        assert_eq!((ended.stdout.as_str(), ended.stderr.as_str()), ("", note), "{text}");
+    }
+    let wrong = next("*:*/15", "2026-12-01T09:00:00Z").expect(2);
+    assert_eq!(wrong.stderr, "error: minute `*` takes no step\nhelp: write `0/15`: steps count from a value\n");
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let sandbox = Sandbox::with(CONFIG);
     let line = format!("'{}' next good --count 5000; echo $? >&2", env!("CARGO_BIN_EXE_tickward"));
