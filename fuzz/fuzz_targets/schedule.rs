@@ -1,5 +1,5 @@
-//! Any texts as schedules in any zone: what is accepted reads as itself when it is printed, the next instant is later,
-//! the previous one is not, and both walk the same set.
+//! Any texts as schedules in any zone and language: what is accepted has an instant and reads as itself when it is
+//! printed, the next instant is later, the previous one is not, and both walk the same set.
 
 #![no_main]
 
@@ -9,7 +9,9 @@ use libfuzzer_sys::fuzz_target;
 use tickward::schedule::{Schedule, parse_zone};
 
 /// Around a leap day, daylight saving on both hemispheres, the epoch and the ends of the calendar.
-const INSTANTS: [&str; 8] = [
+const INSTANTS: [&str; 10] = [
+    "2026-10-25T01:29:59Z",
+    "2199-12-31T23:59:59Z",
     "2026-03-29T00:59:59.5Z",
     "2026-10-25T00:30:00Z",
     "2026-04-04T15:59:59Z",
@@ -39,6 +41,7 @@ fuzz_target!(|bytes: &[u8]| {
     let (rules, _) = canonical.rsplit_once(" [").expect("the zone stands behind the rules");
     let again = Schedule::parse(&rules.split("; ").collect::<Vec<_>>(), zone).expect("what is printed is read");
     assert_eq!(again.canonical(), canonical);
+    assert!(schedule.next_after(Timestamp::MIN).is_some(), "{canonical} has no instant");
     for instant in INSTANTS.iter().filter_map(|text| text.parse().ok()) {
         walks_both_ways(&schedule, instant);
         assert_eq!(again.next_after(instant), schedule.next_after(instant), "{canonical} after {instant}");
