@@ -1,5 +1,6 @@
 //! `tickward run NAME`: one pipeline now, through the same claim, record and retry policy as a tick.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -10,8 +11,9 @@ use super::print::{self, Format};
 use super::run_due::{WorkArgs, exit_of, failed_json, print_unrecorded};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
 use super::{block_on, progress, signals, typed};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Body, Pipeline};
 use crate::run::Outcome;
+use crate::template::Template;
 use crate::tick::{self, ByHand, Options, Report, rfc3339};
 
 /// Runs one pipeline now, claimed and recorded like any run
@@ -29,8 +31,14 @@ pub struct Run {
     /// Pretend that it is this instant, for tests and rehearsals
     #[arg(long, value_name = "T", value_parser = typed::instant)]
     now: Option<Timestamp>,
+    /// Use this program instead of the configured one, for this run only; there is no retry then
+    #[arg(long, value_name = "PATH")]
+    argv0: Option<String>,
     #[command(flatten)]
     work: WorkArgs,
+    /// Further arguments for the command, for this run only; there is no retry then
+    #[arg(last = true, value_name = "ARGUMENT")]
+    arguments: Vec<String>,
     /// How to print the result
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -46,7 +54,35 @@ impl Run {
             Ok(pipeline) => pipeline,
             Err(exit) => return exit,
         };
-        block_on(self.run(&session, pipeline)).unwrap_or_else(|exit| exit)
+        match self.altered(pipeline) {
+            Ok(pipeline) => block_on(self.run(&session, &pipeline)).unwrap_or_else(|exit| exit),
+            Err(exit) => exit,
+        }
+    }
+
+    /// The pipeline with another program and further arguments, where they are asked for.
+    ///
+    /// # Errors
+    /// `Usage`, after saying that a shell line has neither.
+    fn altered<'p>(&self, pipeline: &'p Pipeline) -> Result<Cow<'p, Pipeline>, Exit> {
+        if self.argv0.is_none() && self.arguments.is_empty() {
+            return Ok(Cow::Borrowed(pipeline));
+        }
+        let mut altered = pipeline.clone();
+        let Body::Argv(elements) = &mut altered.command.body else {
+            print::error(
+                &format!("the command of `{}` is a line for the shell: it has no program to replace", self.name),
+                "write the command as a list, or leave out `--argv0` and what follows `--`",
+            );
+            return Err(Exit::Usage);
+        };
+        if let Some(program) = &self.argv0 {
+            elements[0] = Template::literal(program);
+        }
+        elements.extend(self.arguments.iter().map(|argument| Template::literal(argument)));
+        // A later tick would make the retry with what is configured.
+        altered.retry.max_attempts = 1;
+        Ok(Cow::Owned(altered))
     }
 
     async fn run(&self, session: &Session, pipeline: &Pipeline) -> Exit {

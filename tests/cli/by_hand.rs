@@ -174,3 +174,24 @@ fn an_occurrence_that_was_run_by_hand_is_not_recorded_as_passed_over() {
         "02:10 and 02:20, whatever was run between them: {history}"
     );
 }
+
+#[test]
+fn a_run_by_hand_may_have_another_program_and_further_arguments() {
+    let sandbox = Sandbox::new();
+    sandbox.write(
+        "tickward.yaml",
+        "pipelines:\n  p: { command: [echo, a], retry: { max_attempts: 3, delay: 5s } }\n  line: { command: echo a }\n",
+    );
+    for (line, printed) in
+        [("run p", "a\n"), ("run p -- -b {{c}}", "a -b {{c}}\n"), ("run p --argv0 /usr/bin/printf", "a")]
+    {
+        sandbox.run(line).expect(0);
+        assert_eq!(sandbox.run("logs p").stdout, printed, "{line}");
+    }
+    let failed = sandbox.run("run p --argv0 /bin/false -o json").expect(1).json();
+    assert_eq!((&failed["attempt"], &failed["gave_up"]), (&json!(1), &json!(true)), "{failed}");
+    let refused = sandbox.run("run line -- x").expect(2);
+    let expected = "error: the command of `line` is a line for the shell: it has no program to replace\n\
+                    help: write the command as a list, or leave out `--argv0` and what follows `--`\n";
+    assert_eq!(refused.stderr, expected);
+}
