@@ -62,6 +62,10 @@ pub struct Pipeline {
     pub depends_on: Vec<Upstream>,
     /// A name that it had before, in the same namespace.
     pub previously: Option<Name>,
+    /// Where the body tells what it did.
+    pub results: Results,
+    /// What runs before and after the body.
+    pub hooks: Hooks,
 }
 
 /// A pipeline that another one depends on.
@@ -74,6 +78,46 @@ pub struct Upstream {
     /// A success that ended this long ago at most is enough, of whatever occurrence; none means that the latest occurrence
     /// has to have succeeded.
     pub max_age: Option<Duration>,
+}
+
+/// Where a body tells what it did, besides its exit code. Empty: nowhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Results {
+    /// In the last JSON object that it prints, or in the file that `TICKWARD_RESULT_FILE` names.
+    pub json: bool,
+    /// Files of rejects, a path with `*` and `?`, relative to the body's working directory: new ones make a success partial.
+    pub dlq: Option<String>,
+    /// Files of figures in JSON, a path like that of `dlq`.
+    pub spool: Option<String>,
+}
+
+/// What runs before and after a body, in its surroundings. Empty: nothing.
+#[derive(Clone, Debug, Default)]
+pub struct Hooks {
+    /// Before it; if this fails, the attempt fails and the body does not start.
+    pub before: Option<Hook>,
+    /// Once it has ended, after `on_success` or `on_failure`.
+    pub after: Option<Hook>,
+    /// Once it has succeeded, in full or partial.
+    pub on_success: Option<Hook>,
+    /// Once it has ended otherwise.
+    pub on_failure: Option<Hook>,
+}
+
+impl Hooks {
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        [&self.before, &self.after, &self.on_success, &self.on_failure].iter().all(|hook| hook.is_none())
+    }
+}
+
+/// A program that runs before or after a body.
+#[derive(Clone, Debug)]
+pub struct Hook {
+    /// The program.
+    pub body: Body,
+    /// How long it may run.
+    pub timeout: Duration,
 }
 
 /// What to run and in which surroundings.
@@ -290,6 +334,8 @@ pub enum ExitMeaning {
     Retry,
     /// Failed; another attempt would not help and is never made.
     Fatal,
+    /// It was told to stop by somebody else than us.
+    Cancelled,
 }
 
 #[cfg(test)]

@@ -251,6 +251,8 @@ pub struct Completion {
     pub output_bytes: u64,
     /// The last of what it printed, as text, for people on other hosts.
     pub tail: String,
+    /// What it told of itself: figures and short texts, 4 KiB of JSON at most; none where it told nothing.
+    pub results: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// A schedule that the store has seen for a pipeline.

@@ -31,6 +31,8 @@ mod sandbox;
 mod secrets;
 #[path = "cli/signals.rs"]
 mod signals;
+#[path = "cli/surround.rs"]
+mod surround;
 #[path = "cli/trouble.rs"]
 mod trouble;
 #[path = "cli/wording.rs"]

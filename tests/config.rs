@@ -8,6 +8,8 @@ mod files;
 mod mistakes;
 #[path = "config/secrets.rs"]
 mod secrets;
+#[path = "config/surround.rs"]
+mod surround;
 #[path = "config/values.rs"]
 mod values;
 

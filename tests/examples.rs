@@ -28,6 +28,7 @@ fn main() {
     };
     let trials = vec![
         plain("hello_runs_what_fell_due_and_keeps_its_output", hello),
+        plain("around_is_partial_by_its_results_and_tells_of_a_hook", around),
         plain("sales_of_a_day_are_summed_by_region", sales_of_a_day),
         plain("sales_with_a_bad_line_are_partial", sales_with_a_bad_line),
         plain("sales_that_are_not_there_yet_are_tried_again", sales_not_there_yet),
@@ -107,6 +108,23 @@ fn hello() {
     let logs = sandbox.tickward(&["logs", "hello", "-c", "examples/hello.yaml"]).output().unwrap();
     succeeded(&logs);
     assert!(text(&logs.stdout).starts_with("hello, it is "), "{logs:?}");
+}
+
+fn around() {
+    let sandbox = Sandbox::new();
+    for (environment, target) in [(None, "a test of its own"), (Some("production"), "warehouse")] {
+        let variables: Vec<_> = environment.iter().map(|name| ("TICKWARD_ENV", Path::new(name))).collect();
+        let said = sandbox.run("around", "examples/around.yaml", "2026-03-01T03:00Z", &variables, 0);
+        assert!(said.contains(r#""outcome":"partial""#), "{said}");
+        let logs = sandbox.tickward(&["logs", "around", "-c", "examples/around.yaml"]).output().unwrap();
+        assert!(text(&logs.stdout).starts_with(&format!("loads into {target}\n")), "{logs:?}");
+    }
+    let history =
+        sandbox.tickward(&["history", "around", "-o", "json", "-c", "examples/around.yaml"]).output().unwrap();
+    let results = r#""results":{"status":"partial","rows_written":41,"rejected":1}"#;
+    let told = text(&history.stdout).replace([' ', '\n'], "");
+    assert!(told.contains(results), "{told}");
+    assert!(told.contains("the`after`hookfailed:exitcode1"), "{told}");
 }
 
 const SALES: &str = "examples/sales/tickward.yaml";

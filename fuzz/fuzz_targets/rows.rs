@@ -151,6 +151,7 @@ fn ended(attempt: &Attempt) -> End {
         peak_memory_bytes: 0,
         output_bytes: 0,
         tail: String::new(),
+        results: None,
     };
     End { completion, condition: Condition::Always }
 }

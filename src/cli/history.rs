@@ -246,5 +246,6 @@ pub fn attempt_json(attempt: &Attempt) -> Value {
         "cpu_ms": end.map(|end| millis(end.cpu)),
         "peak_memory_bytes": end.map(|end| end.peak_memory_bytes),
         "output_bytes": end.map(|end| end.output_bytes),
+        "results": end.and_then(|end| end.results.clone()),
     })
 }

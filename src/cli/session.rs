@@ -2,6 +2,7 @@
 //!
 //! Flag beats environment beats file beats default.
 
+use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -24,6 +25,9 @@ pub struct ConfigArgs {
     /// Configuration file, folder of `*.yaml` files, or `-` for standard input; may be repeated
     #[arg(short, long, value_name = "FILE|DIR|-")]
     pub config: Vec<String>,
+    /// Environment to use, one of `environments` in the configuration [default: $TICKWARD_ENV]
+    #[arg(long, value_name = "NAME")]
+    pub env: Option<String>,
 }
 
 /// Where the run-log is
@@ -36,6 +40,9 @@ pub struct RunLogArgs {
     #[arg(long, conflicts_with = "run_log_url")]
     pub no_run_log: bool,
 }
+
+/// The variable that `--env` stands for.
+const ENV: &str = "TICKWARD_ENV";
 
 /// The configuration, read; and where things are kept.
 pub struct Session {
@@ -67,7 +74,10 @@ impl Session {
 
     /// Reads the configuration and prints nothing.
     pub fn load_quietly(config: &ConfigArgs, run_log: &RunLogArgs) -> Session {
-        let variables = Environment::of_process();
+        let mut variables = Environment::of_process();
+        if let Some(name) = &config.env {
+            variables.set(ENV, name);
+        }
         let discovered = config::discover(&config.config, &variables, || {
             let mut text = String::new();
             std::io::stdin().read_to_string(&mut text).map(|_| text)
@@ -136,6 +146,12 @@ impl Session {
         folder("TICKWARD_STATE_DIR").or_else(xdg).or_else(root).or_else(home).unwrap_or_else(|| "tickward-state".into())
     }
 
+    /// What commands inherit from, with the environment as the flag has it.
+    fn inherited(&self) -> Vec<(OsString, OsString)> {
+        let others = std::env::vars_os().filter(|(name, _)| name != ENV);
+        others.chain(self.variables.get(ENV).map(|name| (ENV.into(), name.into()))).collect()
+    }
+
     /// Opens the run-log for a tick; without one, a run-log in memory stands in.
     ///
     /// # Errors
@@ -186,7 +202,7 @@ impl Session {
             host: Arc::new(SystemHost),
             owner,
             run_log,
-            variables: std::env::vars_os().collect(),
+            variables: self.inherited(),
             output: Some(self.state_folder().join("output")),
             clock,
             stop,

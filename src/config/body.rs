@@ -21,8 +21,8 @@ pub(super) struct Program {
     pub(super) shown: String,
 }
 
-/// Variables that every child gets from us.
-const OURS: [&str; 10] = [
+/// Variables that children get from us.
+const OURS: [&str; 15] = [
     "TICKWARD_PIPELINE",
     "TICKWARD_RUN_ID",
     "TICKWARD_BATCH_ID",
@@ -33,6 +33,11 @@ const OURS: [&str; 10] = [
     "TICKWARD_FENCE",
     "TICKWARD_DEADLINE",
     "TICKWARD_DEGRADED",
+    "TICKWARD_RESULT_FILE",
+    "TICKWARD_LOG_FILE",
+    "TICKWARD_OUTCOME",
+    "TICKWARD_EXIT_CODE",
+    "TICKWARD_DURATION_MS",
 ];
 
 /// The command: a list is a program and its arguments, a string a line for the shell.
@@ -44,28 +49,31 @@ pub(super) fn program<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option<P
 }
 
 fn argv<'a>(reader: &mut Reader<'a>, entry: Entry<'a>, elements: &[super::tree::NodeId]) -> Option<Program> {
+    let what = format!("an element of `{}`", entry.name);
+    let what = what.as_str();
     let mut templates = Vec::with_capacity(elements.len());
     let mut shown = String::new();
     let mut is_right = true;
     for (index, at) in elements.iter().enumerate() {
-        let Some(scalar) = reader.scalar(*at, "an element of `command`", "a text, in quotes where it is empty") else {
+        let Some(scalar) = reader.scalar(*at, what, "a text, in quotes where it is empty") else {
             is_right = false;
             continue;
         };
         if index == 0 && scalar.text.is_empty() {
-            reader.refuse(*at, "`command` starts with an empty text", "start with the program");
+            reader.refuse(*at, format!("`{}` starts with an empty text", entry.name), "start with the program");
             is_right = false;
         }
         if index == 0 {
             reader.note_filled(&scalar);
         }
-        let template = checked_template(reader, &scalar, "an element of `command`");
+        let template = checked_template(reader, &scalar, what);
         is_right &= template.is_some();
         templates.extend(template);
         push_quoted(&mut shown, scalar.written);
     }
     if elements.is_empty() {
-        reader.refuse(entry.value, "`command` is an empty list", "write the program and its arguments");
+        let message = format!("`{}` is an empty list", entry.name);
+        reader.refuse(entry.value, message, "write the program and its arguments");
         return None;
     }
     is_right.then(|| Program { body: Body::Argv(templates), shown: secret::masked_line(&shown) })
@@ -73,13 +81,14 @@ fn argv<'a>(reader: &mut Reader<'a>, entry: Entry<'a>, elements: &[super::tree::
 
 fn shell<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option<Program> {
     let expected = "a list of program and arguments, or a line for the shell";
-    let line = reader.written(entry.value, "`command`", expected)?;
+    let name = entry.name;
+    let line = reader.written(entry.value, format_args!("`{name}`"), expected)?;
     if line.trim().is_empty() {
-        reader.refuse(entry.value, "`command` is empty", format!("write {expected}"));
+        reader.refuse(entry.value, format!("`{name}` is empty"), format!("write {expected}"));
         return None;
     }
     if line.contains('\0') {
-        reader.refuse(entry.value, "`command` contains a NUL byte", "leave it out");
+        reader.refuse(entry.value, format!("`{name}` contains a NUL byte"), "leave it out");
         return None;
     }
     for (named, span) in template::mentions(line).take(1) {

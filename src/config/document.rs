@@ -6,8 +6,10 @@
 
 use std::collections::HashMap;
 
+use super::env_files;
 use super::environment::Environment;
 use super::keys;
+use super::overlay;
 use super::problem::{Place, Problem};
 use super::reader::{Entry, Reader};
 use super::secret::Secret;
@@ -38,7 +40,7 @@ pub(super) struct Document {
 pub(super) fn read(sources: &[SourceText], index: usize, environment: &Environment, seen: &mut Seen) -> Document {
     let source = &sources[index];
     let refused = |problem| Document { problems: vec![problem], ..Document::default() };
-    let (tree, root) = match Tree::parse(source.text()) {
+    let (mut tree, root) = match Tree::parse(source.text()) {
         Ok(Some(parsed)) => parsed,
         Ok(None) => {
             let help = "write `pipelines:` and a pipeline below it, or remove the file";
@@ -52,6 +54,12 @@ pub(super) fn read(sources: &[SourceText], index: usize, environment: &Environme
             });
         }
     };
+    let chosen = environment.get_filled("TICKWARD_ENV").map(|name| overlay::chosen(&mut tree, root, name));
+    let (root, mistake) = match chosen {
+        None => (root, None),
+        Some(Ok(root)) => (root, None),
+        Some(Err(mistake)) => (root, Some(mistake)),
+    };
     let mut reading = Reading {
         reader: Reader::new(source, &tree, environment),
         sources,
@@ -60,6 +68,10 @@ pub(super) fn read(sources: &[SourceText], index: usize, environment: &Environme
         inherited: Inherited::default(),
         document: Document::default(),
     };
+    if let Some(overlay::Mistake { at, message, help }) = mistake {
+        reading.inherited.is_broken = true;
+        reading.reader.refuse(at, message, help);
+    }
     reading.top(root);
     let mut document = reading.document;
     let filled = Filled::of(reading.reader.filled);
@@ -82,8 +94,14 @@ impl<'a> Reading<'a, '_> {
     fn top(&mut self, root: NodeId) {
         let Some(entries) = self.reader.entries(root, "the document") else { return };
         let mut pipelines = None;
+        // First, wherever they stand: what follows is filled in from them.
+        for entry in entries.iter().filter(|entry| entry.name == "env_files") {
+            self.inherited.env_files = settings::given(&mut self.reader, *entry, env_files::read);
+        }
         for entry in entries {
             match entry.name {
+                "env_files" => {}
+                overlay::KEY => self.environments(entry),
                 "version" => self.version(entry),
                 "timezone" => self.inherited.timezone = settings::given(&mut self.reader, entry, value::zone),
                 "namespace" => self.inherited.namespace = settings::given(&mut self.reader, entry, value::name),
@@ -102,6 +120,19 @@ impl<'a> Reading<'a, '_> {
     fn version(&mut self, entry: Entry<'a>) {
         let version = settings::given(&mut self.reader, entry, |reader, entry| value::count(reader, entry, 1, 1));
         self.inherited.is_broken |= matches!(version, Given::Broken);
+    }
+
+    /// Those that are not chosen are not read: they may name what is not here.
+    fn environments(&mut self, entry: Entry<'a>) {
+        let errors = self.reader.errors;
+        let environments = self.reader.entries(entry.value, "`environments`").unwrap_or_default();
+        for one in environments {
+            if !self.reader.is_mapping(one.value) && !self.reader.is_null(one.value) {
+                let message = format!("the environment `{}` is no mapping", one.name);
+                self.reader.refuse(one.value, message, "write the keys of a document below it");
+            }
+        }
+        self.inherited.is_broken |= self.reader.errors > errors;
     }
 
     fn run_log(&mut self, entry: Entry<'a>) {

@@ -2,10 +2,11 @@
 
 use std::collections::HashMap;
 use std::fmt;
+use std::sync::Arc;
 
-/// Variables by name. What is no Unicode is left out.
+/// Variables by name. What is no Unicode is left out. Cloning it is cheap.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Environment(HashMap<String, String>);
+pub struct Environment(Arc<HashMap<String, String>>);
 
 impl Environment {
     /// The environment of this process as it is now.
@@ -13,12 +14,17 @@ impl Environment {
         let unicode = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
             Some((name.into_string().ok()?, value.into_string().ok()?))
         };
-        Environment(std::env::vars_os().filter_map(unicode).collect())
+        Environment(Arc::new(std::env::vars_os().filter_map(unicode).collect()))
     }
 
     /// Just these variables.
     pub fn of<N: Into<String>, V: Into<String>>(variables: impl IntoIterator<Item = (N, V)>) -> Environment {
-        Environment(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect())
+        Environment(Arc::new(variables.into_iter().map(|(name, value)| (name.into(), value.into())).collect()))
+    }
+
+    /// Sets a variable. Copies of this value are not changed.
+    pub fn set(&mut self, name: &str, value: &str) {
+        Arc::make_mut(&mut self.0).insert(name.to_owned(), value.to_owned());
     }
 
     /// The value of a variable; none if it is not set.

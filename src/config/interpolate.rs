@@ -60,7 +60,7 @@ pub(super) fn expand<'a>(written: &'a str, environment: &Environment) -> Result<
 }
 
 /// The byte of the `}` that closes the `${` at `open`.
-fn closing(written: &str, open: usize) -> Result<usize, Mistake> {
+pub(super) fn closing(written: &str, open: usize) -> Result<usize, Mistake> {
     let bytes = written.as_bytes();
     let mut depth = 0_u32;
     let mut at = open;

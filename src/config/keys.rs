@@ -39,9 +39,16 @@ pub(super) enum Kind {
     Word(&'static [&'static str]),
     /// One of these words, or a mapping of these keys.
     WordOrKeys(&'static [&'static str], &'static [Key]),
-    /// Exit codes and words.
+    /// A Boolean.
+    Flag,
+    /// A path, or a list of paths and `{ path: …, optional: true }`.
+    EnvFiles,
+    /// Names and the keys of a document.
+    Environments,
+    /// A command, or `{ command: …, timeout: … }`.
+    Hook,
+    /// Exit codes and words, or the name of a preset.
     ExitCodes,
-    Boolean,
     /// Names of pipelines, or mappings of the keys of `UPSTREAM`.
     Upstreams,
     /// A mapping of these keys.
@@ -69,6 +76,8 @@ pub(super) const DOCUMENT: &[Key] = &[
     key("timezone", Kind::Text, Some("\"UTC\""), "\"Europe/Berlin\"", "Zone of the schedules and dates of this file's pipelines."),
     key("namespace", Kind::Text, Some("\"default\""), "\"team-a\"", "Keeps teams apart that share a run-log."),
     key("run_log", Kind::Text, None, "\"sqlite:///var/lib/tickward/run_log.db\"", "URL of the run-log; empty means none."),
+    key("env_files", Kind::EnvFiles, None, "[{\"path\": \".env\", \"optional\": true}]", "Files of `NAME=value` lines, for `${…}` in this file and for its commands; relative to this file."),
+    key("environments", Kind::Environments, None, "{\"production\": {\"timezone\": \"Europe/Berlin\"}}", "Keys of a document that are laid over this one where `--env` or TICKWARD_ENV names them."),
     key("defaults", Kind::Defaults, None, "{\"timeout\": \"1h\"}", "What holds for every pipeline of this file that does not say otherwise."),
     key("pipelines", Kind::Pipelines, None, "{\"hello\": {\"command\": [\"echo\", \"hello\"]}}", "The pipelines, each under its name."),
 ];
@@ -87,6 +96,7 @@ pub(super) const PIPELINE: &[Key] = &[
     key("command", Kind::Command, None, "[\"/opt/etl/run\", \"--day\", \"{{ scheduled_date }}\"]", "What to run: a list is the program and its arguments, a string a line for /bin/sh."),
     key("cwd", Kind::Text, None, "\"/opt/etl\"", "Working directory; without it, that of the tick."),
     key("env", Kind::Variables, None, "{\"LOG_LEVEL\": \"warn\"}", "Variables set for the command."),
+    key("env_files", Kind::EnvFiles, None, "[{\"path\": \".env\", \"optional\": true}]", "Files of `NAME=value` lines, for `${…}` in this pipeline and for its command; relative to the configuration file."),
     key("inherit_env", Kind::InheritEnv, Some("true"), "[\"PATH\", \"HOME\"]", "Which of the tick's own variables the command sees: true for all, false for none, or a list."),
     key("stdin", Kind::Stdin, None, "{\"text\": \"yes\"}", "What the command reads; without it, nothing."),
     key("user", Kind::Text, None, "\"etl\"", "User to run as, a name or a number."),
@@ -102,14 +112,41 @@ pub(super) const PIPELINE: &[Key] = &[
     key("min_interval", Kind::Duration, Some("\"0s\""), "\"10m\"", "The shortest time between the starts of two of its runs."),
     key("previously", Kind::Text, None, "\"old_name\"", "The name it had before: its history is carried over."),
     key("catch_up", Kind::WordOrKeys(&["skip", "latest", "all"], CATCH_UP), Some("\"latest\""), "{\"policy\": \"all\", \"max\": 100, \"window\": \"24h\"}", "What happens to occurrences nobody ran in time."),
-    key("exit_codes", Kind::ExitCodes, None, "{\"0\": \"success\", \"2\": \"partial\", \"3\": \"fatal\"}", "What exit codes mean; of those not listed 0 is success, all others are worth a retry."),
+    key("exit_codes", Kind::ExitCodes, None, "{\"preset\": \"clinker\", \"75\": \"retry\"}", "What exit codes mean: codes and words, the name of a preset, or both; of those not listed 0 is success, all others are worth a retry."),
+    key("results", Kind::WordOrKeys(&["json"], RESULTS), None, "{\"json\": true, \"dlq\": \"output/*_errors.csv\"}", "Where the command tells what it did, besides its exit code."),
+    key("hooks", Kind::Keys(HOOKS), None, "{\"before\": [\"pg_dump\", \"-f\", \"backup.sql\"], \"on_failure\": \"psql -f backup.sql\"}", "What runs before and after the command, in its surroundings."),
     key("on_interrupt", Kind::Word(&["retry", "rerun"]), Some("\"retry\""), "\"rerun\"", "What happens to a run that was interrupted because the tick was told to stop."),
     key("on_gave_up", Kind::Word(&["next", "hold"]), Some("\"next\""), "\"hold\"", "What happens after a run has given up: the next occurrence starts afresh, or nothing starts until `tickward reset`."),
-    key("idempotent", Kind::Boolean, None, "true", "Whether it may be done twice: a lost run is then tried again, three times at most, and with `false` never; without it, `retry` decides."),
+    key("idempotent", Kind::Flag, None, "true", "Whether it may be done twice: a lost run is then tried again, three times at most, and with `false` never; without it, `retry` decides."),
 ];
 
 /// Keys of a pipeline that are no defaults.
-pub(super) const NOT_IN_DEFAULTS: [&str; 5] = ["description", "schedule", "command", "depends_on", "previously"];
+pub(super) const NOT_IN_DEFAULTS: [&str; 6] =
+    ["description", "schedule", "command", "env_files", "depends_on", "previously"];
+
+/// The keys of `results`.
+#[rustfmt::skip]
+pub(super) const RESULTS: &[Key] = &[
+    key("json", Kind::Flag, Some("false"), "true", "In the last JSON object that it prints, or in the file that TICKWARD_RESULT_FILE names."),
+    key("dlq", Kind::Text, None, "\"output/*_errors.csv\"", "Files of rejects: new ones that are not empty make a success partial."),
+    key("spool", Kind::Text, None, "\"/var/spool/clinker/*.json\"", "Files of figures in JSON: those of new ones are kept with the attempt."),
+];
+
+/// The keys of `hooks`.
+#[rustfmt::skip]
+pub(super) const HOOKS: &[Key] = &[
+    key("before", Kind::Hook, None, "[\"pg_dump\", \"-f\", \"backup.sql\"]", "Runs first; if it fails, so does the attempt, and the command does not start."),
+    key("after", Kind::Hook, None, "{\"command\": \"rm -rf scratch\", \"timeout\": \"5m\"}", "Runs last, once the command has ended, however it did."),
+    key("on_success", Kind::Hook, None, "\"touch done\"", "Runs once the command has succeeded, in full or in part."),
+    key("on_failure", Kind::Hook, None, "\"psql -f backup.sql\"", "Runs once the command has ended otherwise."),
+];
+
+/// The keys of a hook that is more than its command.
+#[rustfmt::skip]
+pub(super) const HOOK: &[Key] = &[
+    key("command", Kind::Command, None, "\"touch done\"", "What to run, as `command` of a pipeline."),
+    key("timeout", Kind::Duration, Some("\"60s\""), "\"5m\"", "How long it may run."),
+];
 
 /// The keys of `limits`.
 #[rustfmt::skip]
@@ -156,8 +193,6 @@ pub(super) const CATCH_UP: &[Key] = &[
 pub(super) const NOT_YET_IN_DOCUMENT: &[(&str, &str)] = &[
     ("alerters", "the exit code of `run-due` is 1 when a pipeline failed: let what starts the tick send the alert"),
     ("metrics", "`run-due -o json` prints what a tick did: feed that to your metrics"),
-    ("environments", "keep one file per environment, or use `${VAR}`"),
-    ("hooks", "put the steps into the command"),
     ("executor", "commands run on the host of the tick"),
     ("executors", "commands run on the host of the tick"),
     ("on_run_log_error", "a tick that finds no run-log starts nothing and ends with code 4"),
@@ -169,11 +204,7 @@ pub(super) const NOT_YET_IN_PIPELINE: &[(&str, &str)] = &[
     ("on_run_log_error", "a tick that finds no run-log starts nothing and ends with code 4"),
     ("alerters", "the exit code of `run-due` is 1 when a pipeline failed: let what starts the tick send the alert"),
     ("metrics", "`run-due -o json` prints what a tick did: feed that to your metrics"),
-    ("hooks", "put the steps into the command"),
-    ("on_success", "put the steps into the command"),
-    ("on_failure", "put the steps into the command"),
     ("executor", "commands run on the host of the tick"),
-    ("environments", "keep one file per environment, or use `${VAR}`"),
     ("enabled", "take the pipeline out of the file, or out of what `-c` names"),
     ("paused", "take the pipeline out of the file, or out of what `-c` names"),
 ];
@@ -194,6 +225,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("working_directory", "cwd"),
     ("dir", "cwd"),
     ("environment", "env"),
+    ("env_file", "env_files"),
+    ("on_success", "hooks"),
+    ("on_failure", "hooks"),
     ("retries", "retry"),
     ("attempts", "max_attempts"),
     ("concurrency", "overlap"),

@@ -9,15 +9,20 @@
 mod body;
 mod discover;
 mod document;
+mod env_file;
+mod env_files;
 mod environment;
+mod exit_codes;
 mod interpolate;
 mod keys;
+mod overlay;
 mod problem;
 mod quantity;
 mod reader;
 mod schema;
 pub mod secret;
 mod settings;
+mod surround;
 mod text;
 mod tree;
 mod upstreams;
@@ -86,7 +91,7 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
             Source::File(path) => {
                 loaded.files.push(path.clone());
                 match read_file(path) {
-                    Ok(text) => texts.push(SourceText::new(path.display().to_string(), text)),
+                    Ok(text) => texts.push(SourceText::new(path.display().to_string(), text).within(path.parent())),
                     Err(problem) => loaded.problems.push(problem),
                 }
             }

@@ -24,7 +24,8 @@ const MAX_MERGE_DEPTH: u32 = 16;
 pub(super) struct Reader<'a> {
     pub(super) source: &'a SourceText,
     pub(super) tree: &'a Tree<'a>,
-    pub(super) environment: &'a Environment,
+    /// What `${…}` is filled in from.
+    pub(super) environment: Environment,
     pub(super) problems: Vec<Problem>,
     /// Whose keys are being read.
     pub(super) pipeline: Option<&'a str>,
@@ -65,7 +66,8 @@ impl Scalar<'_> {
 }
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(source: &'a SourceText, tree: &'a Tree<'a>, environment: &'a Environment) -> Reader<'a> {
+    pub(super) fn new(source: &'a SourceText, tree: &'a Tree<'a>, environment: &Environment) -> Reader<'a> {
+        let environment = environment.clone();
         Reader { source, tree, environment, problems: Vec::new(), pipeline: None, errors: 0, filled: Vec::new() }
     }
 
@@ -96,7 +98,8 @@ impl<'a> Reader<'a> {
         self.filled.extend(scalar.filled.iter().map(|range| scalar.text[range.clone()].to_owned()));
     }
 
-    fn record(&mut self, problem: Problem, help: &str) {
+    /// Records a mistake of whose keys are being read. Empty help means none.
+    pub(super) fn record(&mut self, problem: Problem, help: &str) {
         let problem = if help.is_empty() { problem } else { problem.with_help(help) };
         self.errors += usize::from(problem.severity == super::Severity::Error);
         self.problems.push(match self.pipeline {
@@ -123,7 +126,7 @@ impl<'a> Reader<'a> {
     /// The scalar of a key. Numbers and booleans count as the text they are written with.
     pub(super) fn scalar(&mut self, at: NodeId, what: impl fmt::Display, expected: &str) -> Option<Scalar<'a>> {
         let written = self.written(at, what, expected)?;
-        match interpolate::expand(written, self.environment) {
+        match interpolate::expand(written, &self.environment) {
             Ok(expanded) => Some(Scalar { at, written, text: expanded.text, filled: expanded.filled }),
             Err(mistake) => {
                 let place = self.place_inside(at, written, Some(mistake.at));

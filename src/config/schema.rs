@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use super::exit_codes;
 use super::keys::{self, Key, Kind};
 
 /// The JSON Schema (draft 2020-12) of a configuration document, for editors and checks before a deployment.
@@ -95,16 +96,42 @@ fn of_kind(kind: &Kind) -> Value {
         ]),
         Kind::Word(words) => json!([word(words), filled]),
         Kind::WordOrKeys(words, keys) => json!([word(words), filled, object(keys, |_| true)]),
-        Kind::ExitCodes => json!({
+        Kind::Flag => json!([{ "type": "boolean" }, filled]),
+        Kind::EnvFiles => {
+            let flag = json!({ "anyOf": [{ "type": "boolean" }, filled] });
+            let properties = json!({ "path": text, "optional": flag });
+            let file = json!({
+                "type": "object", "properties": properties, "required": ["path"], "additionalProperties": false,
+            });
+            json!([text, { "type": "array", "items": { "anyOf": [text, file] } }])
+        }
+        Kind::Environments => json!({
             "type": "object",
-            "propertyNames": { "pattern": "^[0-9]{1,3}$" },
-            "additionalProperties": { "anyOf": [word(&["success", "partial", "retry", "fatal"]), filled] },
+            "additionalProperties": { "type": ["object", "null"] },
         }),
-        Kind::Boolean => json!([{ "type": "boolean" }, filled]),
         Kind::Upstreams => {
             let each = json!({ "anyOf": [text, object(keys::UPSTREAM, |_| true)] });
             json!([text, { "type": "array", "items": each }])
         }
+        Kind::Hook => {
+            let Value::Array(mut kinds) = of_kind(&Kind::Command) else { return Value::Null };
+            kinds.push(object(keys::HOOK, |_| true));
+            Value::Array(kinds)
+        }
+        Kind::ExitCodes => json!([
+            word(&exit_codes::NAMES),
+            filled,
+            {
+                "type": "object",
+                "properties": { "preset": { "anyOf": [word(&exit_codes::NAMES), filled] } },
+                "patternProperties": {
+                    "^[0-9]{1,3}$": {
+                        "anyOf": [word(&["success", "partial", "retry", "fatal", "cancelled"]), filled]
+                    },
+                },
+                "additionalProperties": false,
+            },
+        ]),
         Kind::Keys(keys) => object(keys, |_| true),
         Kind::Defaults => json!({ "$ref": "#/$defs/defaults" }),
         Kind::Pipelines => json!({
@@ -135,7 +162,9 @@ mod tests {
             let text = format!("defaults:\n  {}: {}\npipelines:\n  p:\n    command: [x]\n", key.name, key.example);
             assert_eq!(problems(text).is_empty(), !keys::NOT_IN_DEFAULTS.contains(&key.name), "{}", key.name);
         }
-        for (outer, list) in [("retry", keys::RETRY), ("limits", keys::LIMITS)] {
+        let nested =
+            [("retry", keys::RETRY), ("limits", keys::LIMITS), ("hooks", keys::HOOKS), ("results", keys::RESULTS)];
+        for (outer, list) in nested {
             for key in list {
                 let text =
                     format!("pipelines:\n  p:\n    command: [x]\n    {outer}: {{ {}: {} }}\n", key.name, key.example);
@@ -171,11 +200,13 @@ mod tests {
     fn the_users_page_has_every_key_and_value() {
         let page = include_str!("../../docs/configuration.md");
         let lists =
-            [keys::DOCUMENT, keys::PIPELINE, keys::LIMITS, keys::RETRY, keys::CATCH_UP, keys::OVERLAP, keys::UPSTREAM];
-        let missing: Vec<&str> = (lists.into_iter().flatten().map(|key| key.name))
+            [keys::DOCUMENT, keys::PIPELINE, keys::LIMITS, keys::RETRY, keys::CATCH_UP, keys::OVERLAP, keys::UPSTREAM]
+                .into_iter()
+                .chain([keys::HOOKS, keys::RESULTS]);
+        let missing: Vec<&str> = (lists.flatten().map(|key| key.name))
             .chain(crate::template::Value::ALL.iter().map(|(name, _)| *name))
             .filter(|name| {
-                !["`", "`limits.", "{ ", ", "].iter().any(|before| page.contains(&format!("{before}{name}")))
+                !["`", "`limits.", "`hooks.", "{ ", ", "].iter().any(|before| page.contains(&format!("{before}{name}")))
             })
             .collect();
         assert_eq!(missing, [""; 0]);

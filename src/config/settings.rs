@@ -12,13 +12,18 @@ use std::time::Duration;
 use jiff::tz::TimeZone;
 
 use super::body::{self, Program};
+use super::env_files;
+use super::exit_codes;
 use super::keys;
 use super::reader::{Entry, Reader, Scalar};
+use super::surround;
 use super::tree::NodeId;
 use super::upstreams::{self, Wanted};
 use super::value;
 use crate::occurrence::Name;
-use crate::pipeline::{Backoff, CatchUp, ExitMeaning, InheritEnv, OnGaveUp, OnInterrupt, Overlap, Stdin, WhenNextDue};
+use crate::pipeline::{
+    Backoff, CatchUp, ExitMeaning, Hook, InheritEnv, OnGaveUp, OnInterrupt, Overlap, Results, Stdin, WhenNextDue,
+};
 use crate::template::Template;
 
 /// What a configuration says about one key.
@@ -49,6 +54,7 @@ pub(super) struct Settings<'a> {
     pub(super) command: Given<Program>,
     pub(super) cwd: Given<PathBuf>,
     pub(super) env: Given<BTreeMap<String, Template>>,
+    pub(super) env_files: Given<BTreeMap<String, Template>>,
     pub(super) inherit_env: Given<InheritEnv>,
     pub(super) stdin: Given<Stdin>,
     pub(super) user: Given<String>,
@@ -74,6 +80,11 @@ pub(super) struct Settings<'a> {
     pub(super) min_interval: Given<Duration>,
     pub(super) depends_on: Given<Vec<Wanted>>,
     pub(super) previously: Given<Name>,
+    pub(super) results: Given<Results>,
+    pub(super) before: Given<Hook>,
+    pub(super) after: Given<Hook>,
+    pub(super) on_success: Given<Hook>,
+    pub(super) on_failure: Given<Hook>,
     /// A mistake that is not about one key alone: whoever inherits this is broken.
     pub(super) broken: bool,
 }
@@ -88,13 +99,20 @@ pub(super) enum Whose {
 /// Reads the entries of one mapping.
 pub(super) fn read<'a>(reader: &mut Reader<'a>, entries: &[Entry<'a>], whose: Whose) -> Settings<'a> {
     let mut settings = Settings::default();
-    for entry in entries.iter().filter(|entry| !entry.name.starts_with("x-")) {
+    let outside = reader.environment.clone();
+    // First, wherever they stand: what follows is filled in from them.
+    let files = |entry: &&Entry<'a>| entry.name == "env_files" && whose == Whose::Pipeline;
+    for entry in entries.iter().filter(files) {
+        settings.env_files = given(reader, *entry, env_files::read);
+    }
+    for entry in entries.iter().filter(|entry| !entry.name.starts_with("x-") && !files(entry)) {
         if is_known(reader, entry, whose) {
             read_key(reader, *entry, &mut settings);
         } else {
             settings.broken = true;
         }
     }
+    reader.environment = outside;
     settings
 }
 
@@ -139,7 +157,9 @@ fn read_key<'a>(reader: &mut Reader<'a>, entry: Entry<'a>, to: &mut Settings<'a>
         "retry" => read_retry(reader, entry, to),
         "overlap" => to.overlap = given(reader, entry, overlap),
         "catch_up" => to.catch_up = given(reader, entry, catch_up),
-        "exit_codes" => to.exit_codes = given(reader, entry, exit_codes),
+        "exit_codes" => to.exit_codes = given(reader, entry, exit_codes::read),
+        "results" => to.results = given(reader, entry, surround::results),
+        "hooks" => read_hooks(reader, entry, to),
         "on_interrupt" => {
             let words = [("retry", OnInterrupt::Retry), ("rerun", OnInterrupt::Rerun)];
             to.on_interrupt = given(reader, entry, |reader, entry| value::word(reader, entry, &words));
@@ -177,7 +197,11 @@ pub(super) fn given<'a, T>(
 }
 
 /// The entries of a mapping whose keys are all in `known`; false after a mistake.
-fn known_entries<'a>(reader: &mut Reader<'a>, entry: Entry<'a>, known: &'static [keys::Key]) -> (Vec<Entry<'a>>, bool) {
+pub(super) fn known_entries<'a>(
+    reader: &mut Reader<'a>,
+    entry: Entry<'a>,
+    known: &'static [keys::Key],
+) -> (Vec<Entry<'a>>, bool) {
     let errors = reader.errors;
     let mut entries = reader.entries(entry.value, format_args!("`{}`", entry.name)).unwrap_or_default();
     entries.retain(|inner| {
@@ -202,6 +226,25 @@ fn read_limits<'a>(reader: &mut Reader<'a>, entry: Entry<'a>, to: &mut Settings<
         match inner.name {
             "memory" => to.memory = given(reader, inner, value::positive_size),
             _ => to.output = given(reader, inner, value::size),
+        }
+    }
+}
+
+fn read_hooks<'a>(reader: &mut Reader<'a>, entry: Entry<'a>, to: &mut Settings<'a>) {
+    if reader.is_null(entry.value) {
+        (to.before, to.after, to.on_success) = (Given::BuiltIn, Given::BuiltIn, Given::BuiltIn);
+        to.on_failure = Given::BuiltIn;
+        return;
+    }
+    let (entries, is_right) = known_entries(reader, entry, keys::HOOKS);
+    to.broken |= !is_right;
+    for inner in entries {
+        let hook = given(reader, inner, surround::hook);
+        match inner.name {
+            "before" => to.before = hook,
+            "after" => to.after = hook,
+            "on_success" => to.on_success = hook,
+            _ => to.on_failure = hook,
         }
     }
 }
@@ -327,26 +370,4 @@ fn catch_up<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option<CatchUp> {
         }
         (Some(policy), None) => Some(policy),
     }
-}
-
-fn exit_codes<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option<BTreeMap<i32, ExitMeaning>> {
-    let errors = reader.errors;
-    let words = [
-        ("success", ExitMeaning::Success),
-        ("partial", ExitMeaning::Partial),
-        ("retry", ExitMeaning::Retry),
-        ("fatal", ExitMeaning::Fatal),
-    ];
-    let mut codes = BTreeMap::new();
-    for inner in reader.entries(entry.value, "`exit_codes`")? {
-        let meaning = value::word(reader, inner, &words);
-        match inner.name.parse::<u8>() {
-            Ok(code) => codes.extend(meaning.map(|meaning| (i32::from(code), meaning))),
-            Err(_) => {
-                let message = format!("`{}` is not an exit code", inner.name);
-                reader.refuse(inner.key, message, "use a whole number from 0 to 255");
-            }
-        }
-    }
-    (reader.errors == errors).then_some(codes)
 }

@@ -5,6 +5,7 @@
 
 use std::cell::OnceCell;
 use std::ops::Range;
+use std::path::{Path, PathBuf};
 
 use super::problem::Place;
 use super::secret;
@@ -19,6 +20,7 @@ const ABOVE: usize = 200;
 pub(super) struct SourceText {
     name: String,
     text: String,
+    folder: PathBuf,
     line_starts: OnceCell<Vec<usize>>,
 }
 
@@ -28,7 +30,17 @@ impl SourceText {
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
         }
-        SourceText { name: printable(&name), text, line_starts: OnceCell::new() }
+        SourceText { name: printable(&name), text, folder: PathBuf::new(), line_starts: OnceCell::new() }
+    }
+
+    /// The same, as a file of this folder.
+    pub(super) fn within(self, folder: Option<&Path>) -> SourceText {
+        SourceText { folder: folder.map(Path::to_path_buf).unwrap_or_default(), ..self }
+    }
+
+    /// The folder that its paths start from; empty for the one the tick was started in.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     pub(super) fn text(&self) -> &str {

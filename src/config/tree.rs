@@ -85,6 +85,15 @@ impl<'a> Tree<'a> {
         Ok(builder.finish())
     }
 
+    /// Adds a mapping of these keys and values, all of this tree.
+    pub(super) fn add_mapping(&mut self, start: usize, pairs: impl IntoIterator<Item = NodeId>) -> NodeId {
+        let first = self.children.len() as u32;
+        self.children.extend(pairs);
+        let content = Content::Mapping(first..self.children.len() as u32);
+        self.nodes.push(Node { start, content, tag: TagKind::None });
+        NodeId(self.nodes.len() as u32 - 1)
+    }
+
     pub(super) fn node(&self, id: NodeId) -> &Node<'a> {
         &self.nodes[id.0 as usize]
     }

@@ -19,9 +19,11 @@ use super::upstreams::{self, Reference};
 use super::value;
 use crate::occurrence::{Name, PipelineId};
 use crate::pipeline::{
-    CatchUp, Command, ExitCodes, Filled, InheritEnv, OnGaveUp, OnInterrupt, Overlap, Pipeline, Retry, Stdin,
+    CatchUp, Command, ExitCodes, Filled, Hooks, InheritEnv, OnGaveUp, OnInterrupt, Overlap, Pipeline, Results, Retry,
+    Stdin,
 };
 use crate::schedule::Schedule;
+use crate::template::Template;
 
 const KILL_GRACE: Duration = Duration::from_secs(10);
 const LEASE: Duration = Duration::from_secs(300);
@@ -39,6 +41,7 @@ pub(super) struct Inherited<'a> {
     pub(super) timezone: Given<TimeZone>,
     pub(super) namespace: Given<Name>,
     pub(super) defaults: Settings<'a>,
+    pub(super) env_files: Given<BTreeMap<String, Template>>,
     /// The file is not what it seems: all its pipelines are broken.
     pub(super) is_broken: bool,
 }
@@ -156,7 +159,7 @@ pub(super) fn pipeline<'a>(
             body: program.body,
             shown: program.shown,
             cwd: taker.option(own.cwd, &defaults.cwd),
-            env: taker.map(own.env, &defaults.env),
+            env: env(taker, own.env_files, own.env, inherited),
             inherit_env: taker.or(own.inherit_env, &defaults.inherit_env, InheritEnv::All),
             stdin: taker.or(own.stdin, &defaults.stdin, Stdin::Null),
             user: taker.option(own.user, &defaults.user),
@@ -190,12 +193,32 @@ pub(super) fn pipeline<'a>(
         min_interval: taker.or(own.min_interval, &defaults.min_interval, Duration::ZERO),
         depends_on,
         previously: taker.option(own.previously, &Given::Absent),
+        results: taker.or(own.results, &defaults.results, Results::default()),
+        hooks: Hooks {
+            before: taker.option(own.before, &defaults.before),
+            after: taker.option(own.after, &defaults.after),
+            on_success: taker.option(own.on_success, &defaults.on_success),
+            on_failure: taker.option(own.on_failure, &defaults.on_failure),
+        },
     };
     if taker.is_broken || reader.errors > errors {
         return None;
     }
     warn_of_long_delay(reader, &pipeline, retry_place);
     Some((pipeline, references))
+}
+
+/// Variables of the files, of the document first; over them those that are written out, the pipeline's own last.
+fn env(
+    taker: &mut Taker,
+    files: Given<BTreeMap<String, Template>>,
+    own: Given<BTreeMap<String, Template>>,
+    inherited: &Inherited<'_>,
+) -> BTreeMap<String, Template> {
+    let mut all = taker.option(Given::Absent, &inherited.env_files).unwrap_or_default();
+    all.extend(taker.option(files, &Given::Absent).unwrap_or_default());
+    all.extend(taker.map(own, &inherited.defaults.env));
+    all
 }
 
 /// The schedule of these texts; mistakes are recorded where they stand.

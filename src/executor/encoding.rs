@@ -1,6 +1,6 @@
 //! Puts jobs and their ends into bytes and back.
 //!
-//! Fields in order, numbers little-endian, a length before everything that varies. Which message they are part of is for
+//! What stands around a job stays with the tick. Fields in order, numbers little-endian, a length before everything that varies. Which message they are part of is for
 //! `wire`, where they are tested too.
 //!
 //! Holds always: bytes that are no value give `None`, never a panic.
@@ -10,7 +10,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::{End, Ended, Input, Job, NotStarted, Output, Program, Stop};
+use super::{End, Ended, Input, Job, NotStarted, Output, Program, Stop, Told};
 use crate::clock::BootTime;
 use crate::occurrence::Token;
 
@@ -239,6 +239,7 @@ impl<'a> Reader<'a> {
             output: self.optional(Reader::path_bytes)?,
             output_limit_bytes: self.number()?,
             places: self.optional(|input| u32::try_from(input.number()?).ok())?,
+            around: None,
         })
     }
 
@@ -265,6 +266,7 @@ impl<'a> Reader<'a> {
                 note: self.optional(Reader::string)?,
                 head: self.bytes()?,
                 tail: self.bytes()?,
+                told: Told::default(),
             },
         })
     }

@@ -18,11 +18,14 @@ mod leftovers;
 mod line;
 mod orphans;
 mod output;
+mod pattern;
 mod process_group;
 mod queue;
 mod subprocess;
 mod supervisor;
 mod supervisor_setup;
+mod surround;
+mod told;
 mod wire;
 
 use std::ffi::OsString;
@@ -39,6 +42,8 @@ pub use orphans::reap_orphans;
 pub use output::Output;
 pub use subprocess::{SubprocessExecutor, SupervisorProgram};
 pub use supervisor::{SUPERVISE_ARG, supervise_main};
+pub use surround::{Around, Step};
+pub use told::{Status, Told};
 #[cfg(fuzzing)]
 pub use wire::reads_back;
 
@@ -104,6 +109,8 @@ pub struct Job {
     pub output_limit_bytes: u64,
     /// How many bodies may run at once: a job that finds so many waits until one has ended. None: it never waits.
     pub places: Option<u32>,
+    /// Hooks, and where the body tells what it did; none for the body alone.
+    pub around: Option<Box<Around>>,
 }
 
 /// What to execute.

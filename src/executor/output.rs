@@ -11,6 +11,7 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
+use super::told::Told;
 use crate::failpoint::{self, Point};
 
 const HEAD_BYTES: usize = 16 * 1024;
@@ -29,6 +30,8 @@ pub struct Output {
     pub head: Vec<u8>,
     /// The last 64 KiB of what came after the head.
     pub tail: Vec<u8>,
+    /// What it told of itself besides; nothing where nobody asked.
+    pub told: Told,
 }
 
 impl Output {
@@ -67,7 +70,7 @@ impl Capture {
     pub(super) fn finish(&mut self) -> Output {
         let (head, tail) = (std::mem::take(&mut self.head), std::mem::take(&mut self.tail).into_bytes());
         let truncated = self.file.finish(self.bytes, &head, &tail);
-        Output { bytes: self.bytes, truncated, note: self.file.note.take(), head, tail }
+        Output { bytes: self.bytes, truncated, note: self.file.note.take(), head, tail, told: Told::default() }
     }
 }
 

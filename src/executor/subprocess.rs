@@ -6,6 +6,7 @@
 //! Holds always: every job handed over gets exactly one `Ended`; if the supervisor is lost, that is after every process it
 //! had has been killed.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -43,6 +44,16 @@ pub struct SubprocessExecutor {
     owner: Option<String>,
     held: Option<PathBuf>,
     state: Mutex<State>,
+    /// Jobs of several steps, and what was wished for them meanwhile.
+    wishes: Mutex<BTreeMap<Token, Wish>>,
+}
+
+/// What was wished for a job of several steps.
+#[derive(Clone, Copy)]
+struct Wish {
+    stop_at: BootTime,
+    stop: Option<Stop>,
+    is_killed: bool,
 }
 
 enum State {
@@ -54,7 +65,13 @@ enum State {
 impl SubprocessExecutor {
     /// An executor without a supervisor yet: the first job starts it.
     pub fn new(program: SupervisorProgram) -> SubprocessExecutor {
-        SubprocessExecutor { program, owner: None, held: None, state: Mutex::new(State::Idle) }
+        SubprocessExecutor {
+            program,
+            owner: None,
+            held: None,
+            state: Mutex::new(State::Idle),
+            wishes: Mutex::default(),
+        }
     }
 
     /// The same, for a tick with this id: `end_leftovers` finds by it what outlives both the tick and the supervisor. It
@@ -98,6 +115,32 @@ impl SubprocessExecutor {
         }
     }
 
+    /// Runs one step of a job: the body, or a hook.
+    pub(super) async fn run_step(&self, job: Job) -> Ended {
+        match self.hand_over(job) {
+            Err(reason) => Ended::not_started(NotStarted::Failed(reason)),
+            Ok(end) => end.await.unwrap_or_else(|_| {
+                Ended::without_a_body(End::SupervisorLost("nobody is left to hear from the supervisor".into()))
+            }),
+        }
+    }
+
+    /// Brings a job's lease up to date; returns why it is to be stopped, if it is.
+    pub(super) fn wish(&self, job: &mut Job) -> Option<Stop> {
+        let wish = self.wishes().get(&job.token).copied()?;
+        job.stop_at = wish.stop_at;
+        wish.stop
+    }
+
+    /// Whether everything was to end at once.
+    pub(super) fn is_killed(&self, token: Token) -> bool {
+        self.wishes().get(&token).is_some_and(|wish| wish.is_killed)
+    }
+
+    fn wishes(&self) -> MutexGuard<'_, BTreeMap<Token, Wish>> {
+        self.wishes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn tell(&self, request: &Request) {
         if let State::Connected(connection) = &*self.state() {
             connection.send(request);
@@ -107,24 +150,34 @@ impl SubprocessExecutor {
 
 #[async_trait]
 impl Executor for SubprocessExecutor {
-    async fn run(&self, job: Job) -> Ended {
-        match self.hand_over(job) {
-            Err(reason) => Ended::not_started(NotStarted::Failed(reason)),
-            Ok(end) => end.await.unwrap_or_else(|_| {
-                Ended::without_a_body(End::SupervisorLost("nobody is left to hear from the supervisor".into()))
-            }),
-        }
+    async fn run(&self, mut job: Job) -> Ended {
+        let Some(around) = job.around.take() else { return self.run_step(job).await };
+        let token = job.token;
+        self.wishes().insert(token, Wish { stop_at: job.stop_at, stop: None, is_killed: false });
+        let ended = self.run_around(job, &around).await;
+        self.wishes().remove(&token);
+        ended
     }
 
     fn extend(&self, token: Token, stop_at: BootTime) {
+        if let Some(wish) = self.wishes().get_mut(&token) {
+            wish.stop_at = stop_at;
+        }
         self.tell(&Request::Extend(token, stop_at));
     }
 
     fn stop(&self, token: Token, why: Stop) {
+        if let Some(wish) = self.wishes().get_mut(&token) {
+            wish.stop = wish.stop.or(Some(why));
+        }
         self.tell(&Request::Stop(token, why));
     }
 
     fn kill_all(&self) {
+        for wish in self.wishes().values_mut() {
+            wish.stop = wish.stop.or(Some(Stop::Interrupted));
+            wish.is_killed = true;
+        }
         self.tell(&Request::KillAll);
     }
 

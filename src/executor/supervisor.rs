@@ -177,7 +177,7 @@ impl Supervisor {
                 self.start_waiting();
             }
             Request::Extend(token, stop_at) => {
-                if let Some(body) = self.bodies.iter_mut().find(|body| body.token == token) {
+                if let Some(body) = self.bodies.iter_mut().find(|body| body.token == token && !body.is_reported) {
                     body.course.extend(stop_at);
                 }
                 self.waiting.extend(token, stop_at);

@@ -153,6 +153,7 @@ mod tests {
             output: Some("o".into()),
             output_limit_bytes: u64::MAX,
             places: Some(2),
+            around: None,
         }
     }
 
@@ -164,7 +165,13 @@ mod tests {
             duration: Duration::from_micros(1),
             cpu: Duration::MAX,
             peak_memory_bytes: 7,
-            output: Output { bytes: 9, truncated: true, note: Some("n".into()), head: vec![0, 255], tail: vec![] },
+            output: Output {
+                bytes: 9,
+                truncated: true,
+                note: Some("n".into()),
+                head: vec![0, 255],
+                ..Output::default()
+            },
         }
     }
 

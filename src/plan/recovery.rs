@@ -39,5 +39,6 @@ pub fn take_over(attempt: &Attempt, evidence: Evidence, never_starts: bool, now:
         peak_memory_bytes: 0,
         output_bytes: 0,
         tail: String::new(),
+        results: None,
     }
 }

@@ -4,15 +4,16 @@
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
 use super::env::Env;
 use super::output_files::output_file;
 use crate::clock::BootTime;
-use crate::executor::{Input, Job, Program};
+use crate::executor::{Around, Input, Job, Program, Step};
 use crate::occurrence::compact;
-use crate::pipeline::{Body, Command, InheritEnv, Pipeline, Stdin};
+use crate::pipeline::{Body, Command, Hook, InheritEnv, Pipeline, Results, Stdin};
 use crate::run::Attempt;
 use crate::template::{Template, Value};
 
@@ -31,14 +32,15 @@ pub fn job(
     let values = |value| value_of(env, pipeline, attempt, value);
     let fill = |template: &Template| template.render(values);
     let command = &pipeline.command;
+    let around = around(env, pipeline, &fill);
+    let result_file = around.as_ref().and_then(|around| around.result_file.clone());
+    let mut variables = environment(env, pipeline, attempt, deadline);
+    variables.extend(result_file.map(|path| ("TICKWARD_RESULT_FILE".into(), path.into_os_string())));
     Job {
         token: attempt.token,
-        program: match &command.body {
-            Body::Argv(elements) => Program::Argv(elements.iter().map(fill).collect()),
-            Body::Shell(line) => Program::Shell(line.clone()),
-        },
+        program: program(&command.body, &fill),
         cwd: command.cwd.clone(),
-        env: environment(env, pipeline, attempt, deadline),
+        env: variables,
         stdin: match &command.stdin {
             Stdin::Null => Input::Null,
             Stdin::Text(text) => Input::Text(fill(text)),
@@ -54,6 +56,44 @@ pub fn job(
         output: env.output.as_ref().map(|folder| output_file(folder, attempt)),
         output_limit_bytes: command.output_limit_bytes,
         places: Some(places),
+        around,
+    }
+}
+
+/// What stands around the body; none where nothing does.
+fn around(env: &Env, pipeline: &Pipeline, fill: &dyn Fn(&Template) -> String) -> Option<Box<Around>> {
+    let (hooks, results) = (&pipeline.hooks, &pipeline.results);
+    if hooks.is_empty() && *results == Results::default() {
+        return None;
+    }
+    let step = |hook: &Option<Hook>| {
+        let hook = hook.as_ref()?;
+        Some(Step { program: program(&hook.body, fill), timeout: hook.timeout })
+    };
+    Some(Box::new(Around {
+        before: step(&hooks.before),
+        on_success: step(&hooks.on_success),
+        on_failure: step(&hooks.on_failure),
+        after: step(&hooks.after),
+        results: results.clone(),
+        result_file: results.json.then(|| result_file(env)),
+        exit_codes: pipeline.exit_codes.clone(),
+    }))
+}
+
+/// A file that nobody can guess, where the body's user may write, whoever that is.
+fn result_file(env: &Env) -> PathBuf {
+    let temporary = match variable(env, "TMPDIR") {
+        folder if folder.starts_with('/') => folder,
+        _ => "/tmp".into(),
+    };
+    PathBuf::from(temporary).join(format!("tickward-result-{:032x}", env.host.mint()))
+}
+
+fn program(body: &Body, fill: &dyn Fn(&Template) -> String) -> Program {
+    match body {
+        Body::Argv(elements) => Program::Argv(elements.iter().map(fill).collect()),
+        Body::Shell(line) => Program::Shell(line.clone()),
     }
 }
 

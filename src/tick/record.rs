@@ -19,10 +19,12 @@ pub fn completion(
     store_time: &StoreTime,
     now: jiff::Timestamp,
 ) -> Completion {
-    let (outcome, fatal, mut error) = meaning(pipeline, ended);
-    if let Some(stop) = attempt.stop.as_ref().filter(|_| outcome == Outcome::Cancelled) {
-        error = Some(stop.why.clone());
-    }
+    let (outcome, fatal) = ended.outcome(&pipeline.exit_codes);
+    let told = &ended.output.told;
+    let around = told.in_words().map(|words| pipeline.command.filled.concealed_in(&words));
+    let stopped = attempt.stop.as_ref().filter(|_| outcome == Outcome::Cancelled).map(|stop| stop.why.clone());
+    let reason = stopped.or_else(|| reason(pipeline, ended, outcome));
+    let reasons: Vec<String> = reason.into_iter().chain(around).collect();
     let started_at = ended.started_at.map(|boot| crate::occurrence::whole_micros(store_time.of(boot)));
     Completion {
         token: attempt.token,
@@ -35,11 +37,12 @@ pub fn completion(
             End::Exited(code) => Some(code),
             _ => None,
         },
-        error,
+        error: (!reasons.is_empty()).then(|| reasons.join("; ")),
         cpu: ended.cpu,
         peak_memory_bytes: ended.peak_memory_bytes,
         output_bytes: ended.output.bytes,
         tail: tail(ended),
+        results: Some(told.values.clone()).filter(|values| !values.is_empty()),
     }
 }
 
@@ -64,6 +67,7 @@ pub fn never_started(attempt: &Attempt, why: &str, now: jiff::Timestamp) -> Comp
         peak_memory_bytes: 0,
         output_bytes: 0,
         tail: String::new(),
+        results: None,
     }
 }
 
@@ -74,39 +78,37 @@ pub fn lost_before_its_start(env: &Env, attempt: &Attempt, ended: &Ended) -> boo
     is_lost && mark.is_some_and(|mark| env.host.forestall(&mark) == StartMark::Forestalled)
 }
 
-fn meaning(pipeline: &Pipeline, ended: &Ended) -> (Outcome, bool, Option<String>) {
-    let failed = |error: String| (Outcome::Failed, false, Some(error));
+/// What went wrong, in words; none where nothing did, or where what was told says it.
+fn reason(pipeline: &Pipeline, ended: &Ended, outcome: Outcome) -> Option<String> {
     if let Some(stop) = ended.stopped {
-        return match stop {
-            Stop::TimedOut => (Outcome::TimedOut, false, Some(format!("took longer than {}", shown(pipeline.timeout)))),
-            Stop::LeaseOver => (Outcome::Interrupted, false, Some("stopped: its lease could not be renewed".into())),
-            Stop::Interrupted => (Outcome::Interrupted, false, Some("stopped: the tick had to end".into())),
-            Stop::Cancelled => (Outcome::Cancelled, false, Some("stopped on request".into())),
-        };
+        return Some(match stop {
+            Stop::TimedOut => format!("took longer than {}", shown(pipeline.timeout)),
+            Stop::LeaseOver => "stopped: its lease could not be renewed".into(),
+            Stop::Interrupted => "stopped: the tick had to end".into(),
+            Stop::Cancelled => "stopped on request".into(),
+        });
     }
-    match &ended.end {
-        End::Exited(code) => match pipeline.exit_codes.meaning(*code) {
-            ExitMeaning::Success => (Outcome::Succeeded, false, None),
-            ExitMeaning::Partial => (Outcome::Partial, false, None),
-            ExitMeaning::Retry => failed(format!("exit code {code}")),
-            ExitMeaning::Fatal => (Outcome::Failed, true, Some(format!("exit code {code}, which is fatal"))),
+    Some(match &ended.end {
+        End::Exited(code) => match (pipeline.exit_codes.meaning(*code), outcome) {
+            (ExitMeaning::Retry, _) => format!("exit code {code}"),
+            (ExitMeaning::Fatal, _) => format!("exit code {code}, which is fatal"),
+            (ExitMeaning::Cancelled, _) => format!("exit code {code}, which means that it was cancelled"),
+            (_, Outcome::Failed) => "its results say that it failed".into(),
+            (ExitMeaning::Success, Outcome::Partial) if ended.output.told.rejects.is_none() => {
+                "its results say that it was done in part".into()
+            }
+            (ExitMeaning::Success | ExitMeaning::Partial, _) => return None,
         },
-        End::Signalled(signal) => failed(format!("ended by signal {}", signal_name(*signal))),
+        End::Signalled(signal) => format!("ended by signal {}", signal_name(*signal)),
         // It names things that variables were filled into, or that a mistake in the configuration has made a URL.
         End::NotStarted(NotStarted::Failed(why)) => {
-            failed(crate::config::secret::masked(&pipeline.command.filled.concealed_in(why)))
+            crate::config::secret::masked(&pipeline.command.filled.concealed_in(why))
         }
-        End::NotStarted(NotStarted::Refused) => released("another tick had taken the attempt over"),
-        End::NotStarted(NotStarted::Withdrawn) => released("the tick was told to stop before the start"),
-        End::NotStarted(NotStarted::LeaseOver) => released("its lease was over before the start"),
-        End::SupervisorLost(why) => {
-            (Outcome::Lost, false, Some(format!("the process that watched over it is gone: {why}")))
-        }
-    }
-}
-
-fn released(why: &str) -> (Outcome, bool, Option<String>) {
-    (Outcome::Released, false, Some(why.into()))
+        End::NotStarted(NotStarted::Refused) => "another tick had taken the attempt over".into(),
+        End::NotStarted(NotStarted::Withdrawn) => "the tick was told to stop before the start".into(),
+        End::NotStarted(NotStarted::LeaseOver) => "its lease was over before the start".into(),
+        End::SupervisorLost(why) => format!("the process that watched over it is gone: {why}"),
+    })
 }
 
 fn shown(timeout: Option<Duration>) -> String {

@@ -182,6 +182,7 @@ fn succeeded(token: Token) -> End {
         peak_memory_bytes: 0,
         output_bytes: 0,
         tail: String::new(),
+        results: None,
     };
     End { completion, condition: Condition::Always }
 }

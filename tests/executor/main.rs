@@ -13,3 +13,4 @@ mod loss;
 mod output;
 mod sandbox;
 mod start;
+mod surround;

@@ -90,6 +90,7 @@ pub fn job(program: Program, cwd: &Path) -> Job {
         output: None,
         output_limit_bytes: 1 << 20,
         places: None,
+        around: None,
     }
 }
 

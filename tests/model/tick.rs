@@ -342,6 +342,7 @@ fn reported(token: Token, outcome: Outcome, now: Timestamp) -> End {
         peak_memory_bytes: 0,
         output_bytes: 0,
         tail: token.to_string(),
+        results: None,
     };
     End { completion, condition: Condition::Always }
 }

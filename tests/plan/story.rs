@@ -178,6 +178,7 @@ impl Story {
             peak_memory_bytes: 0,
             output_bytes: 0,
             tail: String::new(),
+            results: None,
         };
         let folded = plan::fold(&mut self.row, attempt, &completion);
         self.row.version += 1;

@@ -265,6 +265,7 @@ pub fn completion(attempt: &Attempt, outcome: Outcome, ended_at: Timestamp) -> C
         peak_memory_bytes: 9_000_000,
         output_bytes: 5,
         tail: "done\n".into(),
+        results: None,
     }
 }
 

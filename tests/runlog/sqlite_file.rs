@@ -143,7 +143,7 @@ fn say(path: &Path, statement: &str) {
 }
 
 fn a_store_that_needs_a_newer_program_is_refused(bench: &Bench) -> Option<String> {
-    for (needs, schema) in [("3", "3"), ("9", "12"), ("soon", "3")] {
+    for (needs, schema) in [("4", "4"), ("9", "12"), ("soon", "4")] {
         let rows = format!(
             "UPDATE tickward_meta SET value = '{needs}' WHERE key = 'needs';
              UPDATE tickward_meta SET value = '{schema}' WHERE key = 'schema';"
@@ -151,7 +151,7 @@ fn a_store_that_needs_a_newer_program_is_refused(bench: &Bench) -> Option<String
         say(&file_of(bench), &rows);
         let error = refusal(bench, &file_of(bench));
         assert!(matches!(error, Error::Refused { .. }), "{needs}: {error:?}");
-        let words = format!("needs a newer tickward: it has form {schema}, this program knows up to 2");
+        let words = format!("needs a newer tickward: it has form {schema}, this program knows up to 3");
         assert!(error.to_string().contains(&words), "{needs}: {error}");
         assert!(error.help().contains("update this program"), "{needs}");
     }
@@ -161,7 +161,7 @@ fn a_store_that_needs_a_newer_program_is_refused(bench: &Bench) -> Option<String
 fn a_newer_store_that_old_programs_may_use_is_used(bench: &Bench) -> Option<String> {
     say(
         &file_of(bench),
-        "UPDATE tickward_meta SET value = '2' WHERE key = 'schema';
+        "UPDATE tickward_meta SET value = '3' WHERE key = 'schema';
          INSERT INTO tickward_meta VALUES ('something', 'new');
          ALTER TABLE tickward_attempt ADD COLUMN something_new TEXT;",
     );

@@ -176,6 +176,37 @@ pub const ANIMALS: &[Animal] = &[
             ),
         )
     },
+    Animal {
+        takes_the_tick_along: true,
+        ..with(
+            &[
+                "hooks: { before: \"setsid sleep 600 >/dev/null 2>&1 & kill -KILL $(awk '/^PPid/ { print $2 }' /proc/$PPID/status); sleep 600\" }",
+            ],
+            because(
+                "the process that ran it is gone",
+                animal("page", "has a hook before it that kills the tick", "lost", "'true'"),
+            ),
+        )
+    },
+    Animal {
+        takes_the_tick_along: true,
+        ..with(
+            &[
+                "hooks: { after: \"setsid sleep 600 >/dev/null 2>&1 & kill -KILL $(awk '/^PPid/ { print $2 }' /proc/$PPID/status) $PPID; sleep 600\" }",
+            ],
+            because(
+                "the process that ran it is gone",
+                animal("heir", "has a hook after it that kills tick and supervisor", "lost", "'true'"),
+            ),
+        )
+    },
+    with(
+        &["hooks: { after: \"setsid sleep 600 >/dev/null 2>&1 & kill -KILL $PPID; sleep 600\" }"],
+        because(
+            "the `after` hook is lost",
+            animal("mourner", "has a hook after it that kills the supervisor", "succeeded", "'true'"),
+        ),
+    ),
     because(
         "exit code 3",
         animal(

@@ -23,7 +23,7 @@ const PIPELINE: &str = "SELECT namespace, pipeline, version, fence, cursor, back
 const ATTEMPT: &str = "SELECT namespace, pipeline, scheduled_for, attempt, token, fence, state, trigger, by_hand, tries, \
      earlier_starts, interruptions, owner, policy, claimed_at, lease_us, lease_until, lease_until_boot, retry_at, gave_up, \
      late_outcome, fatal, started_at, ended_at, duration_us, exit_code, error, cpu_us, peak_memory_bytes, output_bytes, tail, \
-     stop_request FROM tickward_attempt";
+     stop_request, results FROM tickward_attempt";
 
 const NOT_RUN: &str =
     "SELECT namespace, pipeline, first, last, count, at_least, reason, decided_at FROM tickward_not_run";
@@ -218,6 +218,10 @@ fn completion(row: &SqlRow<'_>, token: Token) -> rusqlite::Result<Completion> {
         peak_memory_bytes: count(28)?,
         output_bytes: count(29)?,
         tail: get::<Option<String>>(row, 30)?.unwrap_or_default(),
+        results: match get::<Option<String>>(row, 32)? {
+            None => None,
+            Some(_) => Some(json(row, 32)?),
+        },
     })
 }
 
