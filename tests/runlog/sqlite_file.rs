@@ -14,7 +14,7 @@ use crate::bench::{Bench, changing, id};
 type Run = fn(&Bench) -> Option<String>;
 
 /// Each answers why it could not be tried on this machine, if so.
-pub const CASES: [(&str, Run); 16] = [
+pub const CASES: [(&str, Run); 17] = [
     ("a_new_file_is_for_its_owner_only", a_new_file_is_for_its_owner_only),
     ("a_new_folder_is_for_its_owner_only", a_new_folder_is_for_its_owner_only),
     ("the_journal_is_a_write_ahead_log", the_journal_is_a_write_ahead_log),
@@ -26,6 +26,7 @@ pub const CASES: [(&str, Run); 16] = [
     ("a_read_only_folder_is_unavailable", a_read_only_folder_is_unavailable),
     ("a_store_that_needs_a_newer_program_is_refused", a_store_that_needs_a_newer_program_is_refused),
     ("a_newer_store_that_old_programs_may_use_is_used", a_newer_store_that_old_programs_may_use_is_used),
+    ("a_store_of_the_first_form_is_brought_up_to_date", a_store_of_the_first_form_is_brought_up_to_date),
     ("an_empty_file_becomes_a_store", an_empty_file_becomes_a_store),
     ("tables_of_others_are_left_alone", tables_of_others_are_left_alone),
     ("a_word_of_a_newer_program_is_named", a_word_of_a_newer_program_is_named),
@@ -166,6 +167,19 @@ fn a_newer_store_that_old_programs_may_use_is_used(bench: &Bench) -> Option<Stri
          ALTER TABLE tickward_attempt ADD COLUMN something_new TEXT;",
     );
     bench.again(Purpose::Work).unwrap();
+    None
+}
+
+fn a_store_of_the_first_form_is_brought_up_to_date(bench: &Bench) -> Option<String> {
+    for purpose in [Purpose::Work, Purpose::Read] {
+        say(
+            &file_of(bench),
+            "UPDATE tickward_meta SET value = '1' WHERE key = 'schema';
+             ALTER TABLE tickward_attempt DROP COLUMN results;",
+        );
+        bench.again(purpose).unwrap();
+        say(&file_of(bench), "SELECT results FROM tickward_attempt");
+    }
     None
 }
 
