@@ -162,7 +162,7 @@ fn a_store_that_needs_a_newer_program_is_refused(bench: &Bench) -> Option<String
 fn a_newer_store_that_old_programs_may_use_is_used(bench: &Bench) -> Option<String> {
     say(
         &file_of(bench),
-        "UPDATE tickward_meta SET value = '3' WHERE key = 'schema';
+        "UPDATE tickward_meta SET value = '99' WHERE key = 'schema';
          INSERT INTO tickward_meta VALUES ('something', 'new');
          ALTER TABLE tickward_attempt ADD COLUMN something_new TEXT;",
     );
@@ -175,6 +175,8 @@ fn a_store_of_the_first_form_is_brought_up_to_date(bench: &Bench) -> Option<Stri
         say(
             &file_of(bench),
             "UPDATE tickward_meta SET value = '1' WHERE key = 'schema';
+             ALTER TABLE tickward_pipeline DROP COLUMN standing;
+             ALTER TABLE tickward_attempt DROP COLUMN stop_request;
              ALTER TABLE tickward_attempt DROP COLUMN results;",
         );
         bench.again(purpose).unwrap();
