@@ -3,12 +3,14 @@
 //! The program `tickward` is a thin shell over this crate. ARCHITECTURE.md draws the house; data flows one way:
 //! `config → schedule → plan (pure) → claim → execute → record → report`.
 
+pub mod alert;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod executor;
 pub mod failpoint;
 pub mod lease;
+pub mod metrics;
 pub mod occurrence;
 pub mod owner;
 pub mod pipeline;

@@ -10,6 +10,7 @@ use super::env_files;
 use super::environment::Environment;
 use super::keys;
 use super::overlay;
+use super::outlets::{self, AlerterSpec, SinkSpec};
 use super::problem::{Place, Problem};
 use super::reader::{Entry, Reader};
 use super::secret::Secret;
@@ -31,6 +32,8 @@ pub(super) struct Document {
     pub(super) pipelines: Vec<Pipeline>,
     pub(super) broken: Vec<String>,
     pub(super) run_log: Option<(Secret, Place)>,
+    pub(super) alerters: Vec<AlerterSpec>,
+    pub(super) metrics: Vec<SinkSpec>,
     pub(super) problems: Vec<Problem>,
     /// Which pipeline names which other one, and where.
     pub(super) references: Vec<Reference>,
@@ -106,6 +109,8 @@ impl<'a> Reading<'a, '_> {
                 "timezone" => self.inherited.timezone = settings::given(&mut self.reader, entry, value::zone),
                 "namespace" => self.inherited.namespace = settings::given(&mut self.reader, entry, value::name),
                 "run_log" => self.run_log(entry),
+                "alerters" => self.document.alerters = outlets::alerters(&mut self.reader, entry),
+                "metrics" => self.document.metrics = outlets::metrics(&mut self.reader, entry),
                 "defaults" => self.defaults(entry),
                 "pipelines" => pipelines = Some(entry),
                 name if name.starts_with("x-") => {}

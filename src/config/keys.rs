@@ -57,6 +57,10 @@ pub(super) enum Kind {
     Defaults,
     /// Names and the keys of a pipeline.
     Pipelines,
+    /// A URL or a mapping of these keys, or a list of such.
+    Outlets(&'static [Key]),
+    /// Some of these words.
+    Words(&'static [&'static str]),
 }
 
 const fn key(
@@ -78,8 +82,46 @@ pub(super) const DOCUMENT: &[Key] = &[
     key("run_log", Kind::Text, None, "\"sqlite:///var/lib/tickward/run_log.db\"", "URL of the run-log; empty means none."),
     key("env_files", Kind::EnvFiles, None, "[{\"path\": \".env\", \"optional\": true}]", "Files of `NAME=value` lines, for `${…}` in this file and for its commands; relative to this file."),
     key("environments", Kind::Environments, None, "{\"production\": {\"timezone\": \"Europe/Berlin\"}}", "Keys of a document that are laid over this one where `--env` or TICKWARD_ENV names them."),
+    key("alerters", Kind::Outlets(ALERTER), None, "[\"slack://hooks.slack.com/services/X/Y/Z\"]", "Who is told about failures: URLs, or mappings of a URL and what it is for."),
+    key("metrics", Kind::Outlets(SINK), None, "[\"textfile:///var/lib/node_exporter/tickward.prom\"]", "Where figures go: URLs."),
     key("defaults", Kind::Defaults, None, "{\"timeout\": \"1h\"}", "What holds for every pipeline of this file that does not say otherwise."),
     key("pipelines", Kind::Pipelines, None, "{\"hello\": {\"command\": [\"echo\", \"hello\"]}}", "The pipelines, each under its name."),
+];
+
+/// The keys of an entry of `alerters`.
+#[rustfmt::skip]
+pub(super) const ALERTER: &[Key] = &[
+    key("name", Kind::Text, None, "\"page\"", "Its name in logs; without it, the scheme."),
+    key("url", Kind::Text, None, "\"slack://hooks.slack.com/services/X/Y/Z\"", "Where to; must be given."),
+    key("events", Kind::Words(&EVENTS), None, "[\"gave_up\", \"recovered\"]", "What it is told; without it, everything."),
+    key("match", Kind::Keys(MATCH), None, "{\"tags\": [\"critical\"]}", "Of which pipelines; without it, of all."),
+];
+
+/// The words of `events`: those of `alert::Kind`.
+pub(super) const EVENTS: [&str; 10] = [
+    "failed",
+    "gave_up",
+    "recovered",
+    "partial",
+    "lost",
+    "missed",
+    "degraded",
+    "tick_gap",
+    "config_split",
+    "late_outcome",
+];
+
+/// The keys of `match`.
+#[rustfmt::skip]
+pub(super) const MATCH: &[Key] = &[
+    key("tags", Kind::Texts, None, "[\"critical\"]", "Pipelines with at least one of these tags."),
+];
+
+/// The keys of an entry of `metrics`.
+#[rustfmt::skip]
+pub(super) const SINK: &[Key] = &[
+    key("name", Kind::Text, None, "\"node\"", "Its name in logs; without it, the scheme."),
+    key("url", Kind::Text, None, "\"stdout://\"", "Where to; must be given."),
 ];
 
 /// The keys of a pipeline.
@@ -191,8 +233,6 @@ pub(super) const CATCH_UP: &[Key] = &[
 
 /// Keys that this version knows of but cannot honour yet, and what is possible instead.
 pub(super) const NOT_YET_IN_DOCUMENT: &[(&str, &str)] = &[
-    ("alerters", "the exit code of `run-due` is 1 when a pipeline failed: let what starts the tick send the alert"),
-    ("metrics", "`run-due -o json` prints what a tick did: feed that to your metrics"),
     ("executor", "commands run on the host of the tick"),
     ("executors", "commands run on the host of the tick"),
     ("on_run_log_error", "a tick that finds no run-log starts nothing and ends with code 4"),
@@ -202,8 +242,8 @@ pub(super) const NOT_YET_IN_DOCUMENT: &[(&str, &str)] = &[
 /// The same for the keys of a pipeline and of `defaults`.
 pub(super) const NOT_YET_IN_PIPELINE: &[(&str, &str)] = &[
     ("on_run_log_error", "a tick that finds no run-log starts nothing and ends with code 4"),
-    ("alerters", "the exit code of `run-due` is 1 when a pipeline failed: let what starts the tick send the alert"),
-    ("metrics", "`run-due -o json` prints what a tick did: feed that to your metrics"),
+    ("alerters", "put it at the top of the file, and say with `match: { tags: […] }` of which pipelines"),
+    ("metrics", "put it at the top of the file: it holds for all pipelines"),
     ("executor", "commands run on the host of the tick"),
     ("enabled", "take the pipeline out of the file, or out of what `-c` names"),
     ("paused", "take the pipeline out of the file, or out of what `-c` names"),
@@ -239,6 +279,9 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("requires", "depends_on"),
     ("grace", "kill_grace"),
     ("jobs", "pipelines"),
+    ("alerts", "alerters"),
+    ("notify", "alerters"),
+    ("address", "url"),
     ("tasks", "pipelines"),
 ];
 

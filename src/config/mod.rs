@@ -15,6 +15,7 @@ mod environment;
 mod exit_codes;
 mod interpolate;
 mod keys;
+mod outlets;
 mod overlay;
 mod problem;
 mod quantity;
@@ -35,6 +36,7 @@ use std::path::{Path, PathBuf};
 
 pub use discover::{Discovered, Source, discover};
 pub use environment::Environment;
+pub use outlets::{AlerterSpec, SinkSpec, split_urls};
 pub use problem::{Place, Problem, Severity};
 pub use schema::schema;
 pub use secret::Secret;
@@ -59,6 +61,10 @@ pub struct Loaded {
     pub broken: Vec<String>,
     /// The URL of the run-log. Empty: none is wanted. None: no file says anything.
     pub run_log: Option<Secret>,
+    /// Who is told about what, over all files; what is written twice counts once. No two have one name.
+    pub alerters: Vec<AlerterSpec>,
+    /// Where figures go, as `alerters`.
+    pub metrics: Vec<SinkSpec>,
     /// Every mistake, source by source in the order of lines.
     pub problems: Vec<Problem>,
     /// The files that were asked for, broken ones too.
@@ -106,6 +112,8 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
         loaded.broken.extend(document.broken);
         references.extend(document.references);
         loaded.problems.extend(document.problems);
+        outlets::add(&mut loaded.alerters, document.alerters);
+        outlets::add(&mut loaded.metrics, document.metrics);
         match (&run_log, document.run_log) {
             (Some((first, place)), Some((second, at))) if *first != second => {
                 let message = format!("`run_log` is set to something else by {}:{}", place.file, place.line);
@@ -118,6 +126,8 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
     }
     let lost = upstreams::check(&references, &mut loaded.pipelines, &mut loaded.broken);
     loaded.problems.extend(lost);
+    outlets::number(&mut loaded.alerters);
+    outlets::number(&mut loaded.metrics);
     loaded.run_log = run_log.map(|(url, _)| url);
     if loaded.pipelines.is_empty() && loaded.broken.is_empty() && loaded.problems.is_empty() && !sources.is_empty() {
         let help = "write `pipelines:` and a pipeline below it: a name, `schedule:` and `command:`";

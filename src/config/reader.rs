@@ -77,6 +77,19 @@ impl<'a> Reader<'a> {
         self.record(Problem::error(Some(place), message), help.as_ref());
     }
 
+    /// As `refuse`, at a node that may be secret though nothing in it looks so: of its line, only what stands before is shown.
+    pub(super) fn refuse_hidden(&mut self, at: NodeId, message: &str, help: &str) {
+        let place = self.place_hidden(at);
+        self.record(Problem::error(Some(place), message), help);
+    }
+
+    /// The place of a node, its line masked from there on.
+    pub(super) fn place_hidden(&self, at: NodeId) -> Place {
+        let place = self.source.place(self.tree.node(at).start);
+        let before: String = place.source.chars().take(place.caret).collect();
+        Place { source: before + super::secret::MASK, ..place }
+    }
+
     /// Records a mistake at a byte of a scalar's text.
     pub(super) fn refuse_inside(&mut self, scalar: &Scalar<'a>, offset: usize, message: &str, help: &str) {
         let place = self.place_inside(scalar.at, scalar.written, if scalar.is_filled() { None } else { Some(offset) });

@@ -132,6 +132,16 @@ fn of_kind(kind: &Kind) -> Value {
                 "additionalProperties": false,
             },
         ]),
+        Kind::Outlets(keys) => {
+            let url = json!({ "type": "string", "pattern": r"://|\$\{" });
+            let mut with_more = object(keys, |_| true);
+            with_more["required"] = json!(["url"]);
+            let entry = json!({ "anyOf": [url, with_more] });
+            json!([url, with_more, { "type": "array", "items": entry }])
+        }
+        Kind::Words(words) => {
+            json!([word(words), filled, { "type": "array", "items": { "anyOf": [word(words), filled] } }])
+        }
         Kind::Keys(keys) => object(keys, |_| true),
         Kind::Defaults => json!({ "$ref": "#/$defs/defaults" }),
         Kind::Pipelines => json!({
@@ -171,6 +181,16 @@ mod tests {
                 assert_eq!(problems(text), [""; 0], "{outer}.{}", key.name);
             }
         }
+        for (outer, list) in [("alerters", keys::ALERTER), ("metrics", keys::SINK)] {
+            for key in list {
+                let url = if key.name == "url" { "" } else { "url: stdout://, " };
+                let text = format!(
+                    "{outer}: [{{ {url}{}: {} }}]\npipelines: {{ p: {{ command: [x] }} }}\n",
+                    key.name, key.example
+                );
+                assert_eq!(problems(text), [""; 0], "{outer}.{}", key.name);
+            }
+        }
         for key in keys::DOCUMENT.iter().filter(|key| key.name != "pipelines") {
             let text = format!("{}: {}\npipelines: {{ p: {{ command: [x] }} }}\n", key.name, key.example);
             assert_eq!(problems(text), [""; 0], "{}", key.name);
@@ -185,6 +205,8 @@ mod tests {
             (keys::PIPELINE, "/$defs/pipeline/properties"),
             (keys::RETRY, "/$defs/pipeline/properties/retry/anyOf/0/properties"),
             (keys::CATCH_UP, "/$defs/pipeline/properties/catch_up/anyOf/2/properties"),
+            (keys::ALERTER, "/properties/alerters/anyOf/1/properties"),
+            (keys::SINK, "/properties/metrics/anyOf/1/properties"),
         ] {
             let properties = schema.pointer(at).and_then(Value::as_object).unwrap();
             let names: std::collections::BTreeSet<&str> = properties.keys().map(String::as_str).collect();
@@ -202,7 +224,7 @@ mod tests {
         let lists =
             [keys::DOCUMENT, keys::PIPELINE, keys::LIMITS, keys::RETRY, keys::CATCH_UP, keys::OVERLAP, keys::UPSTREAM]
                 .into_iter()
-                .chain([keys::HOOKS, keys::RESULTS]);
+                .chain([keys::HOOKS, keys::RESULTS, keys::ALERTER, keys::SINK]);
         let missing: Vec<&str> = (lists.flatten().map(|key| key.name))
             .chain(crate::template::Value::ALL.iter().map(|(name, _)| *name))
             .filter(|name| {

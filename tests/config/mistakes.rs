@@ -142,7 +142,7 @@ fn all_mistakes_of_all_pipelines_come_at_once_in_the_order_of_the_file() {
 #[test]
 fn a_mistake_at_the_top_breaks_what_it_governs() {
     for (top, broken, line) in [
-        ("alerters: []", &[][..], "error: this version does not support `alerters`"),
+        ("executors: []", &[][..], "error: this version does not support `executors`"),
         ("defaults: { timeout: 5 }", &["p"], "error: `timeout`: `5` is not a duration"),
         ("defaults: { tmeout: 5s }", &["p", "q"], "error: unknown key `tmeout`"),
         ("defaults: { lease: 15s }", &["p", "q"], "error: `kill_grace` of 10s is over a third of the `lease` of 15s"),

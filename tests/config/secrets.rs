@@ -31,12 +31,14 @@ fn no_problem_shows_a_secret() {
         assert!(!text.contains("hunter2"), "{lines}\n{text}");
     }
     for top in [
-        "alerters: [slack://hooks.slack.com/services/T/hunter2]",
-        "alerters: [\"pagerduty://hunter2?severity=critical\"]",
+        "alerters: [{ url: slack://hooks.slack.com/services/T/hunter2, evnts: [failed] }]",
+        "alerters: [slack:hooks.slack.com/services/T/hunter2]",
+        "alerters: [{ name: \"${SECRET} \", url: \"stdout://\", events: [\"${SECRET}\"] }]",
+        "alerters: { address: \"pagerduty://hunter2?severity=critical\" }",
         "run_logs: postgres://u:hunter2@h/db",
         "run_log: [postgres://u:hunter2@h/db]",
         "run_log: \"postgres://u:hunter2@h/db",
-        "metrics: [\"https://h/api?api_key=hunter2\"]",
+        "metrics: [{ url: \"https://h/api?api_key=hunter2\", name: [] }]",
     ] {
         let loaded = loaded(&format!("{top}\npipelines: {{ p: {{ command: [x] }} }}\n"));
         let text = printed(&loaded) + &format!("{loaded:?}");

@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use tickward::config::{Source, load};
 use tickward::pipeline::*;
 use tickward::template::Value;
 
-use super::{loaded, names, pipeline, printed};
+use super::{environment, loaded, names, pipeline, printed};
 
 const SAMPLE: &str = r#"version: 1
 timezone: UTC
@@ -206,4 +207,61 @@ fn an_empty_run_log_is_not_the_same_as_none_said() {
 fn a_pipeline_may_have_any_name_also_one_that_begins_like_an_extension() {
     let loaded = loaded("x-mine: { a: b }\npipelines: { x-ray: { command: [x], x-mine: [1] } }\n");
     assert_eq!((printed(&loaded).as_str(), names(&loaded)), ("", vec!["x-ray"]));
+}
+
+#[test]
+fn alerters_and_metrics_of_all_files_hold_together() {
+    let file = |name: &str, text: &str| Source::Text { name: name.into(), text: text.into() };
+    let first = "alerters:
+  - slack://hooks.slack.com/services/${SECRET}
+  - { name: page, url: 'webhook+https://h/${N}', events: [gave_up, lost], match: { tags: [critical, nightly] } }
+  - slack://chat.example.com/hooks/x
+metrics: stdout://
+pipelines: { p: { command: [x] } }
+";
+    let second = "alerters: [slack://hooks.slack.com/services/hunter2, { url: stdout://, events: recovered, match: ~ }]
+metrics: [stdout://, { name: node, url: 'textfile:///x.prom' }]
+";
+    let loaded = load(&[file("a.yaml", first), file("b.yaml", second)], &environment());
+    assert_eq!(printed(&loaded), "");
+    let alerters: Vec<_> = (loaded.alerters.iter())
+        .map(|spec| (spec.name.as_str(), spec.url.expose(), spec.events.len(), spec.tags.join(" ")))
+        .collect();
+    assert_eq!(
+        alerters,
+        [
+            ("slack", "slack://hooks.slack.com/services/hunter2", 0, String::new()),
+            ("page", "webhook+https://h/x9", 2, "critical nightly".into()),
+            ("slack-2", "slack://chat.example.com/hooks/x", 0, String::new()),
+            ("stdout", "stdout://", 1, String::new()),
+        ]
+    );
+    let metrics: Vec<_> = loaded.metrics.iter().map(|spec| (spec.name.as_str(), spec.url.expose())).collect();
+    assert_eq!(metrics, [("stdout", "stdout://"), ("node", "textfile:///x.prom")]);
+    assert!(!format!("{loaded:?}").contains("hunter2"));
+}
+
+#[test]
+fn a_mistake_in_an_alerter_takes_that_one_alone_away() {
+    for (entry, message, help) in [
+        ("slack", "an entry of `alerters` is no URL", "write a scheme, `://`, and where to"),
+        ("'${EMPTY}'", "an entry of `alerters` is no URL", "look at what the variables are set to"),
+        ("~", "an entry of `alerters` is empty", "write a URL"),
+        ("[x]", "an entry of `alerters` is a list", "write a URL"),
+        ("{ events: [failed] }", "an entry of `alerters` has no `url`", "add `url:` and where to"),
+        ("{ uri: 'x://' }", "unknown key `uri` in `alerters`", "did you mean `url`?"),
+        ("{ url: 'x://', events: [faild] }", "`events`: unknown value `faild`", "did you mean `failed`?"),
+        ("{ url: 'x://', match: { tag: x } }", "unknown key `tag` in `match`", "did you mean `tags`?"),
+        (
+            "{ url: 'x://', name: 'a b' }",
+            "`name`: name `a b` contains ' '",
+            "use letters, digits and . _ / - only, 128 at most",
+        ),
+    ] {
+        let loaded = loaded(&format!("alerters: [{entry}, stdout://]\npipelines: {{ p: {{ command: [x] }} }}\n"));
+        let found: Vec<_> =
+            loaded.problems.iter().map(|p| (p.message.as_str(), p.help.as_deref().unwrap_or_default())).collect();
+        assert_eq!(found, [(message, help)], "{entry}");
+        assert_eq!((names(&loaded), loaded.alerters.len()), (vec!["p"], 1), "{entry}");
+    }
 }
