@@ -4,11 +4,13 @@
 //! `config → schedule → plan (pure) → claim → execute → record → report`.
 
 pub mod alert;
+pub mod alerter;
 pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod executor;
 pub mod failpoint;
+pub mod http;
 pub mod lease;
 pub mod metrics;
 pub mod occurrence;
@@ -19,5 +21,6 @@ pub mod run;
 pub mod runlog;
 pub mod schedule;
 pub mod scheme;
+pub mod sink;
 pub mod template;
 pub mod tick;
