@@ -224,7 +224,7 @@ mod tests {
         let lists =
             [keys::DOCUMENT, keys::PIPELINE, keys::LIMITS, keys::RETRY, keys::CATCH_UP, keys::OVERLAP, keys::UPSTREAM]
                 .into_iter()
-                .chain([keys::HOOKS, keys::RESULTS, keys::ALERTER, keys::SINK]);
+                .chain([keys::HOOKS, keys::RESULTS, keys::ALERTER, keys::MATCH]);
         let missing: Vec<&str> = (lists.flatten().map(|key| key.name))
             .chain(crate::template::Value::ALL.iter().map(|(name, _)| *name))
             .filter(|name| {
