@@ -114,7 +114,7 @@ fn everywhere() -> Vec<Case> {
             ended_attempts_are_not_open, decided_occurrences_are_those_after_the_cursor,
             before_the_first_decision_every_attempt_counts_as_decided;
         not_run: adjacent_missed_stretches_are_one, what_was_paused_or_held_is_one_stretch_each, stretches_that_do_not_touch_stay_apart,
-            a_stretch_recorded_again_takes_the_place_of_the_first;
+            a_stretch_recorded_again_reaches_as_far_as_the_longer;
         history: newest_decisions_come_first, equal_decisions_have_a_fixed_order, a_limit_keeps_the_newest,
             filters_leave_what_they_say, what_is_merged_counts_as_newly_decided;
         values: instants_are_kept_to_the_microsecond, odd_text_is_kept, large_numbers_are_kept, every_word_is_kept;

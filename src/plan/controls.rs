@@ -6,8 +6,9 @@
 
 use jiff::Timestamp;
 
+use super::decide::{decide, pass_over_what_was_forbidden};
 use super::retry::close;
-use super::{Decision, Situation, decide};
+use super::{Decision, Situation};
 use crate::run::{Paused, Reason, StopRequest};
 
 /// Nothing of the pipeline starts from now on: until `until`, or until it is resumed.
@@ -24,7 +25,7 @@ pub fn resume(situation: &Situation<'_>) -> Decision {
     if situation.row.standing.paused.is_none() {
         return Decision::unchanged(situation.row);
     }
-    let mut decision = without_claim(situation);
+    let mut decision = pass_over_what_was_forbidden(situation);
     decision.row.standing.paused = None;
     decision.changed = true;
     decision
@@ -35,15 +36,9 @@ pub fn reset(situation: &Situation<'_>) -> Decision {
     if situation.row.standing.held.is_none() {
         return Decision::unchanged(situation.row);
     }
-    let mut decision = without_claim(situation);
+    let mut decision = pass_over_what_was_forbidden(situation);
     decision.row.standing.held = None;
     decision.changed = true;
-    decision
-}
-
-fn without_claim(situation: &Situation<'_>) -> Decision {
-    let mut decision = decide(situation);
-    decision.claim = None;
     decision
 }
 

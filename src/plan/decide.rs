@@ -19,18 +19,11 @@ use crate::run::{Reason, Trigger};
 
 /// What to do about the pipeline now.
 pub fn decide(situation: &Situation<'_>) -> Decision {
-    let mut decision = Decision::unchanged(situation.row);
-    set_back_what_is_ahead(situation, &mut decision);
-    let spread = jitter::constant_delay(&situation.pipeline.id, situation.pipeline.jitter);
-    let until = situation.now.checked_sub(spread).unwrap_or(Timestamp::MIN);
-    let Some(sight) = Sight::of(situation, &mut decision) else {
-        gate::open(situation, &mut decision);
+    let (mut decision, seen) = look(situation);
+    let Some(Seen { sight, until, newest, due }) = seen else {
         retry::settle(situation, None, &mut decision);
         return decision;
     };
-    let due = due_until(until, &sight, situation, &decision);
-    let newest = due.newest.last().copied();
-    let due = gate::pass_over_what_was_paused(situation, &sight, due, &mut decision);
     let held = retry::settle(situation, newest, &mut decision);
     let mut kept = catch_up::apply(situation.pipeline.catch_up, due, until, situation.interval);
     let blocked = what_blocks(situation, &kept, held, &decision);
@@ -58,6 +51,38 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
 pub fn wait(situation: &Situation<'_>, decision: &mut Decision, scheduled_for: Timestamp, for_what: WaitsFor) {
     let run = Run { pipeline: situation.pipeline.id.clone(), scheduled_for };
     decision.waiting.get_or_insert(Waiting { run, for_what });
+}
+
+/// What is due, without what a pause or a hold forbids.
+struct Seen {
+    sight: Sight,
+    /// What is scheduled until this instant may be due.
+    until: Timestamp,
+    /// The newest that is due, forbidden or not.
+    newest: Option<Timestamp>,
+    due: Due,
+}
+
+/// Sees what is due, and records as not run what a pause or a hold forbids; nothing is seen where nothing but a person
+/// makes the pipeline due.
+fn look(situation: &Situation<'_>) -> (Decision, Option<Seen>) {
+    let mut decision = Decision::unchanged(situation.row);
+    set_back_what_is_ahead(situation, &mut decision);
+    let spread = jitter::constant_delay(&situation.pipeline.id, situation.pipeline.jitter);
+    let until = situation.now.checked_sub(spread).unwrap_or(Timestamp::MIN);
+    let Some(sight) = Sight::of(situation, &mut decision) else {
+        gate::open(situation, &mut decision);
+        return (decision, None);
+    };
+    let due = due_until(until, &sight, situation, &decision);
+    let newest = due.newest.last().copied();
+    let due = gate::pass_over_what_was_forbidden(situation, &sight, due, &mut decision);
+    (decision, Some(Seen { sight, until, newest, due }))
+}
+
+/// Records as not run what a pause or a hold has forbidden until now, and decides nothing else.
+pub fn pass_over_what_was_forbidden(situation: &Situation<'_>) -> Decision {
+    look(situation).0
 }
 
 /// What keeps the oldest due occurrence from starting.

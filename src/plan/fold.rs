@@ -43,7 +43,8 @@ pub fn fold(row: &mut Row, attempt: &mut Attempt, end: &Completion) -> Folded {
     }
     attempt.end = Some(end.clone());
     attempt.retry_at = next_at(attempt, end);
-    attempt.gave_up = attempt.retry_at.is_none() && !end.outcome.is_success() && end.outcome != Outcome::Cancelled;
+    let wanted_to_end = end.outcome == Outcome::Cancelled || attempt.stop.is_some();
+    attempt.gave_up = attempt.retry_at.is_none() && !end.outcome.is_success() && !wanted_to_end;
     note_success(row, attempt, end);
     if attempt.gave_up && attempt.policy.on_gave_up == OnGaveUp::Hold {
         let held = Held { since: end.ended_at, scheduled_for: attempt.run.scheduled_for };
@@ -103,6 +104,8 @@ fn next_at(attempt: &Attempt, end: &Completion) -> Option<jiff::Timestamp> {
     };
     match end.outcome {
         Outcome::Succeeded | Outcome::Partial | Outcome::Cancelled => None,
+        // Somebody wanted it to end: whatever it came to, it is not tried again.
+        _ if attempt.stop.is_some() => None,
         Outcome::Released => Some(end.ended_at),
         Outcome::Interrupted if reruns(attempt) => Some(end.ended_at),
         Outcome::Lost if attempt.policy.idempotent == Some(false) => None,

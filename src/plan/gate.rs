@@ -28,24 +28,43 @@ pub fn open(situation: &Situation<'_>, decision: &mut Decision) {
 }
 
 /// Records what is forbidden as not run, and gives back what is not.
-pub fn pass_over_what_was_paused(situation: &Situation<'_>, sight: &Sight, due: Due, decision: &mut Decision) -> Due {
+pub fn pass_over_what_was_forbidden(
+    situation: &Situation<'_>,
+    sight: &Sight,
+    due: Due,
+    decision: &mut Decision,
+) -> Due {
     let standing = &situation.row.standing;
-    let (reason, until) = match (&standing.paused, &standing.held) {
-        (Some(pause), _) => (Reason::Paused, pause.until),
-        (None, Some(_)) => (Reason::Held, None),
-        (None, None) => return due,
-    };
+    let mut due = due;
+    if let Some(pause) = &standing.paused {
+        // Not at its end yet, or without one: all that is due was due meanwhile.
+        let end = pause.until.filter(|until| situation.now >= *until).unwrap_or(Timestamp::MAX);
+        due = pass_over_until(end, Reason::Paused, situation, sight, due, decision);
+    }
+    if standing.held.is_some() {
+        due = pass_over_until(Timestamp::MAX, Reason::Held, situation, sight, due, decision);
+    }
     open(situation, decision);
-    // Held or paused without an end, or not yet at its end: all that is due was due meanwhile.
-    let end = until.filter(|until| situation.now >= *until).unwrap_or(Timestamp::MAX);
+    due
+}
+
+fn pass_over_until(
+    end: Timestamp,
+    reason: Reason,
+    situation: &Situation<'_>,
+    sight: &Sight,
+    due: Due,
+    decision: &mut Decision,
+) -> Due {
     let count = due.newest.partition_point(|instant| *instant <= end);
     let (forbidden, allowed) = due.newest.split_at(count);
-    let ends_inside_older = due.older.is_some_and(|older| older.last > end);
-    // Which of those that are not listed came after the pause nobody counts: they are missed either way.
-    let older = due.older.filter(|_| !ends_inside_older);
-    let stretch = Stretch::of(older, forbidden);
-    if let Some(stretch) = stretch {
+    // Which of those that are not listed came after the end nobody counts: they are missed either way.
+    let (older, missed) = due.older.map_or((None, None), |older| match older.last > end {
+        true => (None, Some(older)),
+        false => (Some(older), None),
+    });
+    if let Some(stretch) = Stretch::of(older, forbidden) {
         pass_over(situation, sight, decision, stretch, reason);
     }
-    Due { newest: allowed.to_vec(), older: due.older.filter(|_| ends_inside_older) }
+    Due { newest: allowed.to_vec(), older: missed }
 }

@@ -133,7 +133,8 @@ pub struct Transition {
     /// Attempts whose pending retry is made or given up by this.
     pub closed: Vec<Token>,
     /// Occurrences decided without being run. A stretch goes on where the one of the same reason that ends at its `after`
-    /// ended; an entry with the same first occurrence and reason as one before takes its place.
+    /// ended; an entry with the same first occurrence and reason as one before is one with it, as far as the
+    /// longer reaches.
     pub not_run: Vec<NotRun>,
     /// Active attempts that are to end: who runs them is told at the next renewal. One that has ended meanwhile is no
     /// matter.

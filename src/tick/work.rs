@@ -25,7 +25,7 @@ use crate::executor::Ended as BodyEnded;
 use crate::failpoint::{self, Point};
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Run, Token};
-use crate::plan::Decision;
+use crate::plan::{Decision, Draft};
 use crate::run::Attempt;
 use crate::runlog::Error;
 use crate::runlog::contract::{Batch, Committed, Condition, End, Renewed, View};
@@ -203,6 +203,9 @@ impl<'a> Work<'a> {
             if self.only.is_some() && decision.claim.as_ref().map(|draft| &draft.run) != self.only.as_ref() {
                 continue;
             }
+            if self.is_for_a_later_tick(&decision) {
+                continue;
+            }
             super::note(&mut self.report, &decision);
             if decision.more_is_due {
                 self.more_is_due.insert(id.clone());
@@ -216,6 +219,13 @@ impl<'a> Work<'a> {
                 (true, true) => self.to_claim.push_back(decision),
             }
         }
+    }
+
+    /// What fell due after the tick had begun: else a tick would go on for as long as something falls due while it runs.
+    fn is_for_a_later_tick(&self, decision: &Decision) -> bool {
+        let first_attempt = |draft: &&Draft| draft.follows.is_none() && !draft.by_hand;
+        let draft = decision.claim.as_ref().filter(first_attempt);
+        draft.is_some_and(|draft| draft.run.scheduled_for > self.report.started_at)
     }
 
     fn start_claimed(&mut self) {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::sandbox::{Done, Sandbox};
 
-const GOOD: &str = "pipelines: { one: { schedule: '@daily', timeout: 1h, command: [/bin/true], owner: me, runbook: here, retry: { max_attempts: 2 } } }";
+const GOOD: &str = "alerters: ['stdout://']\npipelines: { one: { schedule: '@daily', timeout: 1h, command: [/bin/true], owner: me, runbook: here, retry: { max_attempts: 2 } } }";
 
 /// The findings on a configuration, as level, check, pipeline and words.
 fn found(sandbox: &Sandbox, flags: &str) -> Vec<(String, String, String, String)> {

@@ -192,6 +192,17 @@ fn a_pause_with_an_end_forbids_nothing_after_it() {
 }
 
 #[test]
+fn to_resume_what_has_gone_on_already_loses_nothing() {
+    play(
+        "schedule: '@hourly'",
+        "00:30 tick => noted
+         00:40 pause 01:30 => noted
+         02:10 resume => paused 01:00
+         02:11 tick => catch_up 02:00#1",
+    );
+}
+
+#[test]
 fn a_retry_waits_out_a_pause() {
     play(
         "schedule: '0 1 * * *'; retry: { max_attempts: 2, delay: 10m }",
@@ -200,7 +211,7 @@ fn a_retry_waits_out_a_pause() {
          01:01 failed => again at 01:11
          01:02 pause => noted
          01:30 tick => 01:00 waits for resume
-         02:00 resume => 01:00 waits for resume
+         02:00 resume => noted
          02:00 tick => retry 01:00#2",
     );
 }
@@ -220,6 +231,21 @@ fn who_gave_up_is_held_until_reset_or_success() {
          04:10 run 04:00 => manual 04:00#2 try 1
          04:11 succeeded => over
          05:00 tick => schedule 05:00#1",
+    );
+}
+
+#[test]
+fn who_is_held_stays_so_when_a_pause_ends() {
+    play(
+        "schedule: '@hourly'; on_gave_up: hold",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:01 failed => gave up
+         01:02 pause 02:30 => noted
+         02:00 tick => paused 02:00
+         03:00 tick => held 03:00
+         03:01 reset => noted
+         04:00 tick => schedule 04:00#1",
     );
 }
 
@@ -284,7 +310,11 @@ fn the_next_one_can_be_skipped_and_what_runs_be_cancelled() {
          4T00:00 tick => schedule 4T00:00#1
          4T00:10 cancel => stops 1
          4T00:11 cancelled => over
-         4T01:30 tick => nothing",
+         4T01:30 tick => nothing
+         5T00:00 tick => schedule 5T00:00#1
+         5T00:10 cancel => stops 1
+         5T00:11 lost => over
+         5T01:30 tick => nothing",
     );
 }
 

@@ -79,10 +79,11 @@ pub async fn stretches_that_do_not_touch_stay_apart(bench: Bench) {
 }
 
 /// A cursor that was set back meets the same occurrences again: they are recorded once, as they were decided last.
-pub async fn a_stretch_recorded_again_takes_the_place_of_the_first(bench: Bench) {
+pub async fn a_stretch_recorded_again_reaches_as_far_as_the_longer(bench: Bench) {
     let p = id("p");
     record(&bench, vec![stretch(&p, "01:00", "02:00", 2, Reason::Overlap, None)]).await;
     record(&bench, vec![stretch(&p, "01:00", "03:00", 3, Reason::Overlap, None)]).await;
+    record(&bench, vec![stretch(&p, "01:00", "01:00", 1, Reason::Overlap, None)]).await;
     record(&bench, vec![stretch(&p, "01:00", "01:00", 1, Reason::Superseded, None)]).await;
     assert_eq!(recorded(&bench, "p").await, ["01:00-01:00 1 superseded at 01:00", "01:00-03:00 3 overlap at 03:00"]);
 }

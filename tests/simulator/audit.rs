@@ -5,9 +5,10 @@ use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use tickward::occurrence::Run;
-use tickward::pipeline::Pipeline;
+use tickward::pipeline::{Overlap, Pipeline};
 use tickward::run::{Attempt, NotRun, Outcome, Reason, Row};
 use tickward::runlog::contract::{Query, Record, RunLog, Scope};
+use tickward::tick::{Pipelines, would_decide};
 
 use crate::clocks;
 use crate::world::World;
@@ -29,9 +30,20 @@ pub async fn audit(world: &Arc<World>) {
         check_run(world, run, of_run);
     }
     check_outcomes(world, &attempts);
+    let pipelines: Pipelines<'_> = world.pipelines[1].iter().map(|p| (p.id.clone(), p)).collect();
     for pipeline in &world.pipelines[1] {
         match view.rows.get(&pipeline.id) {
-            Some(row) => check_pipeline(world, pipeline, row, &attempts, &not_run),
+            Some(row) => {
+                // What has waited for its turn is decided by the next tick.
+                let next = would_decide(pipeline, &pipelines, &view);
+                let is_plain = pipeline.overlap == Overlap::Skip && pipeline.depends_on.is_empty();
+                let waits = !is_plain || !pipeline.min_interval.is_zero();
+                let turn = next.claim.filter(|_| waits).map(|draft| draft.run.scheduled_for);
+                let passed = next.not_run.iter().filter(|_| waits).map(|entry| entry.first);
+                let waiting = next.waiting.map(|waiting| waiting.run.scheduled_for);
+                let waiting = passed.chain(turn).chain(waiting).min();
+                check_pipeline(world, pipeline, row, &attempts, &not_run, waiting);
+            }
             None => world.is_wrong(format!("{} was never seen", pipeline.id)),
         }
     }
@@ -44,6 +56,7 @@ fn check_pipeline(
     row: &Row,
     attempts: &BTreeMap<Run, Vec<Attempt>>,
     not_run: &[NotRun],
+    waiting: Option<Timestamp>,
 ) {
     let known = row.schedules.first();
     let (Some(schedule), Some(since), Some(cursor)) = (&pipeline.schedule, known.map(|known| known.since), row.cursor)
@@ -54,8 +67,7 @@ fn check_pipeline(
     let before = world.pipelines[0].iter().find(|before| before.id == pipeline.id);
     let is_edited = before.map(canonical) != Some(canonical(pipeline));
     let settled = world.last_tick() - SignedDuration::from_mins(3);
-    let of_this: Vec<&NotRun> =
-        not_run.iter().filter(|e| e.pipeline == pipeline.id && e.reason != Reason::Superseded).collect();
+    let of_this: Vec<&NotRun> = not_run.iter().filter(|entry| entry.pipeline == pipeline.id).collect();
     let waits = row.backlog_until.is_some();
     let of_pipeline: BTreeMap<Timestamp, &Attempt> = attempts
         .iter()
@@ -66,14 +78,18 @@ fn check_pipeline(
     // What a wrong clock has counted of the years around is not gone through one by one.
     for at in schedule.occurrences_between(since.max(clocks::begin()), until) {
         let ran = of_pipeline.contains_key(&at);
-        let passed = of_this.iter().filter(|entry| entry.first <= at && at <= entry.last).count();
+        // Of what has run, these say that its retry is not made.
+        let of_retry = |entry: &NotRun| ran && matches!(entry.reason, Reason::Superseded | Reason::Skipped);
+        let passed = of_this.iter().filter(|e| e.first <= at && at <= e.last && !of_retry(e)).count();
         match (ran, passed) {
             (true, 0) | (false, 1) => {}
             (false, 0) if waits && at > cursor => {}
+            // It waits for its turn, or for another pipeline.
+            (false, 0) if waiting.is_some_and(|waiting| at >= waiting) => {}
             // A wrong clock has passed over what came true later.
             (ran, passed) if (ran || passed > 0) && world.shape.has_steps => {}
-            // Two schedules share a cursor while hosts have different files: each may pass over the other's.
-            _ if is_edited => {}
+            // Another schedule may have passed over the same instant for its own reasons.
+            (true, 1) | (false, 2) if is_edited => {}
             (ran, passed) => world.is_wrong(format!("{} of {at}: run {ran}, passed over {passed} times", pipeline.id)),
         }
     }
@@ -87,7 +103,8 @@ fn check_pipeline(
             world.is_wrong(format!("{} was run and is no occurrence", first.run.id()));
         }
     }
-    for entry in of_this.iter().filter(|entry| !entry.at_least && !world.shape.has_steps) {
+    let of_occurrences = |e: &&&NotRun| !matches!(e.reason, Reason::Superseded | Reason::Skipped);
+    for entry in of_this.iter().filter(of_occurrences).filter(|entry| !entry.at_least && !world.shape.has_steps) {
         let count = schedule.occurrences_between(just_before(entry.first), entry.last).count();
         if count as u64 != entry.count {
             let (said, first) = (entry.count, entry.first);
@@ -136,7 +153,8 @@ fn check_run(world: &Arc<World>, run: &Run, attempts: &[Attempt]) {
         // Another attempt is made under the policy of the one before it.
         let before = if place > 0 { &attempts[place - 1] } else { attempt };
         let is_counted = place == 0 || attempt.tries > before.tries;
-        if is_counted && attempt.tries > before.policy.retry.max_attempts && !attempt.by_hand {
+        let more = if before.policy.idempotent == Some(true) { 3 } else { 0 };
+        if is_counted && attempt.tries > before.policy.retry.max_attempts + more && !attempt.by_hand {
             world.is_wrong(format!("{name} is beyond its policy"));
         }
         if place > 0 && attempts[place - 1].fence >= attempt.fence {

@@ -203,7 +203,9 @@ async fn check_start(world: &Arc<World>, job: &Job, run: &str, number: &str) {
         world.is_wrong(format!("{who} starts while attempt {} is active", earlier.number));
     }
     // What follows an attempt is ruled by the policy that it was claimed under; files may differ between hosts.
-    let allows_another = |policy: &Policy| policy.retry.max_attempts > 1 || policy.on_interrupt == OnInterrupt::Rerun;
+    let allows_another = |policy: &Policy| {
+        policy.retry.max_attempts > 1 || policy.on_interrupt == OnInterrupt::Rerun || policy.idempotent == Some(true)
+    };
     let mut earlier = attempts.iter().filter(|attempt| attempt.number < claimed.number);
     let repeated = earlier.any(|other| world.has_started(run, other.number) && !allows_another(&other.policy));
     if repeated && !claimed.by_hand {

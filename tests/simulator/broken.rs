@@ -23,7 +23,9 @@ pub fn view(way: &Remote, mut view: View) -> View {
             let from = view.now - SignedDuration::from_mins(1);
             for row in view.rows.values_mut().filter(|row| row.cursor.is_some()) {
                 row.cursor = Some(from);
-                row.schedules.iter_mut().for_each(|known| known.since = known.since.min(from));
+                for known in &mut row.schedules {
+                    (known.since, known.cursor) = (known.since.min(from), Some(from));
+                }
             }
         }
         Some(Plant::HostClockForLeases) => {

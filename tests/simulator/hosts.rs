@@ -9,6 +9,9 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use tickward::owner::Owner;
 use tickward::pipeline::Pipeline;
+use tickward::plan::{Decision, Situation, controls};
+use tickward::run::Attempt;
+use tickward::runlog::contract::{Batch, Scope, Transition};
 use tickward::tick::{ByHand, Env, Options, Report, StopWish, run_by_hand, run_due};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -165,6 +168,10 @@ async fn tick(world: Arc<World>, n: usize, version: usize, owner: String) {
 async fn work(world: Arc<World>, env: Env, version: usize, options: Options) {
     let pipelines: Vec<&Pipeline> = world.pipelines[version].iter().collect();
     let owner = env.owner.id.clone();
+    if world.has_faults() && world.chance.percent(2) {
+        let pipeline = pipelines[world.chance.number() as usize % pipelines.len()];
+        person(&world, &env, pipeline).await;
+    }
     let by_hand = world.has_faults() && world.chance.percent(1);
     let done = match by_hand {
         true => {
@@ -184,9 +191,38 @@ async fn work(world: Arc<World>, env: Env, version: usize, options: Options) {
     }
 }
 
+/// Somebody pauses, resumes, resets, skips or cancels, by compare-and-swap as the commands do.
+async fn person(world: &Arc<World>, env: &Env, pipeline: &Pipeline) {
+    let Ok(view) = env.run_log.load(Scope::Only(vec![pipeline.id.clone()])).await else { return };
+    let Some(row) = view.rows.get(&pipeline.id) else { return };
+    let open: Vec<&Attempt> = view.open.get(&pipeline.id).into_iter().flatten().collect();
+    let decided = view.decided.get(&pipeline.id).map_or(&[][..], Vec::as_slice);
+    let interval = Duration::from_secs(60);
+    // What it depends on is not looked at: none of these starts anything.
+    let situation = Situation { pipeline, row, open: &open, decided, upstreams: &[], now: view.now, interval };
+    let until = view.now + SignedDuration::from_mins(world.chance.between(1, 200) as i64);
+    let (what, decision) = match world.chance.number() % 6 {
+        0 => ("pauses", controls::pause(&situation, Some(until), "")),
+        1 => ("pauses", controls::pause(&situation, None, "")),
+        2 | 3 => ("resumes", controls::resume(&situation)),
+        4 => ("resets", controls::reset(&situation)),
+        _ => ("cancels", controls::cancel(&situation, "cancelled").0),
+    };
+    world.say(format!("{}: somebody {what} {}", env.owner.id, pipeline.id));
+    let Decision { row, closed, not_run, stops, changed: true, .. } = decision else { return };
+    let transitions = vec![Transition { row, claim: None, closed, not_run, stops }];
+    let _ = env.run_log.commit(Batch { ends: Vec::new(), transitions }).await;
+}
+
 /// A tick that went through: nothing of it is left, and it did not linger (I14).
 fn over(world: &Arc<World>, owner: &str, report: &Report) {
     world.say(format!("{owner}: is done, {} elsewhere", report.claimed_elsewhere));
+    // What falls due after a tick has begun is for a later one: else it would never end (P6).
+    let is_later = |attempt: &&Attempt| attempt.number == 1 && !attempt.by_hand && attempt.owner.id == owner;
+    let mut first_attempts = report.ended.iter().filter(is_later);
+    if first_attempts.any(|attempt| attempt.run.scheduled_for > report.started_at) {
+        world.is_wrong(format!("{owner} goes on with what fell due after it had begun"));
+    }
     let last = report.ended.iter().filter_map(|attempt| attempt.end.as_ref()).map(|end| end.ended_at).max();
     let began = last.unwrap_or(report.started_at).max(report.started_at);
     let was_frozen = world.known().frozen_until.contains_key(owner);

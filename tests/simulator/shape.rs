@@ -50,7 +50,7 @@ impl Shape {
         let mut files = [String::from("pipelines:\n"), String::from("pipelines:\n")];
         let is_edited = chance.percent(30);
         for n in 0..count {
-            let (before, after) = (pipeline(&chance, n), pipeline(&chance, n));
+            let (before, after) = (any_pipeline(&chance, n), any_pipeline(&chance, n));
             files[0] += &before;
             match is_edited && chance.percent(30) {
                 true if chance.percent(30) && n > 0 => {}
@@ -84,6 +84,27 @@ impl Shape {
             plant: Some(plant),
         }
     }
+}
+
+/// A pipeline under any policies there are.
+fn any_pipeline(chance: &Chance, n: u64) -> String {
+    let mut keys = pipeline(chance, n);
+    let mut add = |percent: u64, line: String| {
+        if chance.percent(percent) {
+            keys += &format!("    {line}\n");
+        }
+    };
+    let overlap = chance.one_of(&["queue", "replace", "{ policy: allow, max: 2 }", "{ policy: allow, max: 3 }"]);
+    add(50, format!("overlap: {overlap}"));
+    add(10, format!("start_deadline: {}", chance.one_of(&["2m", "10m"])));
+    add(10, format!("min_interval: {}", chance.one_of(&["90s", "12m"])));
+    add(20, format!("idempotent: {}", chance.one_of(&["true", "false"])));
+    add(5, "on_gave_up: hold".into());
+    if n > 0 {
+        // The one that no edit takes away.
+        add(15, "depends_on: [p0]".into());
+    }
+    keys
 }
 
 fn pipeline(chance: &Chance, n: u64) -> String {

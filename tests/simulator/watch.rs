@@ -81,6 +81,12 @@ fn check_loss(way: &Remote, token: Token, who: &str, before: Option<&View>) {
 fn check_row(world: &Arc<World>, transition: &Transition) {
     let row = &transition.row;
     let fence = transition.claim.as_ref().map_or(row.fence, |claim| claim.fence);
+    // What is paused or held stays so in the same commit; nothing but a person starts it then (I8).
+    let standing = &row.standing;
+    let is_closed = standing.paused.as_ref().is_some_and(|pause| pause.until.is_none()) || standing.held.is_some();
+    if let Some(claim) = transition.claim.as_ref().filter(|claim| is_closed && !claim.by_hand) {
+        world.is_wrong(format!("{} is claimed while its pipeline is paused or held", name(claim)));
+    }
     let before = world.known().rows.insert(row.pipeline.clone(), (row.cursor, fence));
     let Some((cursor, last_fence)) = before else { return };
     // What is further ahead than an hour is set back to the time of the tick that decides so, which may be wrong itself.

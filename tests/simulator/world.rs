@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use tickward::clock::Clock;
 use tickward::config::{Environment, Source, load};
 use tickward::occurrence::{PipelineId, Token};
-use tickward::pipeline::Pipeline;
+use tickward::pipeline::{Overlap, Pipeline};
 use tickward::run::Outcome;
 use tickward::runlog::memory::MemoryRunLog;
 
@@ -146,9 +146,16 @@ impl World {
         if is_doubled {
             self.is_wrong(format!("{who} has started twice"));
         }
-        if !beside.is_empty() {
+        if beside.len() >= self.most_at_once(pipeline) {
             self.is_wrong(format!("{who} has started beside {}", beside.join(", ")));
         }
+    }
+
+    /// How many bodies of a pipeline may run at once, by whichever file allows the most.
+    fn most_at_once(&self, pipeline: &str) -> usize {
+        let named = self.pipelines.iter().flatten().filter(|known| known.id.name.as_str() == pipeline);
+        let allowed = named.map(|known| if let Overlap::Allow(most) = known.overlap { most as usize } else { 1 });
+        allowed.max().unwrap_or(1)
     }
 
     /// A body is over, or goes on a little because only its tick was killed.

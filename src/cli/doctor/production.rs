@@ -40,17 +40,10 @@ pub fn look(loaded: &Loaded, findings: &mut Findings) {
     alerter(loaded, findings);
 }
 
-/// A version that sends alerts must be told where to; of one that does not, nothing can be asked.
 fn alerter(loaded: &Loaded, findings: &mut Findings) {
-    if crate::config::schema()["properties"].get("alerters").is_none() {
-        let help = "let what starts the tick send it: cron's `MAILTO`, or `OnFailure=` of the unit";
-        return findings.add(Level::Advice, "production", None, "this version sends no alerts by itself", help);
-    }
-    let has = |text: String| text.lines().any(|line| line.trim_start().starts_with("alerters:"));
-    let is_set = loaded.files.iter().any(|file| std::fs::read_to_string(file).is_ok_and(has));
-    match is_set {
-        true => findings.add(Level::Good, "production", None, "there are `alerters`", ""),
-        false => {
+    match loaded.alerters.is_empty() {
+        false => findings.add(Level::Good, "production", None, "there are `alerters`", ""),
+        true => {
             findings.add(Level::Wrong, "production", None, "there are no `alerters`", "say who is told of failures")
         }
     }

@@ -170,8 +170,15 @@ impl Tables {
                 let same = |other: &NotRun| {
                     (&other.pipeline, other.first, other.reason) == (&entry.pipeline, entry.first, entry.reason)
                 };
-                self.not_run.retain(|other| !same(other));
-                self.not_run.push(NotRun { after: None, ..entry });
+                let before = self.not_run.iter().position(same);
+                let mut entry = NotRun { after: None, ..entry };
+                if let Some(at) = before {
+                    let before = self.not_run.remove(at);
+                    entry.last = entry.last.max(before.last);
+                    entry.count = entry.count.max(before.count);
+                    entry.at_least |= before.at_least;
+                }
+                self.not_run.push(entry);
             }
         }
     }

@@ -185,8 +185,10 @@ fn record(connection: &Connection, entry: &NotRun) -> rusqlite::Result<()> {
             return Ok(());
         }
     }
-    let insert = "INSERT OR REPLACE INTO tickward_not_run (namespace, pipeline, first, last, count, at_least, reason, \
-         decided_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)";
+    let insert = "INSERT INTO tickward_not_run (namespace, pipeline, first, last, count, at_least, reason, decided_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (namespace, pipeline, first, reason) DO UPDATE SET \
+         last = max(last, excluded.last), count = max(count, excluded.count), \
+         at_least = max(at_least, excluded.at_least), decided_at = excluded.decided_at";
     connection.prepare_cached(insert)?.execute(params![
         key.0,
         key.1,
