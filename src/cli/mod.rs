@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod detach;
 mod doctor;
 mod exit;
 mod history;

@@ -15,6 +15,7 @@ pub const TESTS: &[Test] = &[
     ("what_a_body_prints_is_no_result", prints),
     ("texts_of_a_program_hold_no_variables", literal),
     ("a_registry_reads_its_environment_only_where_there_is_one", environment),
+    ("a_body_of_a_detached_tick_is_recorded", detached),
     ("a_body_called_by_hand_is_refused", by_hand),
 ];
 
@@ -110,6 +111,18 @@ fn environment() {
     let mut command = sandbox.command(&["run", "needy"]);
     let done = Done::of(command.env("NEEDED", "1").output().unwrap());
     assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+}
+
+fn detached() {
+    let sandbox = Sandbox::of("bodies");
+    let done = sandbox.call(&["run-due", "--detach", "--now", NOW]);
+    assert_eq!(done.code, 0, "{}{}", done.stdout, done.stderr);
+    let until = Instant::now() + Duration::from_secs(60);
+    while !sandbox.call(&["history", "-o", "json"]).stdout.contains("\"succeeded\"") {
+        assert!(Instant::now() < until, "waited in vain for the outcome");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    assert_eq!(sandbox.call(&["logs", "other:team"]).stdout, "other:team\n");
 }
 
 fn by_hand() {
