@@ -12,7 +12,7 @@ use std::process::ExitCode;
 use super::{Context, Outcome, Registry};
 
 /// The first argument that makes a program the body of a pipeline; the namespace and the name follow.
-pub const BODY_ARG: &str = "__body";
+pub(super) const BODY_ARG: &str = "__body";
 
 /// What a body may fail with: anything that `?` makes an error of, and texts.
 pub type BoxError = Box<dyn std::error::Error + Send + Sync>;
@@ -38,7 +38,7 @@ where
 /// Runs the body that the arguments of this process name, and returns its exit code; none where this process is no body.
 ///
 /// Ends with code 2 where the program has no such body, or no tick has started it.
-pub fn run_body(registry: &mut Registry) -> Option<ExitCode> {
+pub(crate) fn run_body(registry: &mut Registry) -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     if arguments.next().is_none_or(|first| first != BODY_ARG) {
         return None;

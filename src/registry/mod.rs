@@ -16,12 +16,13 @@ use crate::config::{Discovered, Environment, Loaded, Place, Problem, Source, dis
 use crate::pipeline::{Body, Pipeline};
 use crate::template::Template;
 
-pub use body::{BODY_ARG, BoxError, run_body};
+pub use body::BoxError;
+pub(crate) use body::run_body;
 pub use builder::PipelineBuilder;
 pub use context::Context;
 pub use outcome::Outcome;
 
-use body::Start;
+use body::{BODY_ARG, Start};
 use builder::Entry;
 
 /// The pipelines of a program: those of its files and those that it describes itself.
@@ -95,7 +96,7 @@ impl Registry {
     }
 
     /// Everything that is configured: `flags` are the values of `--config`, `stdin` reads standard input to its end.
-    pub fn load(
+    pub(crate) fn load(
         &self,
         flags: &[String],
         environment: &Environment,
@@ -109,11 +110,11 @@ impl Registry {
     }
 
     /// Why this process cannot start a tick's bodies; none where it can.
-    pub fn unfit(&self) -> Option<&'static str> {
-        match self.had_threads || tokio::runtime::Handle::try_current().is_ok() {
-            true => Some("the program has started threads before `Registry::new()`"),
-            false => None,
-        }
+    pub(crate) fn unfit(&self) -> Option<&'static str> {
+        let is_in_a_loop = tokio::runtime::Handle::try_current().is_ok();
+        // What others have loaded into `tickward` itself is their affair.
+        let is_unfit = !self.is_tickward() && (self.had_threads || is_in_a_loop);
+        is_unfit.then_some("the program has started threads before `Registry::new()`")
     }
 
     /// Takes out the body that the arguments of this process name, if they name one.
