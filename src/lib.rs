@@ -17,6 +17,7 @@ pub mod occurrence;
 pub mod owner;
 pub mod pipeline;
 pub mod plan;
+pub mod registry;
 pub mod run;
 pub mod runlog;
 pub mod schedule;
@@ -24,3 +25,10 @@ pub mod scheme;
 pub mod sink;
 pub mod template;
 pub mod tick;
+
+pub use registry::{Outcome, Registry};
+
+/// The snippets of docs/library.md are compiled, and run where they can be.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/library.md")]
+struct Library;

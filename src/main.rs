@@ -1,5 +1,5 @@
 //! The `tickward` program.
 
 fn main() -> std::process::ExitCode {
-    tickward::cli::main()
+    tickward::cli::main(tickward::Registry::new())
 }

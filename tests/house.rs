@@ -14,7 +14,7 @@ const FLOORS: [&[&str]; 9] = [
     &["alert", "metrics"],
     &["plan", "config"],
     &["runlog", "executor", "alerter", "sink"],
-    &["tick"],
+    &["tick", "registry"],
     &["cli"],
     &["lib", "main"],
 ];

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod detach;
 mod doctor;
 mod exit;
 mod history;
@@ -17,6 +18,7 @@ mod logging;
 mod logs;
 mod next;
 mod print;
+mod program;
 mod progress;
 mod run;
 mod run_due;
@@ -28,6 +30,7 @@ mod typed;
 mod validate;
 mod version;
 
+use crate::registry::{Registry, run_body};
 use exit::Exit;
 
 /// Runs what is due, once: claims it in the run-log, runs it, retries, records.
@@ -58,11 +61,31 @@ enum Command {
     Version(version::Version),
 }
 
-/// What `tickward` does when it is called: reads the arguments of this process and obeys them.
-pub fn main() -> ExitCode {
-    if std::env::args_os().nth(1).is_some_and(|first| first == crate::executor::SUPERVISE_ARG) {
-        return crate::executor::supervise_main();
+/// What `tickward` does when it is called, for the pipelines of `registry`: reads the arguments of this process and obeys
+/// them. With `Registry::new()` alone, this is `tickward` itself.
+///
+/// The whole of a program's `main`, but for the registry: no `#[tokio::main]`, no thread before `Registry::new()`. Such a
+/// program is refused with code 2. To be called once in a process.
+///
+/// ```no_run
+/// fn main() -> std::process::ExitCode {
+///     let mut registry = tickward::Registry::new();
+///     registry.pipeline("hello").schedule("@hourly").run(|ctx| async move {
+///         println!("hello, it is {}", ctx.scheduled_for);
+///         Ok(())
+///     });
+///     tickward::cli::main(registry)
+/// }
+/// ```
+pub fn main(mut registry: Registry) -> ExitCode {
+    if let Some(why) = registry.unfit() {
+        print::error(why, "call it first in `main`, and leave `#[tokio::main]` out: bodies get an event loop");
+        return Exit::Usage.into();
     }
+    if let Some(code) = run_body(&mut registry) {
+        return code;
+    }
+    program::is(registry);
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => return not_understood(&error),

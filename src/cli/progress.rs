@@ -46,7 +46,7 @@ impl Progress {
                 bar.enable_steady_tick(Duration::from_millis(120));
                 running.insert(attempt.token, bar);
             }
-            (Event::Started(_), None) => {}
+            (Event::Started(_), None) | (Event::Settled(_), _) => {}
             (Event::Ended(attempt), bars) => {
                 if let Some(bar) = running.remove(&attempt.token) {
                     bar.finish_and_clear();

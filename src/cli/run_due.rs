@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
-use super::{block_on, progress, signals, typed};
+use super::{block_on, detach, progress, signals, typed};
 use crate::pipeline::Pipeline;
 use crate::plan::Note;
 use crate::run::{Attempt, Reason};
@@ -36,6 +36,12 @@ pub struct RunDue {
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// Leave what is due to a process that goes on by itself, and end at once; not in a container of its own or a pod
+    #[arg(long, conflicts_with_all = ["dry_run", "no_run_log"])]
+    detach: bool,
+    /// Be that process
+    #[arg(long, hide = true, requires = "detach")]
+    detached: bool,
     /// Print nothing while all is well; what `-o json` prints is printed all the same
     #[arg(short, long)]
     quiet: bool,
@@ -88,8 +94,15 @@ impl RunDue {
 
     /// The exit of a tick that was done; the error is that of one that could not be.
     fn work(&self) -> Result<Exit, Exit> {
-        let session = Session::load(&self.config, &self.run_log)?;
+        // What is wrong with the configuration is told by the one who calls.
+        let session = match self.detached {
+            true => Session::load_quietly(&self.config, &self.run_log),
+            false => Session::load(&self.config, &self.run_log)?,
+        };
         let pipelines = self.selected(&session)?;
+        if self.detach && !self.detached {
+            return detach::start(&self.config.config, self.output, self.quiet);
+        }
         block_on(self.tick(&session, &pipelines))?
     }
 
@@ -97,12 +110,16 @@ impl RunDue {
         let env = session.env(self.now, self.dry_run, signals::heeded())?;
         let progress = Arc::new(progress::Progress::start(self.output).hushed(self.quiet));
         let watcher = progress.clone();
+        let telling = self.detached.then(|| detach::Telling::begin(session.exit()));
         let options = Options {
             interval: self.interval,
             jobs: self.work.jobs(),
             dry_run: self.dry_run,
             time_budget: self.work.time_budget,
-            watch: Arc::new(move |event| watcher.tell(&event)),
+            watch: Arc::new(move |event| match &telling {
+                Some(telling) => telling.hear(&event),
+                None => watcher.tell(&event),
+            }),
             ..Options::default()
         };
         let report = tick::run_due(&env, pipelines, &options).await;
@@ -113,6 +130,9 @@ impl RunDue {
             Err(error) => return Err(run_log_failed(&error)),
         };
         let exit = exit_of(&report).or_worse(session.exit());
+        if self.detached {
+            return Ok(exit);
+        }
         print_notes(&report);
         match self.output {
             Format::Json => print::json(&as_json(&report, self.dry_run, exit)),
@@ -163,7 +183,8 @@ pub fn exit_of(report: &Report) -> Exit {
     report.stopped_by.map_or(exit, |signal| exit.or_worse(Exit::Signal(signal)))
 }
 
-fn print_notes(report: &Report) {
+/// What a person should know.
+pub fn print_notes(report: &Report) {
     for (pipeline, note) in &report.notes {
         let line = match note {
             Note::ConfigSplit => {
@@ -215,7 +236,7 @@ fn print_text(report: &Report, dry_run: bool) {
 }
 
 /// The object that `-o json` prints.
-fn as_json(report: &Report, dry_run: bool, exit: Exit) -> Value {
+pub fn as_json(report: &Report, dry_run: bool, exit: Exit) -> Value {
     let skipped = report.not_run.iter().filter(|entry| entry.reason != Reason::Missed);
     let missed = report.not_run.iter().filter(|entry| entry.reason == Reason::Missed);
     let mut object = json!({

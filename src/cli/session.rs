@@ -3,7 +3,6 @@
 //! Flag beats environment beats file beats default.
 
 use std::ffi::OsString;
-use std::io::Read;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,7 +10,7 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::exit::Exit;
-use super::{print, typed};
+use super::{print, program, typed};
 use crate::clock::{Clock, Shifted, SystemClock};
 use crate::config::{self, Environment, Loaded, Severity};
 use crate::executor::{SubprocessExecutor, SupervisorProgram};
@@ -78,12 +77,7 @@ impl Session {
         if let Some(name) = &config.env {
             variables.set(ENV, name);
         }
-        let discovered = config::discover(&config.config, &variables, || {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map(|_| text)
-        });
-        let mut loaded = config::load(&discovered.sources, &variables);
-        loaded.problems.splice(0..0, discovered.problems);
+        let mut loaded = program::load(&config.config, &variables);
         // What stands where a name should may be anything.
         loaded.broken.iter_mut().for_each(|name| *name = config::secret::masked(name));
         Session { loaded, variables, run_log: run_log.clone() }

@@ -23,6 +23,17 @@ pub enum Source {
         /// The document.
         text: String,
     },
+    /// What a program that uses the library says of a pipeline: all of it stands at one place.
+    Program {
+        /// The file of the program's source.
+        file: String,
+        /// From 1.
+        line: u32,
+        /// From 1.
+        column: u32,
+        /// The document.
+        text: String,
+    },
 }
 
 /// What was found, and what was not.
@@ -42,7 +53,26 @@ pub struct Discovered {
 /// `$TICKWARD_CONFIG` is a path or several with commas between; `$TICKWARD_CONFIG_YAML` is a document; with both set,
 /// both count.
 pub fn discover(flags: &[String], environment: &Environment, stdin: impl FnOnce() -> io::Result<String>) -> Discovered {
-    discover_among(flags, environment, stdin, &usual_places(environment))
+    discover_among(flags, environment, stdin, &Fallback::Usual(usual_places(environment)))
+}
+
+/// Finds the sources for a program that names its own files or folders (none, too) in place of the usual ones: flags and
+/// the environment beat them all the same.
+pub fn discover_instead(
+    own: &[String],
+    flags: &[String],
+    environment: &Environment,
+    stdin: impl FnOnce() -> io::Result<String>,
+) -> Discovered {
+    discover_among(flags, environment, stdin, &Fallback::Named(own))
+}
+
+/// What counts where neither a flag nor a variable names anything.
+enum Fallback<'a> {
+    /// The first of these with a file in it.
+    Usual(Vec<PathBuf>),
+    /// All of these.
+    Named(&'a [String]),
 }
 
 /// The usual places, the first first.
@@ -59,7 +89,7 @@ fn discover_among(
     flags: &[String],
     environment: &Environment,
     stdin: impl FnOnce() -> io::Result<String>,
-    usual: &[PathBuf],
+    fallback: &Fallback<'_>,
 ) -> Discovered {
     let mut finding = Finding { stdin: Some(stdin), seen: Vec::new(), found: Discovered::default() };
     if !flags.is_empty() {
@@ -76,7 +106,10 @@ fn discover_among(
         finding.found.sources.push(Source::Text { name, text: text.to_owned() });
     }
     if paths.is_none() && text.is_none() {
-        finding.usual(usual);
+        match fallback {
+            Fallback::Usual(places) => finding.usual(places),
+            Fallback::Named(own) => own.iter().for_each(|path| finding.named(path, "Registry::config")),
+        }
     }
     finding.found
 }
@@ -191,13 +224,14 @@ mod tests {
     fn found(flags: &[&str], variables: &[(&str, &str)], usual: &[PathBuf]) -> Discovered {
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();
         let environment = Environment::of(variables.iter().copied());
-        discover_among(&flags, &environment, || Ok("from stdin".into()), usual)
+        discover_among(&flags, &environment, || Ok("from stdin".into()), &Fallback::Usual(usual.to_vec()))
     }
 
     fn names(found: &Discovered, root: &Path) -> Vec<String> {
         let name = |source: &Source| match source {
             Source::File(path) => path.strip_prefix(root).unwrap_or(path).display().to_string(),
             Source::Text { name, .. } => name.clone(),
+            Source::Program { file, .. } => file.clone(),
         };
         found.sources.iter().map(name).collect()
     }

@@ -34,7 +34,7 @@ use std::collections::HashMap;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-pub use discover::{Discovered, Source, discover};
+pub use discover::{Discovered, Source, discover, discover_instead};
 pub use environment::Environment;
 pub use outlets::{AlerterSpec, SinkSpec, split_urls};
 pub use problem::{Place, Problem, Severity};
@@ -94,6 +94,9 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
     for source in sources {
         match source {
             Source::Text { name, text } => texts.push(SourceText::new(name.clone(), text.clone())),
+            Source::Program { file, line, column, text } => {
+                texts.push(SourceText::new(file.clone(), text.clone()).all_at(*line, *column));
+            }
             Source::File(path) => {
                 loaded.files.push(path.clone());
                 match read_file(path) {

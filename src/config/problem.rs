@@ -45,7 +45,7 @@ pub struct Place {
     pub line: u32,
     /// In characters, from 1; 0 where the file as a whole is meant.
     pub column: u32,
-    /// The line, safe to show.
+    /// The line, safe to show; empty where there is nothing to show.
     #[serde(skip)]
     pub source: String,
     /// How many characters of `source` stand before the place.
@@ -114,6 +114,9 @@ fn write_place(f: &mut fmt::Formatter<'_>, place: &Place) -> fmt::Result {
     let number = place.line.to_string();
     let margin = " ".repeat(number.len() + 1);
     write!(f, "\n{margin}--> {}:{}:{}", place.file, place.line, place.column)?;
+    if place.source.is_empty() {
+        return Ok(());
+    }
     write!(f, "\n{margin} |\n {number} | {}", place.source)?;
     write!(f, "\n{margin} | {}^", " ".repeat(place.caret))
 }

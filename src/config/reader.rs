@@ -86,6 +86,9 @@ impl<'a> Reader<'a> {
     /// The place of a node, its line masked from there on.
     pub(super) fn place_hidden(&self, at: NodeId) -> Place {
         let place = self.source.place(self.tree.node(at).start);
+        if place.source.is_empty() {
+            return place;
+        }
         let before: String = place.source.chars().take(place.caret).collect();
         Place { source: before + super::secret::MASK, ..place }
     }

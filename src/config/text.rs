@@ -22,6 +22,8 @@ pub(super) struct SourceText {
     text: String,
     folder: PathBuf,
     line_starts: OnceCell<Vec<usize>>,
+    /// Line and column of a program, where all of this stands.
+    all_at: Option<(u32, u32)>,
 }
 
 impl SourceText {
@@ -30,7 +32,12 @@ impl SourceText {
         if text.starts_with('\u{feff}') {
             text.drain(..'\u{feff}'.len_utf8());
         }
-        SourceText { name: printable(&name), text, folder: PathBuf::new(), line_starts: OnceCell::new() }
+        SourceText { name: printable(&name), text, folder: PathBuf::new(), line_starts: OnceCell::new(), all_at: None }
+    }
+
+    /// The same, made by a program at this place: of the text itself nothing is shown.
+    pub(super) fn all_at(self, line: u32, column: u32) -> SourceText {
+        SourceText { all_at: Some((line, column)), ..self }
     }
 
     /// The same, as a file of this folder.
@@ -53,11 +60,17 @@ impl SourceText {
 
     /// The line of a byte, from 1.
     pub(super) fn line(&self, at: usize) -> u32 {
-        self.line_starts().partition_point(|start| *start <= at) as u32
+        match self.all_at {
+            Some((line, _)) => line,
+            None => self.line_starts().partition_point(|start| *start <= at) as u32,
+        }
     }
 
     /// Where a byte stands, with its line as it may be shown.
     pub(super) fn place(&self, at: usize) -> Place {
+        if let Some((line, column)) = self.all_at {
+            return Place { file: self.name.clone(), line, column, source: String::new(), caret: 0 };
+        }
         let at = at.min(self.text.len());
         let line = self.line(at);
         let start = self.line_starts()[line as usize - 1];

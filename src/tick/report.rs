@@ -85,4 +85,6 @@ pub enum Event<'a> {
     Started(&'a Attempt),
     /// An attempt has ended, and that is durable.
     Ended(&'a Attempt),
+    /// Once, when all that is due has been started as far as there are places: the report as it is so far.
+    Settled(&'a Report),
 }

@@ -147,10 +147,15 @@ impl<'a> Work<'a> {
         let budget_at = self.options.time_budget.map(|budget| self.env.clock.boot().plus(budget));
         self.take(decided);
         self.heed(*stop.borrow_and_update());
+        let mut is_settled = false;
         loop {
             self.start_claimed();
             self.give_back();
             self.ask();
+            if !is_settled && self.asked.is_none() && self.failures == 0 {
+                is_settled = true;
+                (self.options.watch)(Event::Settled(&self.report));
+            }
             if self.is_done() {
                 break;
             }
