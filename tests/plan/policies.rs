@@ -192,6 +192,17 @@ fn a_pause_with_an_end_forbids_nothing_after_it() {
 }
 
 #[test]
+fn resuming_a_pause_that_is_over_decides_nothing() {
+    play(
+        "schedule: '@hourly'; catch_up: all",
+        "00:30 tick => noted
+         00:40 pause 02:30 => noted
+         04:00 resume => nothing
+         04:00 tick => paused 01:00-02:00 (2); catch_up 03:00#1; more is due",
+    );
+}
+
+#[test]
 fn a_retry_waits_out_a_pause() {
     play(
         "schedule: '0 1 * * *'; retry: { max_attempts: 2, delay: 10m }",
@@ -283,6 +294,7 @@ fn the_next_one_can_be_skipped_and_what_runs_be_cancelled() {
          3T01:01 tick => nothing
          4T00:00 tick => schedule 4T00:00#1
          4T00:10 cancel => stops 1
+         4T00:10 cancel => nothing
          4T00:11 cancelled => over
          4T01:30 tick => nothing",
     );
