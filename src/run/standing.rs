@@ -43,6 +43,13 @@ pub struct Standing {
     pub rest: serde_json::Map<String, serde_json::Value>,
 }
 
+impl Standing {
+    /// The pause that is in force at `now`; one that has reached its end is none.
+    pub fn paused_at(&self, now: Timestamp) -> Option<&Paused> {
+        self.paused.as_ref().filter(|pause| pause.until.is_none_or(|until| now < until))
+    }
+}
+
 /// A pause that somebody asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Paused {

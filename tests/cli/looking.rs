@@ -50,6 +50,9 @@ fn status_shows_what_runs_what_failed_and_what_comes_next() {
         "failures_in_a_row",
         "next_attempt_at",
         "next",
+        "paused",
+        "held",
+        "waits_for",
         "overdue_since",
     ];
     assert_eq!(keys(&status[0]), expected);
