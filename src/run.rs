@@ -18,6 +18,7 @@ use crate::owner::Owner;
 use crate::pipeline::{OnGaveUp, OnInterrupt, Pipeline, Retry};
 
 pub mod micros;
+mod moved;
 mod not_run;
 mod standing;
 

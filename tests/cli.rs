@@ -27,6 +27,10 @@ mod import;
 mod killed;
 #[path = "cli/looking.rs"]
 mod looking;
+#[path = "cli/policies.rs"]
+mod policies;
+#[path = "cli/renamed.rs"]
+mod renamed;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
 #[path = "cli/secrets.rs"]
@@ -37,5 +41,9 @@ mod signals;
 mod surround;
 #[path = "cli/trouble.rs"]
 mod trouble;
+#[path = "cli/verbs.rs"]
+mod verbs;
+#[path = "cli/why.rs"]
+mod why;
 #[path = "cli/wording.rs"]
 mod wording;

@@ -22,6 +22,8 @@ mod leases;
 mod not_run;
 #[path = "runlog/races.rs"]
 mod races;
+#[path = "runlog/renaming.rs"]
+mod renaming;
 #[path = "runlog/reopening.rs"]
 mod reopening;
 #[path = "runlog/sqlite_file.rs"]
@@ -118,7 +120,11 @@ fn everywhere() -> Vec<Case> {
         history: newest_decisions_come_first, equal_decisions_have_a_fixed_order, a_limit_keeps_the_newest,
             filters_leave_what_they_say, what_is_merged_counts_as_newly_decided;
         values: instants_are_kept_to_the_microsecond, odd_text_is_kept, large_numbers_are_kept, every_word_is_kept;
-        races: each_occurrence_is_won_once, an_end_is_folded_once;
+        races: each_occurrence_is_won_once, an_end_is_folded_once, of_many_renamings_one_is_won;
+        renaming: what_is_forgotten_leaves_fence_and_version, nothing_is_forgotten_of_what_runs_or_is_unknown,
+            all_that_is_known_goes_over_to_a_new_name, a_name_takes_over_once_and_only_where_it_is_free,
+            a_pipeline_may_get_its_old_name_back, a_pause_under_the_new_name_is_kept,
+            what_runs_meanwhile_ends_under_the_new_name;
     }
 }
 

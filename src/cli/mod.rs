@@ -7,9 +7,12 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod cancel;
+mod chosen;
 mod detach;
 mod doctor;
 mod exit;
+mod forget;
 mod history;
 mod import;
 mod init;
@@ -17,18 +20,25 @@ mod list;
 mod logging;
 mod logs;
 mod next;
+mod pause;
 mod print;
 mod program;
 mod progress;
+mod reset;
+mod resume;
+mod retry;
 mod run;
 mod run_due;
 mod schema;
 mod session;
 mod signals;
+mod skip;
 mod status;
 mod typed;
 mod validate;
+mod verb;
 mod version;
+mod why;
 
 use crate::registry::{Registry, run_body};
 use exit::Exit;
@@ -48,6 +58,14 @@ enum Command {
     RunDue(run_due::RunDue),
     Run(run::Run),
     Status(status::Status),
+    Pause(pause::Pause),
+    Resume(resume::Resume),
+    Reset(reset::Reset),
+    Skip(skip::Skip),
+    Cancel(cancel::Cancel),
+    Retry(retry::Retry),
+    Forget(forget::Forget),
+    Why(why::Why),
     History(history::History),
     Logs(logs::Logs),
     Next(next::Next),
@@ -95,6 +113,14 @@ pub fn main(mut registry: Registry) -> ExitCode {
         Command::RunDue(command) => command.execute(),
         Command::Run(command) => command.execute(),
         Command::Status(command) => command.execute(),
+        Command::Pause(command) => command.execute(),
+        Command::Resume(command) => command.execute(),
+        Command::Reset(command) => command.execute(),
+        Command::Skip(command) => command.execute(),
+        Command::Cancel(command) => command.execute(),
+        Command::Retry(command) => command.execute(),
+        Command::Forget(command) => command.execute(),
+        Command::Why(command) => command.execute(),
         Command::History(command) => command.execute(),
         Command::Logs(command) => command.execute(),
         Command::Next(command) => command.execute(),

@@ -44,7 +44,28 @@ pub struct Run {
     output: Format,
 }
 
+/// What `retry` has been told of how to run.
+pub struct Again {
+    /// Where the configuration is.
+    pub config: ConfigArgs,
+    /// Where the run-log is.
+    pub run_log: RunLogArgs,
+    /// The instant to pretend.
+    pub now: Option<Timestamp>,
+    /// How work is done.
+    pub work: WorkArgs,
+    /// How to print.
+    pub output: Format,
+}
+
 impl Run {
+    /// The command that makes another attempt of the run of `scheduled_for`.
+    pub fn again(name: String, scheduled_for: Timestamp, how: Again) -> Run {
+        let Again { config, run_log, now, work, output } = how;
+        let scheduled_for = Some(scheduled_for);
+        Run { name, config, run_log, scheduled_for, now, argv0: None, work, arguments: Vec::new(), output }
+    }
+
     pub fn execute(&self) -> Exit {
         let session = match Session::load(&self.config, &self.run_log) {
             Ok(session) => session,

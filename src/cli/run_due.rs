@@ -51,7 +51,7 @@ pub struct RunDue {
 }
 
 /// How work is done
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args, Debug, Clone)]
 pub struct WorkArgs {
     /// How many pipelines may run at once [default: 4 for each processor, at least 8]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]

@@ -155,6 +155,24 @@ impl Session {
         runlog::open(&url, OpenOptions { clock, purpose }).map_err(|error| run_log_failed(&error))
     }
 
+    /// Opens the run-log to change what it knows, by the time of `clock`; one that is not there is not made.
+    ///
+    /// # Errors
+    /// `Usage` where none is wanted, `RunLog` where there is none yet, after saying so; else as `run_log`.
+    pub fn existing_run_log(&self, rehearses: bool, clock: Arc<dyn Clock>) -> Result<Arc<dyn RunLog>, Exit> {
+        if self.run_log_url().is_none_or(|url| url.starts_with("memory:")) {
+            print::error("there is no run-log to change", "leave out `--no-run-log`, or name one: `--run-log-url URL`");
+            return Err(Exit::Usage);
+        }
+        let is_blank = |path: &PathBuf| path.metadata().map_or(true, |data| data.is_file() && data.len() == 0);
+        if let Some(path) = self.run_log_file().filter(is_blank) {
+            let help = "the first tick makes it: `tickward run-due`";
+            print::error(&format!("there is no run-log `{}` yet", path.display()), help);
+            return Err(Exit::RunLog);
+        }
+        self.run_log(if rehearses { Purpose::Rehearse } else { Purpose::Work }, clock)
+    }
+
     /// Opens the run-log to look at it, and says nothing where that fails.
     ///
     /// # Errors

@@ -90,7 +90,9 @@ impl Status {
 
 fn lines<'a>(session: &'a Session, view: &'a View) -> Vec<Line<'a>> {
     let configured: Vec<&PipelineId> = session.loaded.pipelines.iter().map(|pipeline| &pipeline.id).collect();
+    let is_left_behind = |id: &PipelineId| view.rows[id].is_guard() && !view.open.contains_key(id);
     let mut unknown: Vec<&PipelineId> = view.rows.keys().filter(|id| !configured.contains(id)).collect();
+    unknown.retain(|id| !is_left_behind(id));
     unknown.sort();
     let broken = session.loaded.broken.iter().filter_map(|name| id_as_written(name));
     let broken: Vec<PipelineId> = broken.filter(|id| !configured.contains(&id)).collect();
@@ -154,8 +156,7 @@ fn line<'a>(pipelines: &Pipelines<'a>, view: &'a View, id: &PipelineId) -> Line<
 
 impl Line<'_> {
     fn is_paused(&self) -> bool {
-        let pause = self.standing.and_then(|standing| standing.paused.as_ref());
-        pause.is_some_and(|pause| pause.until.is_none_or(|until| SystemClock.now() < until))
+        self.standing.is_some_and(|standing| standing.paused_at(SystemClock.now()).is_some())
     }
 
     fn state(&self) -> &'static str {
@@ -180,6 +181,13 @@ fn as_row(line: &Line<'_>) -> Vec<String> {
         None if line.waits_for.is_some() => {
             format!("waits for {}", line.waits_for.as_ref().map(print::waits_for).unwrap_or_default())
         }
+        None if line.is_paused() => {
+            let pause = line.standing.and_then(|standing| standing.paused.as_ref());
+            pause
+                .and_then(|pause| pause.until)
+                .map_or("when resumed".into(), |at| format!("paused until {}", print::instant(at)))
+        }
+        None if line.state() == "held" => "when reset".into(),
         None => line.next.map_or_else(dash, print::instant),
     };
     vec![

@@ -20,6 +20,7 @@ mod overlay;
 mod problem;
 mod quantity;
 mod reader;
+mod renamed;
 mod schema;
 pub mod secret;
 mod settings;
@@ -129,6 +130,7 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
     }
     let lost = upstreams::check(&references, &mut loaded.pipelines, &mut loaded.broken);
     loaded.problems.extend(lost);
+    loaded.problems.extend(renamed::check(&mut loaded.pipelines, &mut loaded.broken));
     outlets::number(&mut loaded.alerters);
     outlets::number(&mut loaded.metrics);
     loaded.run_log = run_log.map(|(url, _)| url);

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use super::decide::{decide, pass_over_what_was_forbidden};
 use super::retry::close;
-use super::{Decision, Situation};
+use super::{Decision, Situation, WaitsFor, gate};
 use crate::run::{Paused, Reason, StopRequest};
 
 /// Nothing of the pipeline starts from now on: until `until`, or until it is resumed.
@@ -22,11 +22,13 @@ pub fn pause(situation: &Situation<'_>, until: Option<Timestamp>, note: &str) ->
 
 /// It goes on; what fell due meanwhile is recorded as not run.
 pub fn resume(situation: &Situation<'_>) -> Decision {
-    if situation.row.standing.paused.is_none() {
+    // What fell due after a pause that is over already is no part of it, and the next tick's to decide.
+    if !matches!(gate::closed(situation), Some(WaitsFor::Resume)) {
         return Decision::unchanged(situation.row);
     }
     let mut decision = pass_over_what_was_forbidden(situation);
     decision.row.standing.paused = None;
+    decision.row.standing.moved_to = None;
     decision.changed = true;
     decision
 }
@@ -67,7 +69,9 @@ pub fn skip(situation: &Situation<'_>) -> (Decision, Option<Timestamp>) {
 pub fn cancel(situation: &Situation<'_>, why: &str) -> (Decision, usize) {
     let mut decision = Decision::unchanged(situation.row);
     for attempt in situation.open {
-        if attempt.is_active() {
+        if attempt.is_active() && attempt.stop.is_some() {
+            // It is told already.
+        } else if attempt.is_active() {
             decision.stops.push((attempt.token, StopRequest { at: situation.now, why: why.into() }));
             decision.changed = true;
         } else {

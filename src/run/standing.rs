@@ -35,9 +35,19 @@ pub struct Standing {
     /// Occurrences to come that a person does not want, in microseconds since the Unix epoch.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skips: Vec<i64>,
+    /// The full name under which all that was known of it goes on: only its fence is left here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub moved_to: Option<String>,
     /// What a newer program has written beside.
     #[serde(flatten)]
     pub rest: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Standing {
+    /// The pause that is in force at `now`; one that has reached its end is none.
+    pub fn paused_at(&self, now: Timestamp) -> Option<&Paused> {
+        self.paused.as_ref().filter(|pause| pause.until.is_none_or(|until| now < until))
+    }
 }
 
 /// A pause that somebody asked for.

@@ -55,6 +55,23 @@ pub trait RunLog: Send + Sync {
     /// `Unavailable`.
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error>;
 
+    /// Forgets all that is known of a pipeline: history, standing, schedules, cursor. Its row stays, with nothing but fence
+    /// and version, which is raised. While an attempt is active, nothing is forgotten.
+    ///
+    /// # Errors
+    /// `Unavailable`: nothing was forgotten. `Unknown`: it may have been.
+    async fn forget(&self, id: PipelineId) -> Result<Forgotten, Error>;
+
+    /// Gives all that is known of `from` the name `to`: row, attempts, active ones too, and what was not run. An end that
+    /// is reported afterwards finds its attempt by the token. A row that guards the claims of `from` stays, as
+    /// `Row::moved` says.
+    ///
+    /// `Lost`, and nothing changed: there is nothing under `from`, or something under `to`.
+    ///
+    /// # Errors
+    /// `Unavailable`: nothing was moved. `Unknown`: it may have been.
+    async fn rename(&self, from: PipelineId, to: PipelineId) -> Result<Verdict, Error>;
+
     /// Where the start marks of this store's claims lie, for stores that live on this host's disk: a body starts only
     /// after creating its mark, so who creates it first has proved that it never starts. None for remote stores.
     fn start_marks(&self) -> Option<PathBuf>;
@@ -139,6 +156,20 @@ pub struct Transition {
     /// Active attempts that are to end: who runs them is told at the next renewal. One that has ended meanwhile is no
     /// matter.
     pub stops: Vec<(Token, StopRequest)>,
+}
+
+/// What became of the wish to forget a pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Forgotten {
+    /// It is forgotten: so many records of its history are gone.
+    Done {
+        /// Attempts, and entries of what was not run.
+        records: u64,
+    },
+    /// An attempt of it is active: nothing was forgotten.
+    Active,
+    /// Nothing was known of it.
+    Unknown,
 }
 
 /// What became of a batch.

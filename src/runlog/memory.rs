@@ -9,11 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::Error;
-use super::contract::{Batch, Committed, Query, Record, Renewed, RunLog, Scope, View};
+use super::contract::{Batch, Committed, Forgotten, Query, Record, Renewed, RunLog, Scope, Verdict, View};
 use crate::clock::Clock;
 use crate::lease::Lease;
-use crate::occurrence::Token;
+use crate::occurrence::{PipelineId, Token};
 
+mod renaming;
 mod tables;
 
 pub use tables::Tables;
@@ -52,6 +53,15 @@ impl RunLog for MemoryRunLog {
 
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
         Ok(self.tables().history(&query))
+    }
+
+    async fn forget(&self, id: PipelineId) -> Result<Forgotten, Error> {
+        Ok(self.tables().forget(&id))
+    }
+
+    async fn rename(&self, from: PipelineId, to: PipelineId) -> Result<Verdict, Error> {
+        let now = self.clock.now();
+        Ok(self.tables().rename(&from, &to, now))
     }
 
     fn start_marks(&self) -> Option<PathBuf> {

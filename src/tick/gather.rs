@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::env::{Env, StartMark, StoreTime, held_file};
 use super::report::Report;
+use super::{Pipelines, renamed};
 use crate::clock::BootTime;
 use crate::failpoint::{self, Point};
 use crate::plan::{Evidence, take_over};
@@ -33,8 +34,11 @@ pub async fn look(env: &Env) -> Result<(View, StoreTime), Error> {
 ///
 /// # Errors
 /// Those of the run-log; nothing was claimed.
-pub async fn gather(env: &Env, report: &mut Report) -> Result<(View, StoreTime), Error> {
-    let (view, time) = look(env).await?;
+pub async fn gather(env: &Env, pipelines: &Pipelines<'_>, report: &mut Report) -> Result<(View, StoreTime), Error> {
+    let (mut view, mut time) = look(env).await?;
+    if renamed::carry_over(env, pipelines, &view).await? {
+        (view, time) = look(env).await?;
+    }
     set_back_leases(env, &view).await?;
     let ends = take_overs(env, &view).await;
     if ends.is_empty() {

@@ -20,16 +20,19 @@ use crate::runlog::Error;
 use crate::runlog::contract::{Query, Record, View};
 
 mod claim;
+mod control;
 mod env;
 mod execute;
 mod gather;
 mod host;
 mod output_files;
 mod record;
+mod renamed;
 mod report;
 mod sweep;
 mod work;
 
+pub use control::{Controlled, control};
 pub use env::{Env, Host, StartMark, StopWish, StoreTime, held_file};
 pub use execute::rfc3339;
 pub use host::{SystemHost, host_name};
@@ -76,13 +79,13 @@ impl Default for Options {
 /// The run-log could not be used, and nothing was claimed. What fails later is in the report.
 pub async fn run_due(env: &Env, pipelines: &[&Pipeline], options: &Options) -> Result<Report, Error> {
     let mut report = begun(env);
+    let by_id: Pipelines<'_> = pipelines.iter().map(|pipeline| (pipeline.id.clone(), *pipeline)).collect();
     let (view, time) = match options.dry_run {
         true => gather::look(env).await?,
-        false => gather::gather(env, &mut report).await?,
+        false => gather::gather(env, &by_id, &mut report).await?,
     };
     report.started_at = view.now;
     report.ended_at = view.now;
-    let by_id: Pipelines<'_> = pipelines.iter().map(|pipeline| (pipeline.id.clone(), *pipeline)).collect();
     let decide = |pipeline: &&Pipeline| decide(pipeline, &by_id, &view, options.interval);
     let decided: Vec<Decision> = pipelines.iter().map(decide).collect();
     if options.dry_run {
@@ -114,12 +117,12 @@ pub async fn run_by_hand(
     let mut lost = 0;
     loop {
         let mut report = begun(env);
-        let (view, time) = gather::gather(env, &mut report).await?;
+        let by_id = BTreeMap::from([(pipeline.id.clone(), pipeline)]);
+        let (view, time) = gather::gather(env, &by_id, &mut report).await?;
         report.started_at = view.now;
         report.ended_at = view.now;
         let run = Run { pipeline: pipeline.id.clone(), scheduled_for: scheduled_for.unwrap_or(view.now) };
         let latest = last_attempt(env, &run).await?;
-        let by_id = BTreeMap::from([(pipeline.id.clone(), pipeline)]);
         let decision = with_situation(pipeline, &by_id, &view, options.interval, |situation| {
             plan::by_hand(situation, run.scheduled_for, latest.as_ref())
         });

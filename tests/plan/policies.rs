@@ -192,13 +192,13 @@ fn a_pause_with_an_end_forbids_nothing_after_it() {
 }
 
 #[test]
-fn to_resume_what_has_gone_on_already_loses_nothing() {
+fn resuming_a_pause_that_is_over_decides_nothing() {
     play(
-        "schedule: '@hourly'",
+        "schedule: '@hourly'; catch_up: all",
         "00:30 tick => noted
-         00:40 pause 01:30 => noted
-         02:10 resume => paused 01:00
-         02:11 tick => catch_up 02:00#1",
+         00:40 pause 02:30 => noted
+         04:00 resume => nothing
+         04:00 tick => paused 01:00-02:00 (2); catch_up 03:00#1; more is due",
     );
 }
 
@@ -309,6 +309,7 @@ fn the_next_one_can_be_skipped_and_what_runs_be_cancelled() {
          3T01:01 tick => nothing
          4T00:00 tick => schedule 4T00:00#1
          4T00:10 cancel => stops 1
+         4T00:10 cancel => nothing
          4T00:11 cancelled => over
          4T01:30 tick => nothing
          5T00:00 tick => schedule 5T00:00#1

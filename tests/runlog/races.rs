@@ -86,6 +86,35 @@ pub async fn an_end_is_folded_once(bench: Bench) {
     }
 }
 
+/// Ticks with the new name and ticks with the old one at once: each occurrence is claimed under one of them.
+pub async fn of_many_renamings_one_is_won(bench: Bench) {
+    for round in 0..10 {
+        let (old, new) = (format!("old{round}"), format!("new{round}"));
+        let attempt = bench.claimed(&old, "02:00").await;
+        bench.ended(&attempt, Outcome::Succeeded).await;
+        let row = bench.row(&id(&old)).await;
+        let (from, to) = (id(&old), id(&new));
+        let answers = all_at_once(&bench, 16, move |number, log, start| {
+            let (from, to, row) = (from.clone(), to.clone(), row.clone());
+            async move {
+                start.wait();
+                if number % 2 == 0 {
+                    return (log.rename(from, to).await.unwrap(), false);
+                }
+                let batch = Batch { ends: Vec::new(), transitions: vec![claiming(row, at("03:00"), 1)] };
+                (log.commit(batch).await.unwrap().verdicts[0], true)
+            }
+        });
+        let won = |claims| answers.iter().filter(|answer| **answer == (Verdict::Won, claims)).count();
+        assert_eq!(won(false), 1, "round {round}: {answers:?}");
+        assert!(won(true) <= 1, "round {round}: {answers:?}");
+        let view = bench.view(Scope::All).await;
+        assert!(!view.open.contains_key(&id(&old)), "round {round}: nothing stays under the old name");
+        assert_eq!(view.open.get(&id(&new)).map_or(0, Vec::len), won(true), "round {round}");
+        assert_eq!(bench.row(&id(&new)).await.fence, 1 + won(true) as u64, "round {round}");
+    }
+}
+
 pub async fn many_connections_make_one_store(bench: Bench) {
     let url = bench.another_url();
     let clock = bench.clock.clone();

@@ -65,6 +65,7 @@ fn standing(instant: Timestamp) -> Standing {
         partial: done,
         claimed_at: Some(instant),
         followed: BTreeMap::from([("team:p".into(), instant.as_microsecond())]),
+        moved_to: Some("default:später".into()),
         skips: vec![instant.as_microsecond()],
         rest: serde_json::Map::from_iter([("newer".into(), serde_json::json!({ "a": [1, null] }))]),
     }

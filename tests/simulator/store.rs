@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tickward::lease::Lease;
-use tickward::occurrence::Token;
+use tickward::occurrence::{PipelineId, Token};
 use tickward::runlog::Error;
-use tickward::runlog::contract::{Batch, Committed, Query, Record, Renewed, RunLog, Scope, View};
+use tickward::runlog::contract::{Batch, Committed, Forgotten, Query, Record, Renewed, RunLog, Scope, Verdict, View};
 
 use crate::broken;
 use crate::shape::Kind;
@@ -153,6 +153,14 @@ impl RunLog for Remote {
             Fate::Fine | Fate::Full => self.world.truth.history(query).await,
             Fate::Dropped | Fate::Unheard | Fate::Late(_) => dropped("the network is down"),
         }
+    }
+
+    async fn forget(&self, id: PipelineId) -> Result<Forgotten, Error> {
+        self.world.truth.forget(id).await
+    }
+
+    async fn rename(&self, from: PipelineId, to: PipelineId) -> Result<Verdict, Error> {
+        self.world.truth.rename(from, to).await
     }
 
     fn start_marks(&self) -> Option<PathBuf> {

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tickward::lease::Lease;
-use tickward::occurrence::Token;
+use tickward::occurrence::{PipelineId, Token};
 use tickward::pipeline::Pipeline;
-use tickward::runlog::contract::{Batch, Committed, Query, Record, Renewed, RunLog, Scope, View};
+use tickward::runlog::contract::{Batch, Committed, Forgotten, Query, Record, Renewed, RunLog, Scope, Verdict, View};
 use tickward::runlog::{Error, memory::MemoryRunLog};
 use tickward::tick::{Options, Report, StopWish, run_due};
 use tokio::sync::watch;
@@ -55,6 +55,14 @@ impl RunLog for Stuck {
 
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
         self.truth.history(query).await
+    }
+
+    async fn forget(&self, id: PipelineId) -> Result<Forgotten, Error> {
+        self.truth.forget(id).await
+    }
+
+    async fn rename(&self, from: PipelineId, to: PipelineId) -> Result<Verdict, Error> {
+        self.truth.rename(from, to).await
     }
 
     fn start_marks(&self) -> Option<PathBuf> {

@@ -97,6 +97,15 @@ impl Tables {
         self.attempts.insert(key, attempt);
     }
 
+    /// Takes the attempts of a pipeline out, and all that finds them.
+    pub(super) fn take_attempts(&mut self, id: &PipelineId) -> Vec<Attempt> {
+        let of_it: Vec<Key> =
+            self.of_pipeline_from((id.clone(), Timestamp::MIN, 0)).map(|(key, _)| key.clone()).collect();
+        self.open.retain(|key| key.0 != *id);
+        self.tokens.retain(|_, key| key.0 != *id);
+        of_it.into_iter().filter_map(|key| self.attempts.remove(&key)).collect()
+    }
+
     fn with_token(&self, token: Token) -> Option<&Attempt> {
         self.tokens.get(&token).and_then(|key| self.attempts.get(key))
     }

@@ -11,16 +11,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::contract::{Batch, Committed, Query, Record, Renewed, RunLog, Scope, View};
+use super::contract::{Batch, Committed, Forgotten, Query, Record, Renewed, RunLog, Scope, Verdict, View};
 use super::{Error, OpenOptions};
 use crate::failpoint::{self, Point};
 use crate::lease::Lease;
-use crate::occurrence::Token;
+use crate::occurrence::{PipelineId, Token};
 
 mod address;
 mod migrate;
 mod open;
 mod read;
+mod renaming;
 mod write;
 
 #[cfg(fuzzing)]
@@ -115,6 +116,31 @@ impl RunLog for SqliteRunLog {
 
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
         self.with(move |connection| read::history(connection, &query)).await
+    }
+
+    async fn forget(&self, id: PipelineId) -> Result<Forgotten, Error> {
+        self.with(move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let forgotten = renaming::forget(&transaction, &id)?;
+            failpoint::reached(Point::CommitWritten);
+            transaction.commit()?;
+            failpoint::reached(Point::CommitDurable);
+            Ok(forgotten)
+        })
+        .await
+    }
+
+    async fn rename(&self, from: PipelineId, to: PipelineId) -> Result<Verdict, Error> {
+        let clock = self.options.clock.clone();
+        self.with(move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let verdict = renaming::rename(&transaction, &from, &to, clock.now())?;
+            failpoint::reached(Point::CommitWritten);
+            transaction.commit()?;
+            failpoint::reached(Point::CommitDurable);
+            Ok(verdict)
+        })
+        .await
     }
 
     fn start_marks(&self) -> Option<PathBuf> {

@@ -77,7 +77,7 @@ fn apply(transaction: &Transaction<'_>, transition: &Transition) -> rusqlite::Re
 }
 
 /// Writes a row whose `version` is the one it was read with; false if it has another one now.
-fn put_row(connection: &Connection, row: &Row) -> rusqlite::Result<bool> {
+pub fn put_row(connection: &Connection, row: &Row) -> rusqlite::Result<bool> {
     let insert = "INSERT INTO tickward_pipeline (version, fence, cursor, backlog_until, schedules, totals, \
          failures_in_a_row, last_scheduled_for, last_attempt, last_outcome, last_ended_at, standing, namespace, pipeline) \
          VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) ON CONFLICT DO NOTHING";

@@ -1,0 +1,216 @@
+//! pause, resume, reset, skip, cancel, retry: what people ask for between two ticks, and while they run.
+
+use serde_json::json;
+
+use super::sandbox::{Done, Sandbox, each};
+
+const HOURLY: &str = "pipelines: { one: { schedule: '0 * * * *', command: ENTER } }";
+
+#[test]
+fn a_month_of_pause_floods_nothing() {
+    let sandbox = Sandbox::with(HOURLY);
+    assert_eq!(each(&sandbox.tick("2026-03-02T02:00:05Z")["ran"], "pipeline"), ["one"]);
+    let paused = sandbox.run("pause one --now 2026-03-02T02:30:00Z --note quiet").expect(0);
+    assert_eq!(paused.stderr, "one: paused until it is resumed (quiet)\n");
+    let again = sandbox.run("pause one --now 2026-03-02T02:31:00Z --note quiet").expect(0);
+    assert_eq!(again.stderr, "one: is paused already until it is resumed (quiet)\n");
+    for now in ["2026-03-02T03:00:05Z", "2026-03-09T03:00:05Z", "2026-04-02T05:00:05Z"] {
+        assert_eq!(sandbox.tick(now)["ran"], json!([]), "{now}");
+    }
+    let status = sandbox.run("status -o json").json();
+    assert_eq!((&status[0]["state"], &status[0]["paused"]["note"]), (&json!("paused"), &json!("quiet")));
+    assert!(sandbox.run("status").stdout.contains("when resumed"), "the table says so too");
+    let resumed = sandbox.run("resume one -o json --now 2026-04-02T06:30:00Z").expect(0).json();
+    assert_eq!(resumed, json!([{ "pipeline": "one", "changed": true, "not_run": 1, "held": false }]));
+    assert_eq!(sandbox.run("resume one --now 2026-04-02T06:31:00Z").expect(0).stderr, "one: is not paused\n");
+    assert_eq!(sandbox.tick("2026-04-02T06:31:05Z")["ran"], json!([]));
+    assert_eq!(each(&sandbox.tick("2026-04-02T07:00:05Z")["ran"], "run_id"), ["one@20260402T070000Z"]);
+    assert_eq!(sandbox.starts().len(), 2);
+}
+
+/// Whoever resumes after the end of a pause changes nothing: what fell due since then is the next tick's.
+#[test]
+fn resuming_a_pause_that_is_over_takes_nothing_from_the_next_tick() {
+    let sandbox = Sandbox::with(HOURLY);
+    sandbox.tick("2026-03-02T02:00:05Z");
+    let paused = sandbox.run("pause one --until 2h --now 2026-03-02T02:30:00Z").expect(0);
+    assert!(paused.stderr.starts_with("one: paused until 2026-03-02T04:30:0"), "{paused:?}");
+    assert_eq!(sandbox.run("resume one --now 2026-03-02T05:30:00Z").expect(0).stderr, "one: is not paused\n");
+    assert_eq!(each(&sandbox.tick("2026-03-02T05:30:05Z")["ran"], "run_id"), ["one@20260302T050000Z"]);
+    let over = sandbox.run("pause one --until 2026-03-02T05:00:00Z --now 2026-03-02T06:00:00Z").expect(2);
+    assert!(over.stderr.starts_with("error: the pause would be over already\nhelp: "), "{over:?}");
+}
+
+#[test]
+fn names_are_patterns_and_tags_too_and_none_makes_a_run_log() {
+    let sandbox = Sandbox::with(
+        "
+pipelines:
+  load_a: { schedule: '0 * * * *', tags: [night], command: ENTER }
+  load_b: { schedule: '0 * * * *', command: ENTER }
+  other: { schedule: '0 * * * *', tags: [night], command: ENTER }
+",
+    );
+    for verb in ["pause", "resume", "reset", "skip", "cancel", "retry", "forget"] {
+        let none = sandbox.run(&format!("{verb} other")).expect(4);
+        assert!(none.stderr.starts_with("error: there is no run-log `"), "{verb}: {none:?}");
+        assert!(none.stderr.ends_with("help: the first tick makes it: `tickward run-due`\n"), "{verb}: {none:?}");
+        sandbox.run(&format!("{verb} other --no-run-log")).expect(2);
+    }
+    assert!(!sandbox.state().exists());
+    sandbox.tick("2026-03-02T02:00:05Z");
+    for (words, names) in [
+        ("load_?", vec!["load_a", "load_b"]),
+        ("tag:night", vec!["load_a", "other"]),
+        ("*a other load_a", vec!["load_a", "other"]),
+        ("--all", vec!["load_a", "load_b", "other"]),
+    ] {
+        let paused = sandbox.run(&format!("pause {words} -o json --now 2026-03-02T02:30:00Z")).expect(0).json();
+        assert_eq!(each(&paused, "pipeline"), names, "{words}");
+    }
+    for (words, told) in [
+        (
+            "lode_a",
+            "error: neither the configuration nor the run-log knows `lode_a`\nhelp: did you mean `load_a`? `tickward status` shows all\n",
+        ),
+        (
+            "tag:nigth",
+            "error: no pipeline has the tag `nigth`\nhelp: did you mean `night`? `tickward list -o json` shows all\n",
+        ),
+        ("x*", "error: neither the configuration nor the run-log knows `x*`\n"),
+    ] {
+        let unknown = sandbox.run(&format!("resume load_b {words} --now 2026-03-02T02:30:00Z")).expect(2);
+        assert!(unknown.stderr.starts_with(told), "{words}: {unknown:?}");
+    }
+    let real = sandbox.run("pause other").expect(2);
+    assert!(real.stderr.contains("was created under --now, for a rehearsal"), "{real:?}");
+}
+
+#[test]
+fn what_no_file_has_any_more_can_be_paused_and_resumed() {
+    let sandbox = Sandbox::with(HOURLY);
+    sandbox.tick("2026-03-02T02:00:05Z");
+    sandbox.write("tickward.yaml", "pipelines: { other: { command: 'true' } }");
+    sandbox.run("pause one --now 2026-03-02T02:30:00Z").expect(0);
+    sandbox.write("tickward.yaml", HOURLY);
+    assert_eq!(each(&sandbox.tick("2026-03-02T03:00:05Z")["skipped"], "reason"), ["paused"]);
+    sandbox.write("tickward.yaml", "pipelines: { one: { schedule: '61 * * * *', command: x } }");
+    let broken = sandbox.run("resume one --now 2026-03-02T03:30:00Z").expect(2);
+    assert!(broken.stderr.starts_with("error: pipeline `one` is broken\nhelp: mend it first"), "{broken:?}");
+    sandbox.write("tickward.yaml", "pipelines: { other: { command: 'true' } }");
+    sandbox.run("resume one --now 2026-03-02T03:30:00Z").expect(0);
+}
+
+#[test]
+fn who_gave_up_is_held_until_it_is_reset() {
+    let sandbox =
+        Sandbox::with("pipelines: { one: { schedule: '0 * * * *', on_gave_up: hold, command: 'ENTER; test -e go' } }");
+    sandbox.tick("2026-03-02T02:00:05Z");
+    assert_eq!(each(&sandbox.tick("2026-03-02T03:00:05Z")["skipped"], "reason"), ["held"]);
+    let status = sandbox.run("status").expect(0).stdout;
+    assert!(status.contains("held") && status.contains("when reset"), "{status}");
+    let reset = sandbox.run("reset one --now 2026-03-02T04:30:00Z").expect(0);
+    assert_eq!(reset.stderr, "one: is held no more; 1 occurrence that fell due meanwhile is not run\n");
+    assert_eq!(sandbox.run("reset one --now 2026-03-02T04:31:00Z").expect(0).stderr, "one: is not held\n");
+    sandbox.write("go", "");
+    assert_eq!(each(&sandbox.tick("2026-03-02T05:00:05Z")["ran"], "run_id"), ["one@20260302T050000Z"]);
+    assert_eq!(sandbox.starts().len(), 2);
+}
+
+#[test]
+fn the_next_occurrence_or_the_pending_retry_is_skipped() {
+    let sandbox = Sandbox::with(
+        "pipelines: { one: { schedule: '0 * * * *', retry: { max_attempts: 2, delay: 20m }, command: 'ENTER; exit 1' } }",
+    );
+    sandbox.tick("2026-03-02T02:00:05Z");
+    let retry = sandbox.run("skip one --now 2026-03-02T02:10:00Z").expect(0);
+    assert_eq!(retry.stderr, "one: the pending retry of its run of 2026-03-02T02:00:00Z is skipped\n");
+    assert_eq!(sandbox.tick("2026-03-02T02:30:05Z")["failed"], json!([]));
+    let next = sandbox.run("skip one --now 2026-03-02T02:31:00Z -o json").expect(0).json();
+    assert_eq!((&next[0]["skipped"], &next[0]["was_retry"]), (&json!("2026-03-02T03:00:00Z"), &json!(false)));
+    assert_eq!(each(&sandbox.tick("2026-03-02T03:00:05Z")["skipped"], "reason"), ["skipped"]);
+    assert_eq!(sandbox.starts().len(), 1);
+}
+
+#[test]
+fn a_cancelled_command_ends_at_the_next_renewal() {
+    let sandbox = Sandbox::with(
+        "
+pipelines:
+  slow:
+    schedule: '0 2 * * *'
+    lease: 3s
+    kill_grace: 1s
+    retry: { max_attempts: 3, delay: 0s }
+    command: 'ENTER; exec sleep 600'
+",
+    );
+    let tick = sandbox.start("run-due -o json --now 2026-03-02T02:00:05Z");
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    let cancelled = sandbox.run("cancel slow --why enough --wait --now 2026-03-02T02:00:06Z").expect(0);
+    assert_eq!(cancelled.stderr, "slow: 1 run is told to end: seen within 1.0s\n");
+    let report = Done::wait(tick).json();
+    assert_eq!(each(&report["failed"], "outcome"), ["cancelled"], "{report}");
+    let again = sandbox.run("cancel slow --now 2026-03-02T02:00:10Z").expect(0);
+    assert_eq!(again.stderr, "slow: nothing of it runs\n");
+    assert_eq!(sandbox.tick("2026-03-02T03:00:05Z")["failed"], json!([]), "no retry follows");
+    assert_eq!(sandbox.starts().len(), 1);
+    sandbox.assert_nothing_left();
+}
+
+#[test]
+fn cancelling_drops_a_pending_retry() {
+    let sandbox = Sandbox::with(
+        "pipelines: { one: { schedule: '0 2 * * *', retry: { max_attempts: 2, delay: 20m }, command: 'ENTER; exit 1' } }",
+    );
+    sandbox.tick("2026-03-02T02:00:05Z");
+    let cancelled = sandbox.run("cancel one -o json --now 2026-03-02T02:10:00Z").expect(0).json();
+    assert_eq!((&cancelled[0]["told_to_end"], &cancelled[0]["retries_dropped"]), (&json!(0), &json!(1)));
+    assert_eq!(sandbox.tick("2026-03-02T02:30:05Z")["failed"], json!([]));
+}
+
+#[test]
+fn the_last_failed_run_is_made_once_more() {
+    let sandbox = Sandbox::with(
+        "pipelines: { one: { schedule: '0 * * * *', retry: { max_attempts: 2, delay: 20m }, command: 'ENTER; test -e go' } }",
+    );
+    sandbox.tick("2026-03-02T02:00:05Z");
+    sandbox.write("go", "");
+    let retried = sandbox.run("retry one --now 2026-03-02T02:05:00Z").expect(0);
+    assert!(retried.stderr.starts_with("one: once more the run of 2026-03-02T02:00:00Z\n"), "{retried:?}");
+    assert_eq!(sandbox.tick("2026-03-02T02:30:05Z")["ran"], json!([]), "the pending retry was made");
+    let numbers: Vec<_> = sandbox.starts().iter().map(|start| (start.scheduled_for.clone(), start.attempt)).collect();
+    let at = "2026-03-02T02:00:00Z".to_string();
+    assert_eq!(numbers, [(at.clone(), 1), (at, 2)]);
+    let nothing = sandbox.run("retry one --now 2026-03-02T02:40:00Z").expect(0);
+    assert_eq!(nothing.stderr, "one: no run of it has failed or was lost\n");
+}
+
+#[test]
+fn what_is_forgotten_starts_as_a_new_pipeline_with_a_higher_fence() {
+    let sandbox = Sandbox::with(HOURLY);
+    sandbox.tick("2026-03-02T02:00:05Z");
+    let asked = sandbox.run("forget one --now 2026-03-02T02:30:00Z").expect(2);
+    assert!(asked.stderr.ends_with("its next occurrence then starts as that of a new pipeline\n"), "{asked:?}");
+    assert_eq!(sandbox.attempts().len(), 1);
+    let forgotten = sandbox.run("forget one --yes --now 2026-03-02T02:30:00Z").expect(0);
+    assert_eq!(forgotten.stderr, "one: forgotten, with 1 records of history\n");
+    let again = sandbox.run("forget one --yes --now 2026-03-02T02:31:00Z").expect(0);
+    assert_eq!(again.stderr, "one: nothing is known of it\n");
+    assert_eq!(sandbox.attempts(), []);
+    assert_eq!(each(&sandbox.tick("2026-03-02T03:00:05Z")["ran"], "run_id"), ["one@20260302T030000Z"]);
+    assert_eq!(sandbox.starts().iter().map(|start| start.fence).collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn while_a_run_is_active_nothing_is_forgotten() {
+    let sandbox = Sandbox::with(
+        "pipelines: { one: { schedule: '0 2 * * *', command: 'ENTER; until test -e go; do sleep 0.01; done' } }",
+    );
+    let tick = sandbox.start("run-due -o json --now 2026-03-02T02:00:05Z");
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    let refused = sandbox.run("forget one --yes --now 2026-03-02T02:00:06Z").expect(75);
+    assert!(refused.stderr.starts_with("error: a run of `one` is active: nothing was forgotten\n"), "{refused:?}");
+    sandbox.write("go", "");
+    Done::wait(tick).expect(0);
+}
