@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::micros;
+use crate::metrics::Histogram;
 
 /// How a pipeline stands. All of it is absent at first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -35,9 +36,39 @@ pub struct Standing {
     /// Occurrences to come that a person does not want, in microseconds since the Unix epoch.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub skips: Vec<i64>,
+    /// What people have been told of it, so that they are told once.
+    #[serde(skip_serializing_if = "Told::is_nothing")]
+    pub told: Told,
+    /// How long its attempts took, ever; none before one has started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub durations: Option<Histogram>,
     /// What a newer program has written beside.
     #[serde(flatten)]
     pub rest: serde_json::Map<String, serde_json::Value>,
+}
+
+/// What was told in alerts, as far as it decides what is told next.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Told {
+    /// A failure was told, and no success has come since.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub failure: bool,
+    /// The last occurrence of the stretch of missed ones that was told last.
+    #[serde(skip_serializing_if = "Option::is_none", with = "micros::option")]
+    pub missed_until: Option<Timestamp>,
+    /// When it was told last that hosts have different schedules.
+    #[serde(skip_serializing_if = "Option::is_none", with = "micros::option")]
+    pub split_at: Option<Timestamp>,
+    /// What a newer program has written beside.
+    #[serde(flatten)]
+    pub rest: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Told {
+    fn is_nothing(&self) -> bool {
+        *self == Told::default()
+    }
 }
 
 /// A pause that somebody asked for.
