@@ -7,15 +7,18 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod alert;
 mod doctor;
 mod exit;
 mod history;
 mod import;
 mod init;
+mod last_tick;
 mod list;
 mod logging;
 mod logs;
 mod next;
+mod outlets;
 mod print;
 mod progress;
 mod run;
@@ -51,6 +54,7 @@ enum Command {
     List(list::List),
     Validate(validate::Validate),
     Doctor(doctor::Doctor),
+    Alert(alert::AlertCommand),
     Schema(schema::Schema),
     Init(init::Init),
     Import(import::Import),
@@ -78,6 +82,7 @@ pub fn main() -> ExitCode {
         Command::List(command) => command.execute(),
         Command::Validate(command) => command.execute(),
         Command::Doctor(command) => command.execute(),
+        Command::Alert(command) => command.execute(),
         Command::Schema(command) => command.execute(),
         Command::Init(command) => command.execute(),
         Command::Import(command) => command.execute(),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::exit::Exit;
+use super::outlets::OutletArgs;
 use super::print::{self, Format};
 use super::run_due::{WorkArgs, exit_of, failed_json, print_unrecorded};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
@@ -35,6 +36,8 @@ pub struct Run {
     #[arg(long, value_name = "PATH")]
     argv0: Option<String>,
     #[command(flatten)]
+    outlets: OutletArgs,
+    #[command(flatten)]
     work: WorkArgs,
     /// Further arguments for the command, for this run only; there is no retry then
     #[arg(last = true, value_name = "ARGUMENT")]
@@ -46,7 +49,7 @@ pub struct Run {
 
 impl Run {
     pub fn execute(&self) -> Exit {
-        let session = match Session::load(&self.config, &self.run_log) {
+        let session = match Session::load_for_work(&self.config, &self.run_log, &self.outlets) {
             Ok(session) => session,
             Err(exit) => return exit,
         };
@@ -96,6 +99,7 @@ impl Run {
             jobs: self.work.jobs(),
             time_budget: self.work.time_budget,
             watch: Arc::new(move |event| watcher.tell(&event)),
+            outlets: session.outlets.clone(),
             ..Options::default()
         };
         let scheduled_for = self.scheduled_for.map(crate::occurrence::whole_micros);
