@@ -32,7 +32,8 @@ impl std::fmt::Debug for OutletArgs {
 
 /// Opens all that is asked for. What is no good is added to the problems of `loaded`.
 pub fn open(arguments: &OutletArgs, variables: &Environment, loaded: &mut Loaded) -> Outlets {
-    let mut outlets = Outlets::default();
+    let known = loaded.pipelines.iter().map(|pipeline| (pipeline.id.clone(), pipeline.clone())).collect();
+    let mut outlets = Outlets { known: Arc::new(known), ..Outlets::default() };
     let given = given(&arguments.alerter, "--alerter", "ALERTERS", variables);
     let from = given.as_ref().map(|(_, from)| from.clone());
     let specs = match given {

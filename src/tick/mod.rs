@@ -99,7 +99,7 @@ pub async fn run_due(env: &Env, pipelines: &[&Pipeline], options: &Options) -> R
         return Ok(report);
     }
     let report = work::Work::new(env, by_id.clone(), options, time, report).until_done(decided).await;
-    outlets::deliver(env, options, &by_id, &report, view.alerts_pending).await;
+    outlets::deliver(env, options, &report, view.alerts_pending).await;
     figures::hand_over(env, options, &by_id, &report, view).await;
     Ok(report)
 }
@@ -139,9 +139,9 @@ pub async fn run_by_hand(
             Ok(decision) => decision,
             Err(busy) => return Ok(ByHand::Busy(busy)),
         };
-        let work = work::Work::new(env, by_id.clone(), options, time, report).only(run.clone());
+        let work = work::Work::new(env, by_id, options, time, report).only(run.clone());
         let mut report = work.until_done(vec![decision]).await;
-        outlets::deliver(env, options, &by_id, &report, view.alerts_pending).await;
+        outlets::deliver(env, options, &report, view.alerts_pending).await;
         // What was taken over from others on the way is no part of this run's answer.
         report.ended.retain(|attempt| attempt.run == run);
         if report.claimed_elsewhere == 0 || !report.ended.is_empty() || report.unrecorded.is_some() {

@@ -6,20 +6,21 @@
 //! Holds always: each alerter is told the alerts of a pipeline in their order, so what it has not taken holds back what comes
 //! after; one that fails holds up no other; nothing here changes what the tick has come to.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::task::JoinSet;
 
+use super::Options;
 use super::env::{Env, StopWish};
 use super::report::Report;
-use super::{Options, Pipelines};
 use crate::alert::{Alert, Kind};
 use crate::alerter::{Alerter, SendError};
 use crate::clock::BootTime;
 use crate::config::AlerterSpec;
 use crate::occurrence::{Name, PipelineId};
+use crate::pipeline::Pipeline;
 use crate::runlog::contract::{AlertVerdict, Settled, Waiting};
 use crate::runlog::outbox::{Done, MOST, about};
 use crate::sink::Sink;
@@ -31,6 +32,8 @@ pub struct Outlets {
     pub alerters: Vec<Outlet>,
     /// Where figures go.
     pub sinks: Vec<Arc<dyn Sink>>,
+    /// All pipelines of the configuration, also those that a tick does not look at: what is told of them goes out with it.
+    pub known: Arc<BTreeMap<PipelineId, Pipeline>>,
 }
 
 /// An alerter, and what it wants to be told.
@@ -52,7 +55,7 @@ const ALL: Duration = Duration::from_secs(10);
 const SHORTEST_GAP: Duration = Duration::from_secs(300);
 
 /// Delivers what waits in the outbox. `pending` says that something may.
-pub async fn deliver(env: &Env, options: &Options, pipelines: &Pipelines<'_>, report: &Report, pending: bool) {
+pub async fn deliver(env: &Env, options: &Options, report: &Report, pending: bool) {
     let outlets = &options.outlets.alerters;
     // A tick that is told to stop leaves it to the next one.
     if outlets.is_empty() || *env.stop.borrow() != StopWish::None {
@@ -68,12 +71,13 @@ pub async fn deliver(env: &Env, options: &Options, pipelines: &Pipelines<'_>, re
         Err(error) => return tracing::warn!(%error, "alerts wait: the run-log did not give them"),
     };
     let alerts: Arc<Vec<Alert>> =
-        Arc::new(taken.iter().map(|entry| dressed(&entry.alert, pipelines, report)).collect());
+        Arc::new(taken.iter().map(|entry| dressed(&entry.alert, &options.outlets.known, report)).collect());
     let mut settling: Vec<Settling> = taken.into_iter().map(Settling::new).collect();
     let begin = env.clock.boot();
     let mut tasks = JoinSet::new();
     for outlet in outlets {
-        let wanted = |at: &usize| !settling[*at].done.has(outlet.alerter.name()) && outlet.spec.wants(&alerts[*at]);
+        let wants = |alert: &Alert| wants(&outlet.spec, alert, &options.outlets.known);
+        let wanted = |at: &usize| !settling[*at].done.has(outlet.alerter.name()) && wants(&alerts[*at]);
         let wanted: Vec<usize> = (0..alerts.len()).filter(wanted).collect();
         wanted.iter().for_each(|at| settling[*at].wanted += 1);
         tasks.spawn(tell(env.clone(), outlet.clone(), alerts.clone(), wanted, begin));
@@ -168,14 +172,23 @@ impl Settling {
     }
 }
 
+/// Whether an alert is for it. Of a pipeline that is in no file here, nobody knows the tags: rather told than kept quiet.
+fn wants(spec: &AlerterSpec, alert: &Alert, known: &BTreeMap<PipelineId, Pipeline>) -> bool {
+    match id_of(alert).is_none_or(|id| known.contains_key(&id)) {
+        true => spec.wants(alert),
+        false => spec.wants(&Alert { tags: spec.tags.clone(), ..alert.clone() }),
+    }
+}
+
+fn id_of(alert: &Alert) -> Option<PipelineId> {
+    Some(PipelineId { namespace: Name::parse(&alert.namespace).ok()?, name: Name::parse(&alert.pipeline).ok()? })
+}
+
 /// The alert with what the configuration says of its pipeline, and the last of what the command printed, if this tick saw it.
-fn dressed(alert: &Alert, pipelines: &Pipelines<'_>, report: &Report) -> Alert {
+fn dressed(alert: &Alert, known: &BTreeMap<PipelineId, Pipeline>, report: &Report) -> Alert {
     let mut alert = alert.clone();
-    let id = match (Name::parse(&alert.namespace), Name::parse(&alert.pipeline)) {
-        (Ok(namespace), Ok(name)) => PipelineId { namespace, name },
-        _ => return alert,
-    };
-    if let Some(pipeline) = pipelines.get(&id) {
+    let Some(id) = id_of(&alert) else { return alert };
+    if let Some(pipeline) = known.get(&id) {
         alert.description.clone_from(&pipeline.description);
         alert.owner.clone_from(&pipeline.owner);
         alert.runbook.clone_from(&pipeline.runbook);

@@ -186,6 +186,24 @@ fn an_alerter_is_told_what_it_asks_for() {
 }
 
 #[test]
+fn what_waits_of_one_pipeline_is_told_by_a_tick_of_others() {
+    let server = Server::start(up());
+    let sandbox = Sandbox::with(FAILS);
+    tick(&sandbox, "02:00:05").expect(1);
+    let alerters = format!("alerters: {{ url: '{}', match: {{ tags: [night] }} }}\n", url(&server));
+    let other = "  b: { schedule: '@yearly', command: 'true' }\n";
+    sandbox.write("tickward.yaml", &format!("{alerters}{FAILS}{other}"));
+    sandbox.run("run-due --only b --now 2026-03-02T02:00:15Z").expect(0);
+    assert_eq!(server.request().json()["owner"], "data");
+    tick(&sandbox, "02:01:05").expect(1);
+    assert_eq!(kinds(&server.requests()), ["gave_up"]);
+    silent(sandbox.call_with(&["run-due", "--now", "2026-03-02T02:02:05Z"], &[("TICKWARD_ALERTERS", "")])).expect(1);
+    sandbox.write("tickward.yaml", &format!("{alerters}pipelines:\n{other}"));
+    tick(&sandbox, "02:02:15").expect(0);
+    assert_eq!(kinds(&server.requests()), ["gave_up"], "of what is in no file here nobody knows the tags");
+}
+
+#[test]
 fn hosts_that_disagree_are_told_of_once_an_hour() {
     let sandbox = Sandbox::new();
     sandbox.write("old.yaml", "pipelines: { a: { schedule: '0 5 * * *', command: 'true' } }");
