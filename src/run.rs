@@ -23,7 +23,7 @@ mod not_run;
 mod standing;
 
 pub use not_run::{NotRun, Reason};
-pub use standing::{Done, Held, Paused, Standing, StopRequest};
+pub use standing::{Done, Held, Paused, Standing, StopRequest, Told};
 
 /// How an attempt ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

@@ -21,12 +21,17 @@ mod environment;
 mod exit_codes;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "outlets/http_server.rs"]
+#[allow(dead_code, reason = "made for the tests of alerters, which need more of it")]
+mod http_server;
 #[path = "cli/import.rs"]
 mod import;
 #[path = "cli/killed.rs"]
 mod killed;
 #[path = "cli/looking.rs"]
 mod looking;
+#[path = "cli/outbox.rs"]
+mod outbox;
 #[path = "cli/policies.rs"]
 mod policies;
 #[path = "cli/renamed.rs"]

@@ -20,7 +20,7 @@ pub use kind::{Kind, Severity};
 pub use text::{escaped, tail};
 
 /// One alert. Texts that are empty and options that are none are left out of its JSON.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Alert {
     /// Names the event: the same however often it is delivered, by whichever host.
     pub id: String,

@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod alert;
 mod cancel;
 mod chosen;
 mod detach;
@@ -16,10 +17,12 @@ mod forget;
 mod history;
 mod import;
 mod init;
+mod last_tick;
 mod list;
 mod logging;
 mod logs;
 mod next;
+mod outlets;
 mod pause;
 mod print;
 mod program;
@@ -72,6 +75,7 @@ enum Command {
     List(list::List),
     Validate(validate::Validate),
     Doctor(doctor::Doctor),
+    Alert(alert::AlertCommand),
     Schema(schema::Schema),
     Init(init::Init),
     Import(import::Import),
@@ -127,6 +131,7 @@ pub fn main(mut registry: Registry) -> ExitCode {
         Command::List(command) => command.execute(),
         Command::Validate(command) => command.execute(),
         Command::Doctor(command) => command.execute(),
+        Command::Alert(command) => command.execute(),
         Command::Schema(command) => command.execute(),
         Command::Init(command) => command.execute(),
         Command::Import(command) => command.execute(),

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::exit::Exit;
+use super::outlets::OutletArgs;
 use super::print::{self, Format};
 use super::run_due::{WorkArgs, exit_of, failed_json, print_unrecorded};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
@@ -34,6 +35,8 @@ pub struct Run {
     /// Use this program instead of the configured one, for this run only; there is no retry then
     #[arg(long, value_name = "PATH")]
     argv0: Option<String>,
+    #[command(flatten)]
+    outlets: OutletArgs,
     #[command(flatten)]
     work: WorkArgs,
     /// Further arguments for the command, for this run only; there is no retry then
@@ -63,11 +66,22 @@ impl Run {
     pub fn again(name: String, scheduled_for: Timestamp, how: Again) -> Run {
         let Again { config, run_log, now, work, output } = how;
         let scheduled_for = Some(scheduled_for);
-        Run { name, config, run_log, scheduled_for, now, argv0: None, work, arguments: Vec::new(), output }
+        Run {
+            name,
+            config,
+            run_log,
+            scheduled_for,
+            now,
+            argv0: None,
+            work,
+            outlets: OutletArgs::default(),
+            arguments: Vec::new(),
+            output,
+        }
     }
 
     pub fn execute(&self) -> Exit {
-        let session = match Session::load(&self.config, &self.run_log) {
+        let session = match Session::load_for_work(&self.config, &self.run_log, &self.outlets) {
             Ok(session) => session,
             Err(exit) => return exit,
         };
@@ -117,6 +131,7 @@ impl Run {
             jobs: self.work.jobs(),
             time_budget: self.work.time_budget,
             watch: Arc::new(move |event| watcher.tell(&event)),
+            outlets: session.outlets.clone(),
             ..Options::default()
         };
         let scheduled_for = self.scheduled_for.map(crate::occurrence::whole_micros);

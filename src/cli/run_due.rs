@@ -7,6 +7,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::exit::Exit;
+use super::last_tick;
+use super::outlets::OutletArgs;
 use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
 use super::{block_on, detach, progress, signals, typed};
@@ -28,6 +30,8 @@ pub struct RunDue {
     /// Pretend that it is this instant, for tests and rehearsals
     #[arg(long, value_name = "T", value_parser = typed::instant)]
     now: Option<Timestamp>,
+    #[command(flatten)]
+    outlets: OutletArgs,
     #[command(flatten)]
     work: WorkArgs,
     /// Look at these pipelines only; may be repeated
@@ -96,8 +100,8 @@ impl RunDue {
     fn work(&self) -> Result<Exit, Exit> {
         // What is wrong with the configuration is told by the one who calls.
         let session = match self.detached {
-            true => Session::load_quietly(&self.config, &self.run_log),
-            false => Session::load(&self.config, &self.run_log)?,
+            true => Session::load_with(&self.config, &self.run_log, &self.outlets),
+            false => Session::load_for_work(&self.config, &self.run_log, &self.outlets)?,
         };
         let pipelines = self.selected(&session)?;
         if self.detach && !self.detached {
@@ -108,6 +112,9 @@ impl RunDue {
 
     async fn tick(&self, session: &Session, pipelines: &[&Pipeline]) -> Result<Exit, Exit> {
         let env = session.env(self.now, self.dry_run, signals::heeded())?;
+        // A rehearsal's ticks say nothing of this host's, and a dry run is none.
+        let is_real = self.now.is_none() && !self.dry_run;
+        let gap = is_real.then(|| last_tick::replace(&session.state_folder(), env.clock.now())).flatten();
         let progress = Arc::new(progress::Progress::start(self.output).hushed(self.quiet));
         let watcher = progress.clone();
         let telling = self.detached.then(|| detach::Telling::begin(session.exit()));
@@ -120,6 +127,8 @@ impl RunDue {
                 Some(telling) => telling.hear(&event),
                 None => watcher.tell(&event),
             }),
+            outlets: session.outlets.clone(),
+            gap,
             ..Options::default()
         };
         let report = tick::run_due(&env, pipelines, &options).await;
@@ -135,7 +144,7 @@ impl RunDue {
         }
         print_notes(&report);
         match self.output {
-            Format::Json => print::json(&as_json(&report, self.dry_run, exit)),
+            Format::Json => print::json(&as_json(&report, gap, self.dry_run, exit)),
             Format::Text if self.quiet && exit == Exit::Done && !self.dry_run => {}
             Format::Text => print_text(&report, self.dry_run),
         }
@@ -236,7 +245,7 @@ fn print_text(report: &Report, dry_run: bool) {
 }
 
 /// The object that `-o json` prints.
-pub fn as_json(report: &Report, dry_run: bool, exit: Exit) -> Value {
+pub fn as_json(report: &Report, gap: Option<Duration>, dry_run: bool, exit: Exit) -> Value {
     let skipped = report.not_run.iter().filter(|entry| entry.reason != Reason::Missed);
     let missed = report.not_run.iter().filter(|entry| entry.reason == Reason::Missed);
     let mut object = json!({
@@ -246,7 +255,7 @@ pub fn as_json(report: &Report, dry_run: bool, exit: Exit) -> Value {
             "ended_at": rfc3339(report.ended_at),
             "host": report.host,
             "degraded": false,
-            "gap_seconds": null,
+            "gap_seconds": gap.map(|gap| gap.as_secs()),
         },
         "ran": report.ran().map(ran_json).collect::<Vec<_>>(),
         "failed": report.failed().map(failed_json).collect::<Vec<_>>(),

@@ -10,13 +10,14 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 
 use super::exit::Exit;
+use super::outlets::{self, OutletArgs};
 use super::{print, program, typed};
 use crate::clock::{Clock, Shifted, SystemClock};
 use crate::config::{self, Environment, Loaded, Severity};
 use crate::executor::{SubprocessExecutor, SupervisorProgram};
 use crate::pipeline::Pipeline;
 use crate::runlog::{self, Error, OpenOptions, Purpose, RunLog};
-use crate::tick::{Env, StopWish, SystemHost, held_file};
+use crate::tick::{Env, Outlets, StopWish, SystemHost, held_file};
 
 /// Where the configuration is
 #[derive(clap::Args, Debug, Clone)]
@@ -47,6 +48,8 @@ const ENV: &str = "TICKWARD_ENV";
 pub struct Session {
     /// What the configuration says.
     pub loaded: Loaded,
+    /// Where alerts and figures go.
+    pub outlets: Outlets,
     variables: Environment,
     run_log: RunLogArgs,
 }
@@ -57,7 +60,15 @@ impl Session {
     /// # Errors
     /// `Usage` where nothing of it can be used.
     pub fn load(config: &ConfigArgs, run_log: &RunLogArgs) -> Result<Session, Exit> {
-        let session = Session::load_quietly(config, run_log);
+        Session::load_for_work(config, run_log, &OutletArgs::default())
+    }
+
+    /// The same, with flags for where alerts and figures go.
+    ///
+    /// # Errors
+    /// As `load`.
+    pub fn load_for_work(config: &ConfigArgs, run_log: &RunLogArgs, outlets: &OutletArgs) -> Result<Session, Exit> {
+        let session = Session::load_with(config, run_log, outlets);
         session.tell_problems();
         match session.loaded.pipelines.is_empty() && session.loaded.has_errors() {
             true => Err(Exit::Usage),
@@ -73,6 +84,11 @@ impl Session {
 
     /// Reads the configuration and prints nothing.
     pub fn load_quietly(config: &ConfigArgs, run_log: &RunLogArgs) -> Session {
+        Session::load_with(config, run_log, &OutletArgs::default())
+    }
+
+    /// The same, with flags for where alerts and figures go.
+    pub fn load_with(config: &ConfigArgs, run_log: &RunLogArgs, outlets: &OutletArgs) -> Session {
         let mut variables = Environment::of_process();
         if let Some(name) = &config.env {
             variables.set(ENV, name);
@@ -80,7 +96,8 @@ impl Session {
         let mut loaded = program::load(&config.config, &variables);
         // What stands where a name should may be anything.
         loaded.broken.iter_mut().for_each(|name| *name = config::secret::masked(name));
-        Session { loaded, variables, run_log: run_log.clone() }
+        let outlets = outlets::open(outlets, &variables, &mut loaded);
+        Session { loaded, outlets, variables, run_log: run_log.clone() }
     }
 
     /// Whether part of the configuration is broken.

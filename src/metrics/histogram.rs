@@ -14,7 +14,7 @@ pub const BOUNDS_MILLIS: [u64; 16] = [
 ];
 
 /// Durations by bucket.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Histogram {
     bounds_millis: Vec<u64>,
     /// How many fell into each bucket and no smaller one; one more than there are bounds.

@@ -12,7 +12,9 @@ use super::catch_up::Kept;
 use super::due::{Due, Stretch};
 use super::progress::{advance, pass_over, set_back_what_is_ahead};
 use super::sight::Sight;
-use super::{Decision, Draft, Situation, Waiting, WaitsFor, catch_up, due, gate, jitter, overlap, retry, upstream};
+use super::{
+    Decision, Draft, Situation, Waiting, WaitsFor, alerts, catch_up, due, gate, jitter, overlap, retry, upstream,
+};
 use crate::occurrence::Run;
 use crate::pipeline::Overlap;
 use crate::run::{Reason, Trigger};
@@ -44,6 +46,7 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
         },
     }
     sight.note_use(situation, &mut decision);
+    alerts::of_decision(situation, &mut decision);
     decision
 }
 

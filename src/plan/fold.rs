@@ -50,6 +50,9 @@ pub fn fold(row: &mut Row, attempt: &mut Attempt, end: &Completion) -> Folded {
         let held = Held { since: end.ended_at, scheduled_for: attempt.run.scheduled_for };
         row.standing.held.get_or_insert(held);
     }
+    if end.started_at.is_some() {
+        row.standing.durations.get_or_insert_default().observe(end.duration);
+    }
     let total = row.totals.entry(end.outcome.word().into()).or_default();
     *total = total.saturating_add(1);
     row.failures_in_a_row = match end.outcome {

@@ -10,10 +10,12 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::alert::Alert;
 use crate::occurrence::{PipelineId, Run, Token};
 use crate::pipeline::{Pipeline, Upstream};
 use crate::run::{Attempt, NotRun, Row, StopRequest, Trigger};
 
+pub mod alerts;
 mod backoff;
 mod by_hand;
 mod catch_up;
@@ -28,6 +30,7 @@ mod progress;
 mod recovery;
 mod retry;
 mod sight;
+mod tally;
 mod upstream;
 
 pub use by_hand::{Busy, by_hand};
@@ -35,6 +38,7 @@ pub use decide::decide;
 pub use fold::{Folded, fold};
 pub use jitter::{constant_delay, stable_hash};
 pub use recovery::{Evidence, take_over};
+pub use tally::tally;
 
 /// What is known when a pipeline is decided.
 #[derive(Clone, Copy, Debug)]
@@ -89,6 +93,8 @@ pub struct Decision {
     pub more_is_due: bool,
     /// What a person should know.
     pub notes: Vec<Note>,
+    /// What people are told once it is committed.
+    pub alerts: Vec<Alert>,
 }
 
 impl Decision {
@@ -104,6 +110,7 @@ impl Decision {
             wake_at: None,
             more_is_due: false,
             notes: Vec::new(),
+            alerts: Vec::new(),
         }
     }
 }

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::micros;
+use crate::metrics::Histogram;
 
 /// How a pipeline stands. All of it is absent at first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -38,6 +39,12 @@ pub struct Standing {
     /// The full name under which all that was known of it goes on: only its fence is left here.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub moved_to: Option<String>,
+    /// What people have been told of it, so that they are told once.
+    #[serde(skip_serializing_if = "Told::is_nothing")]
+    pub told: Told,
+    /// How long its attempts took, ever; none before one has started.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub durations: Option<Histogram>,
     /// What a newer program has written beside.
     #[serde(flatten)]
     pub rest: serde_json::Map<String, serde_json::Value>,
@@ -47,6 +54,30 @@ impl Standing {
     /// The pause that is in force at `now`; one that has reached its end is none.
     pub fn paused_at(&self, now: Timestamp) -> Option<&Paused> {
         self.paused.as_ref().filter(|pause| pause.until.is_none_or(|until| now < until))
+    }
+}
+
+/// What was told in alerts, as far as it decides what is told next.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Told {
+    /// A failure was told, and no success has come since.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub failure: bool,
+    /// The last occurrence of the stretch of missed ones that was told last.
+    #[serde(skip_serializing_if = "Option::is_none", with = "micros::option")]
+    pub missed_until: Option<Timestamp>,
+    /// When it was told last that hosts have different schedules.
+    #[serde(skip_serializing_if = "Option::is_none", with = "micros::option")]
+    pub split_at: Option<Timestamp>,
+    /// What a newer program has written beside.
+    #[serde(flatten)]
+    pub rest: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Told {
+    fn is_nothing(&self) -> bool {
+        *self == Told::default()
     }
 }
 

@@ -7,15 +7,19 @@
 //! - a transition is won only if the row still has the version it was decided on, its claim's key is new, no other
 //!   attempt of that run is active, and every retry it closes was still pending; else nothing of it is stored;
 //! - an end folds only into the attempt that has its token; a lost lease is tested again inside the same commit;
-//! - fences and versions only grow; no row that guards a claim is ever deleted.
+//! - fences and versions only grow; no row that guards a claim is ever deleted;
+//! - what people are to be told of an end or a transition is in the outbox with it, or neither is stored.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::Error;
+pub use super::outbox::{Outbox, Settled, Verdict as AlertVerdict, Waiting};
+use crate::alert::Alert;
 use crate::clock::BootTime;
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Run, Token};
@@ -71,6 +75,40 @@ pub trait RunLog: Send + Sync {
     /// # Errors
     /// `Unavailable`: nothing was moved. `Unknown`: it may have been.
     async fn rename(&self, from: PipelineId, to: PipelineId) -> Result<Verdict, Error>;
+    /// Takes alerts that wait, oldest first: at most `limit`, each the caller's alone for `lease`. An alert is not taken while
+    /// an older one of the same pipeline is with somebody else. What waits for longer than a day is dead.
+    ///
+    /// Stores without an outbox have none.
+    ///
+    /// # Errors
+    /// `Unavailable`; `Unknown`: what was taken is free again after `lease`.
+    async fn take_alerts(&self, _limit: usize, _lease: Duration) -> Result<Vec<Waiting>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// Takes in what has become of alerts that were taken, by their ids. An id that is not there is no matter.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Unknown`; the alerts are told again then.
+    async fn settle_alerts(&self, _settled: Vec<Settled>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// Puts alerts that follow from no commit into the outbox; one with an id that is there already changes nothing.
+    ///
+    /// # Errors
+    /// `Unavailable`, `Unknown`.
+    async fn post_alerts(&self, _alerts: Vec<Alert>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    /// What is in the outbox, oldest first; nothing is taken.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn outbox(&self) -> Result<Outbox, Error> {
+        Ok(Outbox::default())
+    }
 
     /// Where the start marks of this store's claims lie, for stores that live on this host's disk: a body starts only
     /// after creating its mark, so who creates it first has proved that it never starts. None for remote stores.
@@ -107,6 +145,8 @@ pub struct View {
     /// With `Scope::Only`: occurrences after the cursor that have attempts, ascending; all that have, where there is no
     /// cursor yet.
     pub decided: BTreeMap<PipelineId, Vec<Timestamp>>,
+    /// Alerts wait in the outbox, taken or not.
+    pub alerts_pending: bool,
 }
 
 /// What to apply in one commit.
@@ -156,6 +196,8 @@ pub struct Transition {
     /// Active attempts that are to end: who runs them is told at the next renewal. One that has ended meanwhile is no
     /// matter.
     pub stops: Vec<(Token, StopRequest)>,
+    /// What people are told, stored with it or not at all.
+    pub alerts: Vec<Alert>,
 }
 
 /// What became of the wish to forget a pipeline.

@@ -5,15 +5,20 @@
 
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::Error;
-use super::contract::{Batch, Committed, Forgotten, Query, Record, Renewed, RunLog, Scope, Verdict, View};
+use super::contract::{
+    Batch, Committed, Forgotten, Outbox, Query, Record, Renewed, RunLog, Scope, Settled, Verdict, View, Waiting,
+};
+use crate::alert::Alert;
 use crate::clock::Clock;
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
 
+mod outbox;
 mod renaming;
 mod tables;
 
@@ -62,6 +67,24 @@ impl RunLog for MemoryRunLog {
     async fn rename(&self, from: PipelineId, to: PipelineId) -> Result<Verdict, Error> {
         let now = self.clock.now();
         Ok(self.tables().rename(&from, &to, now))
+    }
+
+    async fn take_alerts(&self, limit: usize, lease: Duration) -> Result<Vec<Waiting>, Error> {
+        Ok(self.tables().post.take(limit, lease, self.clock.now()))
+    }
+
+    async fn settle_alerts(&self, settled: Vec<Settled>) -> Result<(), Error> {
+        self.tables().post.settle(settled);
+        Ok(())
+    }
+
+    async fn post_alerts(&self, alerts: Vec<Alert>) -> Result<(), Error> {
+        self.tables().post.put(alerts, self.clock.now());
+        Ok(())
+    }
+
+    async fn outbox(&self) -> Result<Outbox, Error> {
+        Ok(self.tables().post.look())
     }
 
     fn start_marks(&self) -> Option<PathBuf> {

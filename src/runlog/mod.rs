@@ -13,6 +13,7 @@ use crate::scheme::{self, Scheme};
 pub mod contract;
 mod error;
 pub mod memory;
+pub mod outbox;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 

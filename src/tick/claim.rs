@@ -7,7 +7,7 @@ use crate::clock::BootTime;
 use crate::lease::Lease;
 use crate::occurrence::Token;
 use crate::pipeline::Pipeline;
-use crate::plan::{Decision, Draft};
+use crate::plan::{Decision, Draft, tally};
 use crate::run::{Attempt, Policy};
 use crate::runlog::contract::Transition;
 
@@ -43,12 +43,15 @@ impl Held {
 pub fn transition(env: &Env, time: &StoreTime, pipeline: &Pipeline, decision: &Decision) -> Transition {
     let claim = decision.claim.as_ref().map(|draft| attempt(env, time, pipeline, draft, decision.row.fence + 1));
     let follows = decision.claim.as_ref().and_then(|draft| draft.follows);
+    let mut row = decision.row.clone();
+    tally(&mut row, &decision.not_run);
     Transition {
-        row: decision.row.clone(),
+        row,
         claim,
         closed: decision.closed.iter().copied().chain(follows).collect(),
         not_run: decision.not_run.clone(),
         stops: decision.stops.clone(),
+        alerts: decision.alerts.clone(),
     }
 }
 

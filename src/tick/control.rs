@@ -43,7 +43,7 @@ pub async fn control<T>(
             return Ok(Controlled::Already(told));
         }
         let Decision { row, closed, not_run, stops, .. } = decision;
-        let transitions = vec![Transition { row, claim: None, closed, not_run, stops }];
+        let transitions = vec![Transition { row, claim: None, closed, not_run, stops, alerts: Vec::new() }];
         let committed = run_log.commit(Batch { ends: Vec::new(), transitions }).await?;
         if committed.verdicts == [Verdict::Won] {
             return Ok(Controlled::Done(told));

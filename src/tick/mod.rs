@@ -23,8 +23,10 @@ mod claim;
 mod control;
 mod env;
 mod execute;
+mod figures;
 mod gather;
 mod host;
+mod outlets;
 mod output_files;
 mod record;
 mod renamed;
@@ -36,6 +38,7 @@ pub use control::{Controlled, control};
 pub use env::{Env, Host, StartMark, StopWish, StoreTime, held_file};
 pub use execute::rfc3339;
 pub use host::{SystemHost, host_name};
+pub use outlets::{Outlet, Outlets};
 pub use output_files::{Keep, OutputFile, output_file};
 pub use report::{Event, Report};
 pub use sweep::MarkFile;
@@ -55,6 +58,10 @@ pub struct Options {
     pub short_retry: Duration,
     /// How much output of each pipeline is kept on this host.
     pub keep: Keep,
+    /// Where alerts and figures go.
+    pub outlets: Outlets,
+    /// How long no tick was made on this host before this one; none if that is not known.
+    pub gap: Option<Duration>,
     /// Told what happens while it happens.
     pub watch: Arc<dyn Fn(Event<'_>) + Send + Sync>,
 }
@@ -68,6 +75,8 @@ impl Default for Options {
             time_budget: None,
             short_retry: Duration::from_secs(10),
             keep: Keep::default(),
+            outlets: Outlets::default(),
+            gap: None,
             watch: Arc::new(|_| {}),
         }
     }
@@ -92,7 +101,10 @@ pub async fn run_due(env: &Env, pipelines: &[&Pipeline], options: &Options) -> R
         note_dry_run(&mut report, decided);
         return Ok(report);
     }
-    Ok(work::Work::new(env, by_id, options, time, report).until_done(decided).await)
+    let report = work::Work::new(env, by_id.clone(), options, time, report).until_done(decided).await;
+    outlets::deliver(env, options, &report, view.alerts_pending).await;
+    figures::hand_over(env, options, &by_id, &report, view).await;
+    Ok(report)
 }
 
 /// What a run by hand has come to.
@@ -132,6 +144,7 @@ pub async fn run_by_hand(
         };
         let work = work::Work::new(env, by_id, options, time, report).only(run.clone());
         let mut report = work.until_done(vec![decision]).await;
+        outlets::deliver(env, options, &report, view.alerts_pending).await;
         // What was taken over from others on the way is no part of this run's answer.
         report.ended.retain(|attempt| attempt.run == run);
         if report.claimed_elsewhere == 0 || !report.ended.is_empty() || report.unrecorded.is_some() {

@@ -40,9 +40,9 @@ Yx2eqzDV+xeG8kx/sQFV18S5JhzGeIJNA72wSeukEPojtqUyX2J0CciPBh7eqclQ
 -----END PRIVATE KEY-----
 ";
 
-/// Our own settings, which hold secrets too: nobody reads them yet, and no body is to inherit them.
+/// Our own settings, which hold secrets too: no body is to inherit them. Alerts that follow them reach nobody.
 const SETTINGS: [(&str, &str); 6] = [
-    ("TICKWARD_ALERTERS", "slack://hooks.slack.com/services/Z5/L7/Pz3Kd8Wn1Yq6,pagerduty://Vb9Rt4Lm7Xs2"),
+    ("TICKWARD_ALERTERS", "slack://127.0.0.1:9/services/Z5/L7/Pz3Kd8Wn1Yq6,pagerduty://Vb9Rt4Lm7Xs2"),
     ("TICKWARD_METRICS", "otlp+http://collector.internal:4318?token=Cf6Hj1Qw8Nz5"),
     ("TICKWARD_HTTP_TOKEN", "Sx2Gv7Mk4Ty9Bp0R"),
     ("EMATIX_FLOW_ALERTERS", "https://events.pagerduty.com/Dn8Lq3Zv6Fw1Jc5H"),
@@ -86,7 +86,8 @@ pub fn variables() -> Vec<(&'static str, String)> {
 }
 
 /// What of a secret may stand anywhere: the frame of a key, the host of an address.
-pub const OPEN: [&str; 14] = [
+pub const OPEN: [&str; 15] = [
+    "slack://127.0.0.1:9/services/",
     "{{ host }}",
     "pagerduty://",
     "-----BEGIN PRIVATE KEY-----",

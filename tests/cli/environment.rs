@@ -43,8 +43,8 @@ pipelines:
     );
     let ours = [
         ("TICKWARD_RUN_LOG_URL", "sqlite:elsewhere.db"),
-        ("TICKWARD_ALERTERS", "slack://x"),
-        ("TICKWARD_METRICS", "x"),
+        ("TICKWARD_ALERTERS", "stdout://"),
+        ("TICKWARD_METRICS", "null://"),
         ("TICKWARD_HTTP_TOKEN_FILE", "x"),
         ("TICKWARD_ENV", "prod"),
         ("TICKWARD_LOG", "error"),

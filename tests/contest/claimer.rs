@@ -165,7 +165,14 @@ fn claiming(view: &View, id: PipelineId, round: usize, token: Token) -> Transiti
         stop: None,
     };
     let row = Row { cursor: row.cursor.max(Some(instant(round))), ..row };
-    Transition { row, claim: Some(claim), closed: Vec::new(), not_run: Vec::new(), stops: Vec::new() }
+    Transition {
+        row,
+        claim: Some(claim),
+        closed: Vec::new(),
+        not_run: Vec::new(),
+        stops: Vec::new(),
+        alerts: Vec::new(),
+    }
 }
 
 fn succeeded(token: Token) -> End {

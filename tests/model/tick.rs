@@ -150,6 +150,7 @@ impl Model {
             closed: decision.closed.iter().copied().chain(follows).collect(),
             not_run: decision.not_run.clone(),
             stops: decision.stops.clone(),
+            alerts: decision.alerts.clone(),
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 /// What is done with a request.
@@ -51,6 +52,7 @@ impl Request {
 /// The server; it lives until the test program ends.
 pub struct Server {
     pub port: u16,
+    manner: Arc<Mutex<Manner>>,
     requests: Receiver<Request>,
 }
 
@@ -59,13 +61,27 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let (send, requests) = channel();
+        let manner = Arc::new(Mutex::new(manner));
+        let for_all = manner.clone();
         std::thread::spawn(move || {
             for connection in listener.incoming() {
-                let (manner, send) = (manner.clone(), send.clone());
+                let (manner, send) = (for_all.lock().unwrap().clone(), send.clone());
                 std::thread::spawn(move || serve(connection.unwrap(), &manner, &send));
             }
         });
-        Server { port, requests }
+        Server { port, manner, requests }
+    }
+
+    /// From now on connections are met so.
+    #[allow(dead_code, reason = "not every program that has a server changes its mind")]
+    pub fn behave(&self, manner: Manner) {
+        *self.manner.lock().unwrap() = manner;
+    }
+
+    /// Waits for a request.
+    #[allow(dead_code, reason = "as above")]
+    pub fn wait(&self) -> Request {
+        self.requests.recv_timeout(LONG).unwrap()
     }
 
     /// What came so far.

@@ -243,12 +243,13 @@ pub fn claiming(row: Row, scheduled_for: Timestamp, number: u32) -> Transition {
         closed: Vec::new(),
         not_run: Vec::new(),
         stops: Vec::new(),
+        alerts: Vec::new(),
     }
 }
 
 /// The row changes, and nothing is claimed.
 pub fn changing(row: Row) -> Transition {
-    Transition { row, claim: None, closed: Vec::new(), not_run: Vec::new(), stops: Vec::new() }
+    Transition { row, claim: None, closed: Vec::new(), not_run: Vec::new(), stops: Vec::new(), alerts: Vec::new() }
 }
 
 pub fn completion(attempt: &Attempt, outcome: Outcome, ended_at: Timestamp) -> Completion {

@@ -144,7 +144,7 @@ fn say(path: &Path, statement: &str) {
 }
 
 fn a_store_that_needs_a_newer_program_is_refused(bench: &Bench) -> Option<String> {
-    for (needs, schema) in [("4", "4"), ("9", "12"), ("soon", "4")] {
+    for (needs, schema) in [("5", "5"), ("9", "12"), ("soon", "5")] {
         let rows = format!(
             "UPDATE tickward_meta SET value = '{needs}' WHERE key = 'needs';
              UPDATE tickward_meta SET value = '{schema}' WHERE key = 'schema';"
@@ -152,7 +152,7 @@ fn a_store_that_needs_a_newer_program_is_refused(bench: &Bench) -> Option<String
         say(&file_of(bench), &rows);
         let error = refusal(bench, &file_of(bench));
         assert!(matches!(error, Error::Refused { .. }), "{needs}: {error:?}");
-        let words = format!("needs a newer tickward: it has form {schema}, this program knows up to 3");
+        let words = format!("needs a newer tickward: it has form {schema}, this program knows up to 4");
         assert!(error.to_string().contains(&words), "{needs}: {error}");
         assert!(error.help().contains("update this program"), "{needs}");
     }
@@ -177,7 +177,8 @@ fn a_store_of_the_first_form_is_brought_up_to_date(bench: &Bench) -> Option<Stri
             "UPDATE tickward_meta SET value = '1' WHERE key = 'schema';
              ALTER TABLE tickward_pipeline DROP COLUMN standing;
              ALTER TABLE tickward_attempt DROP COLUMN stop_request;
-             ALTER TABLE tickward_attempt DROP COLUMN results;",
+             ALTER TABLE tickward_attempt DROP COLUMN results;
+             DROP TABLE tickward_outbox;",
         );
         bench.again(purpose).unwrap();
         say(&file_of(bench), "SELECT results FROM tickward_attempt");

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tickward::pipeline::{Backoff, OnInterrupt, Retry, WhenNextDue};
 use tickward::run::{
-    Attempt, Done, Held, KnownSchedule, LastEnd, Outcome, Paused, Policy, Reason, Row, Standing, Trigger,
+    Attempt, Done, Held, KnownSchedule, LastEnd, Outcome, Paused, Policy, Reason, Row, Standing, Told, Trigger,
 };
 use tickward::runlog::contract::{Condition, End, Ended, Query, Record, Scope, Transition, Verdict};
 
@@ -67,6 +67,8 @@ fn standing(instant: Timestamp) -> Standing {
         followed: BTreeMap::from([("team:p".into(), instant.as_microsecond())]),
         moved_to: Some("default:später".into()),
         skips: vec![instant.as_microsecond()],
+        told: Told { failure: true, missed_until: Some(instant), split_at: Some(instant), ..Told::default() },
+        durations: Some(tickward::metrics::Histogram::default()),
         rest: serde_json::Map::from_iter([("newer".into(), serde_json::json!({ "a": [1, null] }))]),
     }
 }

@@ -82,7 +82,14 @@ pub async fn commit(way: &Remote, batch: &Batch) -> Result<Committed, Error> {
             let alone = |transition: Transition| {
                 let version = rows.get(&transition.row.pipeline).map_or(0, |row| row.version);
                 let row = Row { version, ..transition.row };
-                Transition { row, claim: None, closed: Vec::new(), not_run: Vec::new(), stops: Vec::new() }
+                Transition {
+                    row,
+                    claim: None,
+                    closed: Vec::new(),
+                    not_run: Vec::new(),
+                    stops: Vec::new(),
+                    alerts: Vec::new(),
+                }
             };
             let transitions = lost.map(|(transition, _)| alone(transition)).collect();
             truth.commit(Batch { ends: Vec::new(), transitions }).await?;

@@ -210,7 +210,7 @@ async fn person(world: &Arc<World>, env: &Env, pipeline: &Pipeline) {
     };
     world.say(format!("{}: somebody {what} {}", env.owner.id, pipeline.id));
     let Decision { row, closed, not_run, stops, changed: true, .. } = decision else { return };
-    let transitions = vec![Transition { row, claim: None, closed, not_run, stops }];
+    let transitions = vec![Transition { row, claim: None, closed, not_run, stops, alerts: Vec::new() }];
     let _ = env.run_log.commit(Batch { ends: Vec::new(), transitions }).await;
 }
 

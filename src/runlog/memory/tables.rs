@@ -12,9 +12,10 @@ use jiff::Timestamp;
 use super::super::contract::{
     Batch, Committed, Condition, End, Ended, Query, Record, Renewed, Scope, Transition, Verdict, View,
 };
+use super::outbox::Post;
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Run, Token};
-use crate::plan::{Folded, fold};
+use crate::plan::{Folded, alerts, fold};
 use crate::run::{Attempt, NotRun, Row};
 
 /// All that a run-log knows.
@@ -29,6 +30,8 @@ pub struct Tables {
     /// The keys of those that are open, as a store's index has them: a long history costs a tick nothing.
     open: BTreeSet<Key>,
     tokens: BTreeMap<Token, Key>,
+    /// Alerts that wait.
+    pub post: Post,
 }
 
 /// Pipeline, instant and number of an attempt.
@@ -43,7 +46,8 @@ impl Tables {
         };
         let rows: BTreeMap<_, _> =
             self.rows.iter().filter(|(id, _)| wanted(id)).map(|(id, row)| (id.clone(), row.clone())).collect();
-        let mut view = View { now, rows, open: BTreeMap::new(), decided: BTreeMap::new() };
+        let alerts_pending = self.post.is_pending();
+        let mut view = View { now, rows, open: BTreeMap::new(), decided: BTreeMap::new(), alerts_pending };
         for key in self.open.iter().filter(|(id, ..)| wanted(id)) {
             view.open.entry(key.0.clone()).or_default().push(self.attempts[key].clone());
         }
@@ -69,7 +73,7 @@ impl Tables {
     /// Applies ends first, then transitions, each on its own: whole or not at all.
     pub fn commit(&mut self, batch: Batch, now: Timestamp) -> Committed {
         let ends = batch.ends.iter().map(|end| self.end(end, now)).collect();
-        let verdicts = batch.transitions.into_iter().map(|transition| self.apply(transition)).collect();
+        let verdicts = batch.transitions.into_iter().map(|transition| self.apply(transition, now)).collect();
         Committed { now: Some(now), ends, verdicts }
     }
 
@@ -120,13 +124,15 @@ impl Tables {
         let id = attempt.run.pipeline.clone();
         let row = self.rows.entry(id.clone()).or_insert_with(|| Row::absent(id));
         let folded = fold(row, &mut attempt, &end.completion);
+        let alerts = alerts::of_end(row, &attempt, &end.completion, folded);
         row.version += u64::from(folded != Folded::Already);
+        self.post.put(alerts, now);
         self.put(attempt.clone());
         Ended::Folded(folded, Box::new(attempt))
     }
 
-    fn apply(&mut self, transition: Transition) -> Verdict {
-        let Transition { mut row, claim, closed, not_run, stops } = transition;
+    fn apply(&mut self, transition: Transition, now: Timestamp) -> Verdict {
+        let Transition { mut row, claim, closed, not_run, stops, alerts } = transition;
         let version = self.rows.get(&row.pipeline).map_or(0, |row| row.version);
         let is_pending = |token: &Token| self.with_token(*token).is_some_and(|attempt| attempt.retry_at.is_some());
         let closes_pending = closed.iter().all(is_pending);
@@ -149,6 +155,7 @@ impl Tables {
             }
         }
         not_run.into_iter().for_each(|entry| self.record(entry));
+        self.post.put(alerts, now);
         row.version += 1;
         self.rows.insert(row.pipeline.clone(), row);
         Verdict::Won

@@ -8,11 +8,16 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::contract::{Batch, Committed, Forgotten, Query, Record, Renewed, RunLog, Scope, Verdict, View};
+use super::contract::{
+    Batch, Committed, Forgotten, Outbox, Query, Record, Renewed, RunLog, Scope, Settled, Verdict, View, Waiting,
+};
 use super::{Error, OpenOptions};
+use crate::alert::Alert;
 use crate::failpoint::{self, Point};
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
@@ -20,6 +25,7 @@ use crate::occurrence::{PipelineId, Token};
 mod address;
 mod migrate;
 mod open;
+mod outbox;
 mod read;
 mod renaming;
 mod write;
@@ -92,7 +98,7 @@ impl RunLog for SqliteRunLog {
             let verdicts = batch
                 .transitions
                 .iter()
-                .map(|transition| write::transition(&transaction, transition))
+                .map(|transition| write::transition(&transaction, transition, now))
                 .collect::<Result<_, _>>()?;
             failpoint::reached(Point::CommitWritten);
             transaction.commit()?;
@@ -141,6 +147,43 @@ impl RunLog for SqliteRunLog {
             Ok(verdict)
         })
         .await
+    }
+
+    async fn take_alerts(&self, limit: usize, lease: Duration) -> Result<Vec<Waiting>, Error> {
+        let clock = self.options.clock.clone();
+        self.with(move |connection| {
+            if !outbox::is_pending(connection)? {
+                return Ok(Vec::new());
+            }
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let taken = outbox::take(&transaction, limit, lease, clock.now())?;
+            transaction.commit()?;
+            Ok(taken)
+        })
+        .await
+    }
+
+    async fn settle_alerts(&self, settled: Vec<Settled>) -> Result<(), Error> {
+        self.with(move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            outbox::settle(&transaction, &settled)?;
+            transaction.commit()
+        })
+        .await
+    }
+
+    async fn post_alerts(&self, alerts: Vec<Alert>) -> Result<(), Error> {
+        let clock = self.options.clock.clone();
+        self.with(move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            outbox::put(&transaction, &alerts, clock.now())?;
+            transaction.commit()
+        })
+        .await
+    }
+
+    async fn outbox(&self) -> Result<Outbox, Error> {
+        self.with(|connection| outbox::look(connection)).await
     }
 
     fn start_marks(&self) -> Option<PathBuf> {

@@ -12,6 +12,7 @@ use rusqlite::{Connection, Row as SqlRow, params};
 
 use super::super::contract::{Query, Record, Scope, View};
 use super::super::newest_first;
+use super::outbox;
 use crate::clock::BootTime;
 use crate::lease::Lease;
 use crate::occurrence::{Name, PipelineId, Run, Token};
@@ -32,7 +33,8 @@ const OPEN: &str = "(state = 'claimed' OR retry_at IS NOT NULL)";
 
 /// What a tick needs to decide.
 pub fn view(connection: &Connection, scope: &Scope, now: Timestamp) -> rusqlite::Result<View> {
-    let mut view = View { now, rows: BTreeMap::new(), open: BTreeMap::new(), decided: BTreeMap::new() };
+    let alerts_pending = outbox::is_pending(connection)?;
+    let mut view = View { now, rows: BTreeMap::new(), open: BTreeMap::new(), decided: BTreeMap::new(), alerts_pending };
     match scope {
         Scope::All => {
             let mut rows = connection.prepare_cached(PIPELINE)?;
@@ -265,7 +267,8 @@ fn word<T>(row: &SqlRow<'_>, column: usize, read: impl Fn(&str) -> Option<T>) ->
     read(&text).ok_or_else(|| unreadable(row, column, UnknownWord(text)))
 }
 
-fn json<T: serde::de::DeserializeOwned>(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<T> {
+/// A column of JSON.
+pub fn json<T: serde::de::DeserializeOwned>(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<T> {
     serde_json::from_str(&text(row, column)?).map_err(|error| unreadable(row, column, error))
 }
 

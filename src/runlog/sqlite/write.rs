@@ -8,10 +8,10 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::super::contract::{Condition, End, Ended, Renewed, Transition, Verdict};
-use super::read;
+use super::{outbox, read};
 use crate::lease::Lease;
 use crate::occurrence::Token;
-use crate::plan::{Folded, fold};
+use crate::plan::{Folded, alerts, fold};
 use crate::run::{Attempt, NotRun, Row};
 
 /// Folds one end.
@@ -28,6 +28,7 @@ pub fn end(transaction: &Transaction<'_>, end: &End, now: Timestamp) -> rusqlite
     let mut row = read::row(transaction, id)?.unwrap_or_else(|| Row::absent(id.clone()));
     let folded = fold(&mut row, &mut attempt, &end.completion);
     if folded != Folded::Already {
+        outbox::put(transaction, &alerts::of_end(&mut row, &attempt, &end.completion, folded), now)?;
         put_row(transaction, &row)?;
         update_attempt(transaction, &attempt)?;
     }
@@ -35,9 +36,9 @@ pub fn end(transaction: &Transaction<'_>, end: &End, now: Timestamp) -> rusqlite
 }
 
 /// Applies one transition whole, or nothing of it.
-pub fn transition(transaction: &Transaction<'_>, transition: &Transition) -> rusqlite::Result<Verdict> {
+pub fn transition(transaction: &Transaction<'_>, transition: &Transition, now: Timestamp) -> rusqlite::Result<Verdict> {
     transaction.prepare_cached("SAVEPOINT one")?.execute(())?;
-    if apply(transaction, transition)? {
+    if apply(transaction, transition, now)? {
         transaction.prepare_cached("RELEASE one")?.execute(())?;
         return Ok(Verdict::Won);
     }
@@ -46,8 +47,8 @@ pub fn transition(transaction: &Transaction<'_>, transition: &Transition) -> rus
     Ok(Verdict::Lost)
 }
 
-fn apply(transaction: &Transaction<'_>, transition: &Transition) -> rusqlite::Result<bool> {
-    let Transition { row, claim, closed, not_run, stops } = transition;
+fn apply(transaction: &Transaction<'_>, transition: &Transition, now: Timestamp) -> rusqlite::Result<bool> {
+    let Transition { row, claim, closed, not_run, stops, alerts } = transition;
     let mut row = row.clone();
     if let Some(claim) = claim {
         row.fence = claim.fence;
@@ -73,6 +74,7 @@ fn apply(transaction: &Transaction<'_>, transition: &Transition) -> rusqlite::Re
     for entry in not_run {
         record(transaction, entry)?;
     }
+    outbox::put(transaction, alerts, now)?;
     Ok(true)
 }
 
@@ -220,7 +222,8 @@ pub fn renew(connection: &Connection, tokens: &[Token], lease: Lease) -> rusqlit
     Ok(held)
 }
 
-fn as_json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
+/// As a column of JSON holds it.
+pub fn as_json(value: &impl serde::Serialize) -> rusqlite::Result<String> {
     serde_json::to_string(value).map_err(|error| rusqlite::Error::ToSqlConversionFailure(Box::new(error)))
 }
 

@@ -1,0 +1,110 @@
+//! The outbox in memory: what the contract says of alerts, as a value.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::super::outbox::{DIGEST, MOST, Outbox, Settled, Verdict, Waiting, about, dead_before, digest};
+use crate::alert::Alert;
+
+/// What waits by whom it is about, each in its order, and what is dead.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
+pub struct Post {
+    waiting: BTreeMap<String, VecDeque<Waiting>>,
+    dead: VecDeque<Waiting>,
+    dead_ever: u64,
+}
+
+impl Post {
+    /// Whether something waits.
+    pub fn is_pending(&self) -> bool {
+        self.waiting.values().any(|queue| !queue.is_empty())
+    }
+
+    /// Puts alerts in, at `now`.
+    pub fn put(&mut self, alerts: Vec<Alert>, now: Timestamp) {
+        if !alerts.is_empty() {
+            self.bury(now);
+        }
+        for alert in alerts {
+            let count: usize = self.waiting.values().map(VecDeque::len).sum();
+            let queue = self.waiting.entry(about(&alert)).or_default();
+            let is_there = queue.iter().chain(&self.dead).any(|entry| entry.alert.id == alert.id);
+            match (is_there, count < MOST) {
+                (true, _) => {}
+                (false, true) => queue.push_back(Waiting::new(alert)),
+                (false, false) => self.count_one_more(now),
+            }
+        }
+        self.waiting.retain(|_, queue| !queue.is_empty());
+    }
+
+    fn count_one_more(&mut self, now: Timestamp) {
+        let queue = self.waiting.entry(String::new()).or_default();
+        match queue.iter_mut().find(|entry| entry.alert.kind.word() == DIGEST) {
+            Some(entry) => entry.alert = digest(Some(entry.alert.clone()), now),
+            None => queue.push_back(Waiting::new(digest(None, now))),
+        }
+    }
+
+    /// As the contract says.
+    pub fn take(&mut self, limit: usize, lease: Duration, now: Timestamp) -> Vec<Waiting> {
+        self.bury(now);
+        let until = SignedDuration::try_from(lease).ok().and_then(|lease| now.checked_add(lease).ok());
+        let mut free: Vec<&mut Waiting> = Vec::new();
+        for queue in self.waiting.values_mut() {
+            free.extend(queue.iter_mut().take_while(|entry| !entry.is_taken(now, lease)));
+        }
+        free.sort_by_key(|entry| entry.alert.at);
+        let taken = free.into_iter().take(limit).map(|entry| {
+            entry.not_before = until;
+            entry.clone()
+        });
+        taken.collect()
+    }
+
+    /// As the contract says.
+    pub fn settle(&mut self, settled: Vec<Settled>) {
+        for Settled { id, done, verdict, error } in settled {
+            let mut queues = self.waiting.values_mut();
+            let found =
+                queues.find_map(|queue| queue.iter().position(|entry| entry.alert.id == id).map(|at| (queue, at)));
+            let Some((queue, at)) = found else { continue };
+            let entry = &mut queue[at];
+            entry.done.add(&done);
+            (entry.not_before, entry.error) = (None, error);
+            let gone = if verdict == Verdict::Again { None } else { queue.remove(at) };
+            if let (Some(entry), Verdict::Dead) = (gone, verdict) {
+                self.keep_dead(entry);
+            }
+        }
+        self.waiting.retain(|_, queue| !queue.is_empty());
+    }
+
+    /// As the contract says.
+    pub fn look(&self) -> Outbox {
+        let mut waiting: Vec<Waiting> = self.waiting.values().flatten().cloned().collect();
+        waiting.sort_by_key(|entry| entry.alert.at);
+        Outbox { waiting, dead: self.dead.iter().cloned().collect(), dead_ever: self.dead_ever }
+    }
+
+    fn bury(&mut self, now: Timestamp) {
+        let limit = dead_before(now);
+        let mut over = Vec::new();
+        for queue in self.waiting.values_mut() {
+            let (dead, alive): (Vec<_>, Vec<_>) = queue.drain(..).partition(|entry| entry.alert.at < limit);
+            (*queue, over) = (alive.into(), [over, dead].concat());
+        }
+        over.into_iter().for_each(|entry| self.keep_dead(entry));
+        self.waiting.retain(|_, queue| !queue.is_empty());
+    }
+
+    fn keep_dead(&mut self, entry: Waiting) {
+        self.dead_ever = self.dead_ever.saturating_add(1);
+        self.dead.push_back(entry);
+        while self.dead.len() > MOST {
+            self.dead.pop_front();
+        }
+    }
+}

@@ -1,0 +1,318 @@
+//! Alerts and figures leave the tick: whatever the other side does, and whenever a tick is killed.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::http_server::{Manner, Request, Server};
+use super::sandbox::{Done, Sandbox};
+
+/// Part of every address here; nobody is to see it.
+const SECRET: &str = "Tz8Qm4Vx1Lk6";
+
+/// One pipeline, `a`, that fails every minute as long as there is no file `ok`.
+const FAILS: &str = "pipelines:\n  a: { schedule: '* * * * *', tags: [night], owner: data, command: 'test -e ok' }\n";
+
+fn url(server: &Server) -> String {
+    format!("webhook+http://127.0.0.1:{}/hook/{SECRET}", server.port)
+}
+
+fn alerters(servers: &[&Server]) -> String {
+    let urls: Vec<_> = servers.iter().map(|server| format!("'{}'", url(server))).collect();
+    format!("alerters: [{}]\n{FAILS}", urls.join(", "))
+}
+
+fn up() -> Manner {
+    Manner::status(200)
+}
+
+/// What one tick at this time of day has come to. No secret is in what it prints.
+#[track_caller]
+fn tick(sandbox: &Sandbox, time: &str) -> Done {
+    silent(sandbox.run(&format!("run-due -o json --now 2026-03-02T{time}Z")))
+}
+
+#[track_caller]
+fn silent(done: Done) -> Done {
+    assert!(!done.stdout.contains(SECRET) && !done.stderr.contains(SECRET), "{done:?}");
+    done
+}
+
+fn ids(requests: &[Request]) -> Vec<String> {
+    requests.iter().map(|request| request.header("webhook-id").unwrap().to_owned()).collect()
+}
+
+fn kinds(requests: &[Request]) -> Vec<String> {
+    requests.iter().map(|request| request.json()["kind"].as_str().unwrap().to_owned()).collect()
+}
+
+#[track_caller]
+fn outbox(sandbox: &Sandbox) -> Value {
+    silent(sandbox.run("alert list -o json")).json()
+}
+
+fn waiting(sandbox: &Sandbox) -> usize {
+    outbox(sandbox)["waiting"].as_array().unwrap().len()
+}
+
+#[test]
+fn while_the_other_side_is_down_alerts_wait_and_then_arrive_once_and_in_order() {
+    let server = Server::start(Manner::status(503));
+    let sandbox = Sandbox::with(&alerters(&[&server]));
+    sandbox.write(
+        "tickward.yaml",
+        &format!("{}  b: {{ schedule: '* * * * *', command: 'false' }}\n", alerters(&[&server])),
+    );
+    for minute in 0..5 {
+        let done = tick(&sandbox, &format!("02:0{minute}:05")).expect(1);
+        assert!(done.stderr.contains("alert not delivered") && done.stderr.contains("503"), "{done:?}");
+        let asked = ids(&server.requests());
+        let oldest = ["a", "b"].map(|name| format!("gave_up/default/{name}@20260302T020000Z/1"));
+        assert_eq!(asked.len(), 2, "the oldest of each holds back the others: {asked:?}");
+        assert!(oldest.iter().all(|id| asked.contains(id)), "{asked:?}");
+    }
+    assert_eq!(waiting(&sandbox), 10);
+    assert!(outbox(&sandbox)["waiting"][0]["error"].as_str().unwrap().contains("503"));
+    server.behave(up());
+    tick(&sandbox, "02:05:05").expect(1);
+    let told = ids(&server.requests());
+    for name in ["a", "b"] {
+        let of_it: Vec<_> = told.iter().filter(|id| id.contains(&format!("/{name}@"))).cloned().collect();
+        let expected: Vec<_> = (0..6).map(|m| format!("gave_up/default/{name}@20260302T020{m}00Z/1")).collect();
+        assert_eq!(of_it, expected);
+    }
+    assert_eq!((told.len(), waiting(&sandbox)), (12, 0));
+    tick(&sandbox, "02:05:15").expect(0);
+    assert!(server.requests().is_empty());
+}
+
+#[test]
+fn one_that_never_answers_delays_neither_a_run_nor_another_alerter() {
+    let (hole, good) = (Server::start(Manner::BlackHole), Server::start(up()));
+    let sandbox = Sandbox::with(&alerters(&[&hole, &good]));
+    let begin = Instant::now();
+    let first = sandbox.start("run-due -o json --now 2026-03-02T02:00:05Z");
+    assert_eq!(kinds(&[good.wait()]), ["gave_up"]);
+    hole.wait();
+    // The first tick still waits for the answer; the next one has all it needs.
+    let line = ["run-due", "-o", "json", "--now", "2026-03-02T02:01:05Z"];
+    let other = sandbox.call_with(&line, &[("TICKWARD_ALERTERS", "")]).expect(1);
+    assert_eq!(other.json()["failed"][0]["scheduled_for"], "2026-03-02T02:01:00Z");
+    silent(Done::wait(first)).expect(1);
+    assert!(begin.elapsed() < Duration::from_secs(30), "{:?}", begin.elapsed());
+    hole.behave(up());
+    tick(&sandbox, "02:02:05").expect(1);
+    let of_first = |requests: Vec<Request>| ids(&requests).iter().filter(|id| id.contains("020000Z")).count();
+    assert_eq!((of_first(good.requests()), of_first(hole.requests())), (0, 1), "who has it is not told again");
+}
+
+#[test]
+fn what_a_killed_tick_has_not_delivered_the_next_one_does() {
+    let server = Server::start(Manner::BlackHole);
+    let sandbox = Sandbox::with(&alerters(&[&server]));
+    let mut killed = sandbox.start("run-due --now 2026-03-02T02:00:05Z");
+    let first = server.wait();
+    killed.kill().unwrap();
+    killed.wait().unwrap();
+    server.behave(up());
+    sandbox.write("ok", "");
+    tick(&sandbox, "02:00:20").expect(0);
+    assert!(server.requests().is_empty(), "it is the killed tick's for 30 s");
+    tick(&sandbox, "02:00:40").expect(0);
+    let told = server.requests();
+    assert_eq!(ids(&told), ids(&[first]), "the same alert, by its id");
+    assert_eq!(waiting(&sandbox), 0);
+}
+
+#[test]
+fn a_tick_with_nothing_to_do_delivers_what_waits() {
+    let server = Server::start(up());
+    let sandbox = Sandbox::with(FAILS);
+    tick(&sandbox, "02:00:05").expect(1);
+    assert_eq!(waiting(&sandbox), 1, "nobody was there to be told");
+    sandbox.write("tickward.yaml", &alerters(&[&server]));
+    assert!(tick(&sandbox, "02:00:15").expect(0).json()["failed"].as_array().unwrap().is_empty());
+    let told = server.request().json();
+    assert_eq!((&told["owner"], &told["tags"][0], &told["exit_code"]), (&"data".into(), &"night".into(), &1.into()));
+    assert_eq!(waiting(&sandbox), 0);
+}
+
+#[test]
+fn that_all_is_well_again_is_told_once_and_only_after_a_failure() {
+    let server = Server::start(up());
+    let sandbox = Sandbox::with(&alerters(&[&server]));
+    sandbox.write("ok", "");
+    tick(&sandbox, "02:00:05").expect(0);
+    assert!(server.requests().is_empty());
+    fs::remove_file(sandbox.path("ok")).unwrap();
+    tick(&sandbox, "02:01:05").expect(1);
+    sandbox.write("ok", "");
+    tick(&sandbox, "02:02:05").expect(0);
+    tick(&sandbox, "02:03:05").expect(0);
+    assert_eq!(kinds(&server.requests()), ["gave_up", "recovered"]);
+}
+
+#[test]
+fn what_is_refused_for_good_is_dead_and_counted() {
+    let server = Server::start(Manner::status(410));
+    let sandbox = Sandbox::with(&alerters(&[&server]));
+    tick(&sandbox, "02:00:05").expect(1);
+    let outbox = outbox(&sandbox);
+    assert_eq!((&outbox["waiting"], &outbox["dead_ever"]), (&serde_json::json!([]), &1.into()));
+    assert_eq!(outbox["dead"][0]["refused"], serde_json::json!(["webhook-http"]));
+    assert!(sandbox.run("alert list").stdout.contains("gave up: a@20260302T020000Z attempt 1"));
+}
+
+#[test]
+fn an_alerter_is_told_what_it_asks_for() {
+    let (pages, other) = (Server::start(up()), Server::start(up()));
+    let sandbox = Sandbox::with(&format!(
+        "alerters:
+  - {{ url: '{}', events: [missed] }}
+  - {{ url: '{}', match: {{ tags: [day] }} }}
+{FAILS}",
+        url(&pages),
+        url(&other)
+    ));
+    tick(&sandbox, "02:00:05").expect(1);
+    tick(&sandbox, "02:10:05").expect(1);
+    let missed = pages.request().json();
+    let (first, last) = ("2026-03-02T02:01:00Z", "2026-03-02T02:09:00Z");
+    assert_eq!((&missed["scheduled_for"], &missed["last_scheduled_for"]), (&first.into(), &last.into()));
+    assert_eq!((&missed["kind"], &missed["count"]), (&"missed".into(), &9.into()));
+    assert!(other.requests().is_empty());
+    assert_eq!(waiting(&sandbox), 0);
+}
+
+#[test]
+fn what_waits_of_one_pipeline_is_told_by_a_tick_of_others() {
+    let server = Server::start(up());
+    let sandbox = Sandbox::with(FAILS);
+    tick(&sandbox, "02:00:05").expect(1);
+    let alerters = format!("alerters: {{ url: '{}', match: {{ tags: [night] }} }}\n", url(&server));
+    let other = "  b: { schedule: '@yearly', command: 'true' }\n";
+    sandbox.write("tickward.yaml", &format!("{alerters}{FAILS}{other}"));
+    sandbox.run("run-due --only b --now 2026-03-02T02:00:15Z").expect(0);
+    assert_eq!(server.request().json()["owner"], "data");
+    tick(&sandbox, "02:01:05").expect(1);
+    assert_eq!(kinds(&server.requests()), ["gave_up"]);
+    silent(sandbox.call_with(&["run-due", "--now", "2026-03-02T02:02:05Z"], &[("TICKWARD_ALERTERS", "")])).expect(1);
+    sandbox.write("tickward.yaml", &format!("{alerters}pipelines:\n{other}"));
+    tick(&sandbox, "02:02:15").expect(0);
+    assert_eq!(kinds(&server.requests()), ["gave_up"], "of what is in no file here nobody knows the tags");
+}
+
+#[test]
+fn hosts_that_disagree_are_told_of_once_an_hour() {
+    let sandbox = Sandbox::new();
+    sandbox.write("old.yaml", "pipelines: { a: { schedule: '0 5 * * *', command: 'true' } }");
+    sandbox.write("new.yaml", "pipelines: { a: { schedule: '0 6 * * *', command: 'true' } }");
+    let told = |name: &str, time: &str| {
+        sandbox
+            .run(&format!("run-due -c {name}.yaml --now 2026-03-02T{time}Z --alerter stdout://"))
+            .stderr
+            .contains("alert: config split")
+    };
+    let all = [("old", "01:00:05"), ("new", "01:01:05"), ("old", "01:02:05"), ("old", "01:03:05"), ("new", "01:03:10")];
+    assert_eq!(all.map(|(name, time)| told(name, time)), [false, false, true, false, false]);
+    assert!(!told("old", "01:40:05") && told("old", "02:02:06"));
+}
+
+#[test]
+fn a_host_that_has_not_ticked_for_long_is_told_of() {
+    let server = Server::start(up());
+    let sandbox = Sandbox::with("pipelines: { a: { schedule: '@yearly', command: 'true' } }");
+    let line = format!("run-due -o json --alerter {}", url(&server));
+    let gap = || sandbox.run(&line).expect(0).json()["tick"]["gap_seconds"].clone();
+    assert_eq!(gap(), Value::Null);
+    assert!(gap().as_u64().unwrap() < 60);
+    assert!(server.requests().is_empty());
+    let hour_ago = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1);
+    fs::write(sandbox.state().join("last-tick"), hour_ago.to_string()).unwrap();
+    assert!((3600..3700).contains(&gap().as_u64().unwrap()));
+    let told = server.request().json();
+    assert_eq!(told["kind"], "tick_gap");
+    assert!((3600..3700).contains(&told["gap_seconds"].as_u64().unwrap()));
+}
+
+#[test]
+fn the_figures_of_a_tick_are_in_the_file() {
+    let sandbox = Sandbox::new();
+    let file = sandbox.path("tickward.prom");
+    let config = format!("metrics: 'textfile://{}'\n{FAILS}", file.display());
+    sandbox.write("tickward.yaml", &config.replace("tags:", "retry: { max_attempts: 2, delay: 50s }, tags:"));
+    tick(&sandbox, "02:00:05").expect(1);
+    let has = |lines: &[&str]| {
+        let text = sandbox.read("tickward.prom");
+        lines.iter().for_each(|line| assert!(text.contains(line), "no `{line}` in\n{text}"));
+    };
+    has(&[
+        "pipeline_runs_total{pipeline=\"a\",outcome=\"failure\"} 1\n",
+        "pipeline_duration_seconds_count{pipeline=\"a\"} 1\n",
+        "pipeline_retry_attempt{pipeline=\"a\"} 2\n",
+    ]);
+    sandbox.write("ok", "");
+    tick(&sandbox, "02:05:05").expect(0);
+    has(&[
+        "pipeline_runs_total{pipeline=\"a\",outcome=\"success\"} 1\n",
+        "pipeline_runs_total{pipeline=\"a\",outcome=\"skipped\"} 5\n",
+        "pipeline_duration_seconds_count{pipeline=\"a\"} 2\n",
+        "pipeline_retry_attempt{pipeline=\"a\"} 0\n",
+        "tickward_pipeline_last_success_timestamp_seconds{pipeline=\"a\"} ",
+    ]);
+    fs::remove_file(&file).unwrap();
+    tick(&sandbox, "02:05:15").expect(0);
+    has(&["pipeline_runs_total{pipeline=\"a\",outcome=\"success\"} 1\n", "tickward_last_tick_timestamp_seconds "]);
+}
+
+#[test]
+fn a_test_alert_says_of_each_alerter_what_happened() {
+    let (good, bad) = (Server::start(up()), Server::start(Manner::status(500)));
+    let sandbox = Sandbox::with(&alerters(&[&good]));
+    let done = silent(sandbox.run("alert test")).expect(0);
+    assert_eq!(done.stdout, "webhook-http: delivered\n");
+    assert_eq!(good.request().json()["kind"], "test");
+    let line = format!("alert test -o json --alerter {} --alerter {}", url(&good), url(&bad));
+    let done = silent(sandbox.run(&line)).expect(1).json();
+    assert_eq!((&done["alerters"][0]["delivered"], &done["alerters"][1]["delivered"]), (&true.into(), &false.into()));
+    assert!(done["alerters"][1]["error"].as_str().unwrap().contains("500"));
+    let done = silent(sandbox.run("alert test webhok-http")).expect(2);
+    assert!(done.stderr.contains("webhook-http"), "{done:?}");
+    sandbox.write("tickward.yaml", FAILS);
+    assert!(sandbox.run("alert test").expect(2).stderr.contains("there is no alerter"));
+    assert_eq!(sandbox.run("alert list").expect(0).stdout, "no alert waits, and none is dead\n");
+}
+
+#[test]
+fn where_nothing_leads_is_told_with_its_place_and_the_tick_goes_on() {
+    let good = Server::start(up());
+    let sandbox = Sandbox::new();
+    let wrong =
+        format!("alerters:\n  - carrier-pigeon://{SECRET}\n  - '{}'\nmetrics: 'null://{SECRET}'\n{FAILS}", url(&good));
+    sandbox.write("tickward.yaml", &wrong);
+    for line in ["validate", "run-due --now 2026-03-02T02:00:05Z"] {
+        let done = silent(sandbox.run(line));
+        assert_eq!(done.code, if line == "validate" { 3 } else { 1 }, "{done:?}");
+        assert!(done.stderr.contains("unknown scheme `carrier-pigeon`"), "{done:?}");
+        assert!(done.stderr.contains("tickward.yaml:2:5") && done.stderr.contains("tickward.yaml:4:10"), "{done:?}");
+    }
+    assert_eq!(kinds(&good.requests()), ["gave_up"]);
+    sandbox.write("ok", "");
+    sandbox.write("tickward.yaml", FAILS);
+    let wrong = format!("carrier-pigeon://{SECRET}");
+    for (name, variables) in [
+        ("`--alerter`", vec![]),
+        ("$TICKWARD_ALERTERS", vec![("TICKWARD_ALERTERS", wrong.as_str()), ("EMATIX_FLOW_ALERTERS", "stdout://")]),
+        ("$EMATIX_FLOW_ALERTERS", vec![("EMATIX_FLOW_ALERTERS", wrong.as_str())]),
+        ("$TICKWARD_METRICS", vec![("TICKWARD_METRICS", wrong.as_str())]),
+    ] {
+        let mut line = vec!["run-due", "--now", "2026-03-02T02:00:15Z"];
+        if variables.is_empty() {
+            line.extend(["--alerter", &wrong]);
+        }
+        let done = silent(sandbox.call_with(&line, &variables)).expect(3);
+        assert!(done.stderr.contains(&format!("error: {name}: ")), "{name}: {done:?}");
+        assert_eq!(done.stderr.contains("notice: EMATIX_FLOW_ALERTERS"), name.contains("EMATIX"), "{done:?}");
+    }
+}

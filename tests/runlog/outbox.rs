@@ -1,0 +1,176 @@
+//! The outbox: alerts that are stored with what they tell of, taken, delivered, and dead in the end.
+
+use std::time::Duration;
+
+use tickward::alert::{Alert, Kind};
+use tickward::clock::Clock;
+use tickward::pipeline::Retry;
+use tickward::run::{Attempt, Outcome};
+use tickward::runlog::contract::{AlertVerdict, Outbox, Scope, Settled, Transition, Verdict, Waiting};
+use tickward::runlog::outbox::{Done, MOST};
+
+use crate::bench::{Bench, at, changing, claiming, id};
+
+const LEASE: Duration = Duration::from_secs(30);
+
+async fn take(bench: &Bench) -> Vec<Waiting> {
+    bench.log.take_alerts(2 * MOST, LEASE).await.unwrap()
+}
+
+/// Kinds and pipelines, in order.
+fn told(entries: &[Waiting]) -> Vec<String> {
+    entries.iter().map(|entry| format!("{} {}", entry.alert.kind, entry.alert.pipeline)).collect()
+}
+
+async fn outbox(bench: &Bench) -> Outbox {
+    bench.log.outbox().await.unwrap()
+}
+
+async fn is_pending(bench: &Bench) -> bool {
+    bench.view(Scope::Only(vec![])).await.alerts_pending
+}
+
+async fn claimed(bench: &Bench, name: &str, number: u32, retry: Retry) -> Attempt {
+    let mut transition = claiming(bench.row(&id(name)).await, at("01:00"), number);
+    let claim = transition.claim.as_mut().unwrap();
+    (claim.policy.retry, claim.tries) = (retry, 1);
+    let claim = claim.clone();
+    assert_eq!(bench.commit_one(transition).await, Verdict::Won);
+    claim
+}
+
+fn alert(name: &str, what: &str, bench: &Bench) -> Alert {
+    Alert::of_pipeline(Kind::Missed, &id(name), what, bench.clock.now())
+}
+
+fn settled(entry: &Waiting, verdict: AlertVerdict) -> Settled {
+    Settled { id: entry.alert.id.clone(), done: Done::default(), verdict, error: "why".into() }
+}
+
+async fn settle(bench: &Bench, entry: &Waiting, verdict: AlertVerdict) {
+    bench.log.settle_alerts(vec![settled(entry, verdict)]).await.unwrap();
+}
+
+pub async fn an_end_is_told_as_it_ended(bench: Bench) {
+    for (number, (outcome, tries, kinds)) in [
+        (Outcome::Succeeded, 1, vec![]),
+        (Outcome::Failed, 1, vec!["gave_up"]),
+        (Outcome::Succeeded, 1, vec!["recovered"]),
+        (Outcome::Succeeded, 1, vec![]),
+        (Outcome::TimedOut, 2, vec!["failed"]),
+        (Outcome::Cancelled, 1, vec![]),
+        (Outcome::Released, 1, vec![]),
+        (Outcome::Partial, 1, vec!["partial", "recovered"]),
+        (Outcome::Lost, 1, vec!["lost"]),
+        (Outcome::Lost, 2, vec!["lost"]),
+        (Outcome::Interrupted, 1, vec!["gave_up"]),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let retry = Retry { max_attempts: tries, ..Retry::NONE };
+        let attempt = claimed(&bench, "p", 1 + number as u32, retry).await;
+        let ended = bench.ended(&attempt, outcome).await;
+        let entries = take(&bench).await;
+        let found: Vec<_> = entries.iter().map(|entry| entry.alert.kind.word().to_owned()).collect();
+        assert_eq!(found, kinds, "row {number}: {outcome}");
+        for entry in &entries {
+            assert_eq!(entry.alert.next_attempt_at, ended.retry_at, "row {number}");
+            assert_eq!(entry.alert.outcome.as_deref(), Some(outcome.word()));
+            settle(&bench, entry, AlertVerdict::Delivered).await;
+        }
+        assert!(!is_pending(&bench).await, "row {number}");
+    }
+}
+
+pub async fn a_late_outcome_is_told_once(bench: Bench) {
+    let attempt = claimed(&bench, "p", 1, Retry::NONE).await;
+    bench.ended(&attempt, Outcome::Lost).await;
+    bench.ended(&attempt, Outcome::Succeeded).await;
+    bench.ended(&attempt, Outcome::Succeeded).await;
+    let entries = take(&bench).await;
+    assert_eq!(told(&entries), ["lost p", "late_outcome p"]);
+    assert_eq!(entries[1].alert.outcome.as_deref(), Some("succeeded"));
+}
+
+pub async fn a_transition_that_is_refused_tells_nothing(bench: Bench) {
+    let old = bench.row(&id("p")).await;
+    let with = |row, what: &str| Transition { alerts: vec![alert("p", what, &bench)], ..changing(row) };
+    assert!(!is_pending(&bench).await);
+    assert_eq!(bench.commit_one(with(old.clone(), "1")).await, Verdict::Won);
+    assert_eq!(bench.commit_one(with(old, "2")).await, Verdict::Lost);
+    assert!(is_pending(&bench).await);
+    let entries = take(&bench).await;
+    assert_eq!(entries.iter().map(|entry| entry.alert.id.as_str()).collect::<Vec<_>>(), ["missed/default/p/1"]);
+}
+
+pub async fn an_alert_is_with_one_tick_at_a_time(bench: Bench) {
+    let ways = bench.ways(2);
+    bench.log.post_alerts(vec![alert("p", "1", &bench), alert("q", "1", &bench)]).await.unwrap();
+    assert_eq!(ways[0].take_alerts(1, LEASE).await.unwrap().len(), 1, "no more than was asked for");
+    assert_eq!(told(&ways[1].take_alerts(9, LEASE).await.unwrap()), ["missed q"]);
+    assert!(take(&bench).await.is_empty() && is_pending(&bench).await);
+    bench.clock.advance(LEASE - Duration::from_micros(1));
+    assert!(take(&bench).await.is_empty());
+    bench.clock.advance(Duration::from_micros(1));
+    assert_eq!(take(&bench).await.len(), 2, "who took them has not settled them in time");
+    bench.clock.set("2020-01-01T00:00:00Z".parse().unwrap());
+    assert_eq!(take(&bench).await.len(), 2, "a clock that was wrong once holds nothing back");
+}
+
+pub async fn alerts_of_a_pipeline_stay_in_order(bench: Bench) {
+    bench.log.post_alerts(vec![alert("p", "1", &bench)]).await.unwrap();
+    let first = take(&bench).await.remove(0);
+    bench.clock.advance(Duration::from_secs(1));
+    bench.log.post_alerts(vec![alert("p", "2", &bench), alert("q", "1", &bench)]).await.unwrap();
+    let other = take(&bench).await;
+    assert_eq!(told(&other), ["missed q"], "what is about `p` waits for the older one");
+    let mut again = settled(&first, AlertVerdict::Again);
+    again.done.delivered.push("slack".into());
+    bench.log.settle_alerts(vec![again]).await.unwrap();
+    let both = take(&bench).await;
+    let ids: Vec<_> = both.iter().map(|entry| entry.alert.id.as_str()).collect();
+    assert_eq!(ids, ["missed/default/p/1", "missed/default/p/2"]);
+    assert!(both[0].done.has("slack") && !both[0].done.has("page"), "who has it is not told again");
+    assert_eq!((both[0].error.as_str(), both[1].error.as_str()), ("why", ""));
+    settle(&bench, &both[0], AlertVerdict::Delivered).await;
+    settle(&bench, &both[1], AlertVerdict::Dead).await;
+    let left = outbox(&bench).await;
+    assert_eq!((told(&left.waiting), told(&left.dead), left.dead_ever), (told(&other), told(&both[1..]), 1));
+}
+
+pub async fn the_same_alert_is_kept_once(bench: Bench) {
+    for _ in 0..2 {
+        bench.log.post_alerts(vec![alert("p", "1", &bench), alert("p", "1", &bench)]).await.unwrap();
+    }
+    assert_eq!(outbox(&bench).await.waiting.len(), 1);
+}
+
+pub async fn after_a_day_an_alert_is_dead(bench: Bench) {
+    bench.log.post_alerts(vec![alert("p", "1", &bench)]).await.unwrap();
+    bench.clock.advance(Duration::from_secs(24 * 3600));
+    let entries = take(&bench).await;
+    assert_eq!(entries.len(), 1, "it is tried at its last instant");
+    settle(&bench, &entries[0], AlertVerdict::Again).await;
+    bench.clock.advance(Duration::from_micros(1));
+    assert!(take(&bench).await.is_empty() && !is_pending(&bench).await);
+    let left = outbox(&bench).await;
+    assert_eq!((left.waiting.len(), left.dead.len(), left.dead_ever), (0, 1, 1));
+}
+
+pub async fn what_there_is_no_room_for_is_counted(bench: Bench) {
+    let alerts = |from: usize, to: usize| (from..to).map(|n| alert("p", &n.to_string(), &bench)).collect::<Vec<_>>();
+    bench.log.post_alerts(alerts(0, MOST)).await.unwrap();
+    assert_eq!(outbox(&bench).await.waiting.len(), MOST);
+    bench.log.post_alerts(alerts(MOST, MOST + 2)).await.unwrap();
+    bench.log.post_alerts(alerts(MOST + 2, MOST + 3)).await.unwrap();
+    let entries = take(&bench).await;
+    assert_eq!(entries.len(), MOST + 1);
+    let digest: Vec<_> = entries.iter().filter(|entry| entry.alert.kind.word() == "digest").collect();
+    assert_eq!(digest.len(), 1);
+    assert_eq!(digest[0].alert.count, Some(3));
+    settle(&bench, &entries[5], AlertVerdict::Delivered).await;
+    settle(&bench, digest[0], AlertVerdict::Delivered).await;
+    bench.log.post_alerts(alerts(MOST + 3, MOST + 4)).await.unwrap();
+    assert_eq!(outbox(&bench).await.waiting.len(), MOST, "there is room again");
+}
