@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod degraded;
 mod doctor;
 mod exit;
 mod history;
@@ -23,6 +24,7 @@ mod run_due;
 mod schema;
 mod session;
 mod signals;
+mod spool;
 mod status;
 mod typed;
 mod validate;
@@ -54,6 +56,7 @@ enum Command {
     Schema(schema::Schema),
     Init(init::Init),
     Import(import::Import),
+    Spool(spool::Spool),
     Completions(schema::Completions),
     Version(version::Version),
 }
@@ -81,6 +84,7 @@ pub fn main() -> ExitCode {
         Command::Schema(command) => command.execute(),
         Command::Init(command) => command.execute(),
         Command::Import(command) => command.execute(),
+        Command::Spool(command) => command.execute(),
         Command::Completions(command) => command.execute(),
         Command::Version(command) => command.execute(),
     };

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 
 use super::Error;
-use super::contract::{Batch, Committed, Query, Record, Renewed, RunLog, Scope, View};
+use super::contract::{Batch, Committed, Imported, Query, Record, Renewed, RunLog, Scope, Spooled, View};
 use crate::clock::Clock;
 use crate::lease::Lease;
 use crate::occurrence::Token;
@@ -22,12 +22,19 @@ pub use tables::Tables;
 pub struct MemoryRunLog {
     clock: Arc<dyn Clock>,
     tables: Mutex<Tables>,
+    degraded: bool,
 }
 
 impl MemoryRunLog {
     /// An empty run-log whose time is that of `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        MemoryRunLog { clock, tables: Mutex::default() }
+        MemoryRunLog { clock, tables: Mutex::default(), degraded: false }
+    }
+
+    /// One that stands in for a run-log that cannot be used, where there is no disk for a spool either; it begins with what
+    /// is known.
+    pub fn standing_in(clock: Arc<dyn Clock>, tables: Tables) -> Self {
+        MemoryRunLog { clock, tables: Mutex::new(tables), degraded: true }
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -50,11 +57,19 @@ impl RunLog for MemoryRunLog {
         Ok(self.tables().renew(&tokens, lease))
     }
 
+    async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
+        Ok(self.tables().import(&records))
+    }
+
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
         Ok(self.tables().history(&query))
     }
 
     fn start_marks(&self) -> Option<PathBuf> {
         None
+    }
+
+    fn is_degraded(&self) -> bool {
+        self.degraded
     }
 }

@@ -12,7 +12,9 @@ use crate::scheme::{self, Scheme};
 
 pub mod contract;
 mod error;
+pub mod import;
 pub mod memory;
+pub mod spool;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 

@@ -26,6 +26,7 @@ mod gather;
 mod host;
 mod output_files;
 mod record;
+mod recover;
 mod report;
 mod sweep;
 mod work;
@@ -34,6 +35,7 @@ pub use env::{Env, Host, StartMark, StopWish, StoreTime, held_file};
 pub use execute::rfc3339;
 pub use host::{SystemHost, host_name};
 pub use output_files::{Keep, OutputFile, output_file};
+pub use recover::{Recovered, recover, take_in};
 pub use report::{Event, Report};
 pub use sweep::MarkFile;
 

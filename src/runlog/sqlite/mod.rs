@@ -11,13 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::contract::{Batch, Committed, Query, Record, Renewed, RunLog, Scope, View};
+use super::contract::{Batch, Committed, Imported, Query, Record, Renewed, RunLog, Scope, Spooled, View};
 use super::{Error, OpenOptions};
 use crate::failpoint::{self, Point};
 use crate::lease::Lease;
 use crate::occurrence::Token;
 
 mod address;
+mod import;
 mod migrate;
 mod open;
 mod read;
@@ -113,6 +114,17 @@ impl RunLog for SqliteRunLog {
         .await
     }
 
+    async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
+        self.with(move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let imported =
+                records.iter().map(|record| import::record(&transaction, record)).collect::<Result<_, _>>()?;
+            transaction.commit()?;
+            Ok(imported)
+        })
+        .await
+    }
+
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
         self.with(move |connection| read::history(connection, &query)).await
     }
@@ -133,12 +145,15 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 fn sorted(path: &Path, error: rusqlite::Error) -> Error {
     use rusqlite::ErrorCode::*;
     let file = path.display();
-    let refused = |message: String, help: &str| Error::Refused { message, help: help.into() };
     match error.sqlite_error_code() {
-        Some(NotADatabase | DatabaseCorrupt) => refused(
-            format!("the run-log `{file}` is damaged or no SQLite file ({error})"),
-            "it is left as it is: move it away, or restore it from a backup",
-        ),
+        // A person has to see to it, and until then it is as good as not there.
+        Some(NotADatabase | DatabaseCorrupt) => Error::Unavailable {
+            message: format!(
+                "the run-log `{file}` is damaged or no SQLite file ({error}); it is left as it is: move it away, or \
+                 restore it from a backup"
+            ),
+            source: None,
+        },
         Some(ReadOnly | PermissionDenied | AuthorizationForStatementDenied) => Error::Unavailable {
             message: format!("the run-log `{file}` cannot be written"),
             source: Some(Box::new(error)),
