@@ -12,6 +12,7 @@ use super::print;
 use super::session::Session;
 use super::signals;
 use crate::clock::{Clock, SystemClock};
+use crate::config::secret::masked;
 use crate::pipeline::{OnRunLogError, Pipeline};
 use crate::runlog::memory::{MemoryRunLog, Tables};
 use crate::runlog::spool::{Folder, SpoolRunLog, Stored, keep, mirror, reach_back};
@@ -50,7 +51,7 @@ pub async fn run_due(
     let (run, skip): (Vec<&Pipeline>, Vec<&Pipeline>) = pipelines.iter().partition(runs);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (run_log, no_disk) = stand_in(&folder, &clock);
-    print::note(&print::printable(&format!("warning: {why}")));
+    print::note(&masked(&print::printable(&format!("warning: {why}"))));
     if !run.is_empty() {
         print::note(match &no_disk {
             None => "warning: degraded: this host runs what is due by itself; several hosts will do so several times",

@@ -4,7 +4,7 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::Command;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
@@ -156,10 +156,10 @@ fn what_still_runs_when_the_run_log_is_back_is_not_started_beside_itself() {
     sandbox.wait("it to run", || sandbox.starts().len() == 1);
     mend(&sandbox);
     sandbox.run(TICK).expect(0);
-    assert_eq!(sandbox.attempts()[0].3, "claimed", "the run-log knows that it runs");
+    assert_eq!(sandbox.attempts()[0].3, "running", "the run-log knows that it runs");
     fs::write(sandbox.path("go"), "").unwrap();
     Done::wait(tick).expect(0);
-    assert_eq!(sandbox.attempts()[0].3, "claimed");
+    assert_eq!(sandbox.attempts()[0].3, "running");
     sandbox.run(TICK).expect(0);
     assert_eq!((sandbox.starts().len(), sandbox.attempts().len()), (1, 1));
     assert_eq!((sandbox.attempts()[0].3.as_str(), waiting(&sandbox)), ("succeeded", json!([])));
@@ -280,20 +280,108 @@ fn a_database_that_is_locked_is_waited_for_and_then_done_without() {
     assert_eq!((sandbox.starts().len(), &done.json()["tick"]["degraded"]), (1, &json!(true)), "{done:?}");
 }
 
+/// A run-log that refuses this from now on.
+fn refuse(sandbox: &Sandbox, what: &str) -> rusqlite::Connection {
+    let run_log = rusqlite::Connection::open(database(sandbox)).unwrap();
+    let stand = "CREATE TRIGGER no BEFORE";
+    run_log.execute_batch(&format!("{stand} {what} ON tickward_attempt BEGIN SELECT RAISE(ABORT, 'no'); END")).unwrap();
+    run_log
+}
+
 #[test]
 fn an_outcome_that_the_run_log_does_not_take_waits_for_it() {
-    let body = "ENTER; cp $STATE/run_log.db* .; : > $STATE/run_log.db; rm -f $STATE/run_log.db-wal";
+    let body = "ENTER; while [ ! -e go ]; do sleep 0.05; done";
     let sandbox = Sandbox::with(&format!("pipelines: {{ p: {{ schedule: '@daily', command: '{body}' }} }}"));
-    let state = sandbox.state().display().to_string();
-    let mut command = sandbox.command(&["run-due", "--interval", "86400", "--time-budget", "10m"]);
-    let tick = command.env("STATE", state).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let tick = sandbox.start(TICK);
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    let run_log = refuse(&sandbox, "UPDATE");
+    fs::write(sandbox.path("go"), "").unwrap();
     let done = Done::wait(tick).expect(4);
+    assert!(done.stderr.contains("wait in the spool of this host"), "{done:?}");
     assert_eq!(waiting(&sandbox)[0]["kind"], "end", "{done:?}");
-    for name in ["run_log.db", "run_log.db-wal", "run_log.db-shm"] {
-        let _ = fs::remove_file(sandbox.state().join(name));
-        let _ = fs::copy(sandbox.path(name), sandbox.state().join(name));
-    }
-    sandbox.run(TICK).expect(0);
+    run_log.execute_batch("DROP TRIGGER no").unwrap();
+    let done = sandbox.run(TICK).expect(0);
+    assert_eq!(done.stderr, "recorded  1 from the spool of this host\n");
     assert_eq!((sandbox.starts().len(), sandbox.attempts()[0].3.as_str()), (1, "succeeded"));
     assert_eq!(waiting(&sandbox), json!([]));
+}
+
+#[test]
+fn a_run_log_that_takes_no_claim_is_done_without() {
+    let sandbox = Sandbox::with(DAILY);
+    sandbox.run("run-due --only p --interval 86400 --on-run-log-error skip --dry-run").expect(0);
+    let other = "pipelines: { q: { schedule: '@daily', command: 'true' } }";
+    sandbox.write("other.yaml", other);
+    sandbox.run("run-due -c other.yaml --interval 0").expect(0);
+    let run_log = refuse(&sandbox, "INSERT");
+    let done = sandbox.run(TICK).expect(0);
+    assert_eq!((sandbox.starts().len(), &done.json()["tick"]["degraded"]), (1, &json!(true)), "{done:?}");
+    run_log.execute_batch("DROP TRIGGER no").unwrap();
+    sandbox.run(TICK).expect(0);
+    assert_eq!((sandbox.starts().len(), sandbox.attempts().len()), (1, 1));
+}
+
+#[test]
+fn an_import_that_was_cut_off_is_done_again() {
+    let sandbox = broken(DAILY, GARBAGE);
+    sandbox.run(TICK).expect(0);
+    let records = host(&sandbox).join("records");
+    let name = fs::read_dir(&records).unwrap().next().unwrap().unwrap().file_name();
+    let record = fs::read(records.join(&name)).unwrap();
+    mend(&sandbox);
+    for times in ["once", "again, as if it had been killed before it could remove the record"] {
+        fs::write(records.join(&name), &record).unwrap();
+        sandbox.run(TICK).expect(0);
+        assert_eq!((sandbox.starts().len(), sandbox.attempts().len()), (1, 1), "{times}");
+        assert!(!records.join(&name).exists(), "{times}");
+    }
+}
+
+/// A small disk of its own at this path, as long as the value lives; none where that is not allowed.
+struct Disk(PathBuf);
+
+impl Disk {
+    fn mount(path: PathBuf) -> Option<Disk> {
+        fs::create_dir_all(&path).unwrap();
+        let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "none"]).arg(&path).output();
+        done.is_ok_and(|done| done.status.success()).then_some(Disk(path))
+    }
+}
+
+impl Drop for Disk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
+    }
+}
+
+#[test]
+fn a_disk_that_is_full_or_read_only_is_no_reason_not_to_run() {
+    for what in ["full", "read-only"] {
+        let sandbox = Sandbox::with(DAILY);
+        let Some(disk) = Disk::mount(sandbox.state()) else {
+            eprintln!("skipped: nobody but root may mount a disk");
+            return;
+        };
+        if what == "full" {
+            let _ = fs::write(disk.0.join("fill"), vec![0; 1 << 20]);
+        } else {
+            sandbox.run("run-due --interval 0").expect(0);
+            let again = ["-o", "remount,ro"];
+            assert!(Command::new("mount").args(again).arg(&disk.0).status().unwrap().success());
+        }
+        let done = sandbox.run(TICK).expect(0);
+        // What the mirror on a disk that can be read says is decided stays so.
+        let starts = if what == "full" { 1 } else { 0 };
+        assert_eq!(
+            (sandbox.starts().len(), &done.json()["tick"]["degraded"]),
+            (starts, &json!(true)),
+            "{what}: {done:?}"
+        );
+        assert!(done.stderr.contains("claims are kept in memory only"), "{what}: {done:?}");
+        assert_eq!(
+            done.stderr.lines().filter(|line| line.starts_with("{\"tickward_spool\"")).count(),
+            starts,
+            "{what}"
+        );
+    }
 }
