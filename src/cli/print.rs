@@ -155,6 +155,18 @@ fn is_reordering(c: char) -> bool {
     matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// What a run waits for, in words.
+pub fn waits_for(what: &WaitsFor) -> String {
+    match what {
+        WaitsFor::Backoff(at) => format!("next attempt at {}", rfc3339(*at)),
+        WaitsFor::EarlierRun => "an earlier run".into(),
+        WaitsFor::Upstream(id) => format!("`{id}` to succeed"),
+        WaitsFor::MinInterval(at) => format!("its shortest interval, until {}", rfc3339(*at)),
+        WaitsFor::Resume => "the pipeline to be resumed".into(),
+        WaitsFor::Reset => "the pipeline to be reset".into(),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -169,17 +181,5 @@ mod tests {
     #[test]
     fn control_characters_are_shown_not_obeyed() {
         assert_eq!(printable("a\u{1b}[31mb\r\n\u{202e}c"), "a\\u{1b}[31mb\\u{d}\n\\u{202e}c");
-    }
-}
-
-/// What a run waits for, in words.
-pub fn waits_for(what: &WaitsFor) -> String {
-    match what {
-        WaitsFor::Backoff(at) => format!("next attempt at {}", rfc3339(*at)),
-        WaitsFor::EarlierRun => "an earlier run".into(),
-        WaitsFor::Upstream(id) => format!("`{id}` to succeed"),
-        WaitsFor::MinInterval(at) => format!("its shortest interval, until {}", rfc3339(*at)),
-        WaitsFor::Resume => "the pipeline to be resumed".into(),
-        WaitsFor::Reset => "the pipeline to be reset".into(),
     }
 }
