@@ -17,8 +17,8 @@ fn spooled(scheduled_for: &str, number: u32, outcome: Option<Outcome>) -> Spoole
     Spooled { attempt: Attempt { end, retry_at, ..claimed }, after: None }
 }
 
-async fn import(bench: &Bench, records: &[Spooled]) -> Vec<Imported> {
-    bench.log.import(records.to_vec()).await.unwrap()
+async fn import(bench: &Bench, records: impl Into<Vec<Spooled>>) -> Vec<Imported> {
+    bench.log.import(records.into()).await.unwrap()
 }
 
 async fn attempts(bench: &Bench) -> Vec<Attempt> {
@@ -52,35 +52,35 @@ pub async fn the_same_records_may_come_again(bench: Bench) {
 
 pub async fn an_end_that_comes_later_is_folded(bench: Bench) {
     let mut record = spooled("02:00", 1, None);
-    import(&bench, &[record.clone()]).await;
+    import(&bench, [record.clone()]).await;
     record.attempt.lease = lease_until(at("09:00"));
-    assert_eq!(import(&bench, &[record.clone()]).await, [Imported::Known]);
+    assert_eq!(import(&bench, [record.clone()]).await, [Imported::Known]);
     assert_eq!(attempts(&bench).await[0].lease, record.attempt.lease, "who lives on keeps its claim");
     record.attempt.end = Some(completion(&record.attempt, Outcome::Succeeded, at("02:01")));
-    import(&bench, &[record.clone()]).await;
+    import(&bench, [record.clone()]).await;
     assert_eq!(attempts(&bench).await, [record.attempt]);
 }
 
 pub async fn a_retry_is_pending_unless_it_was_made(bench: Bench) {
     let mut first = spooled("02:00", 1, Some(Outcome::Failed));
-    import(&bench, &[first.clone()]).await;
+    import(&bench, [first.clone()]).await;
     assert_eq!(attempts(&bench).await[0].retry_at, first.attempt.retry_at);
     first = spooled("03:00", 1, Some(Outcome::Failed));
     first.attempt.retry_at = None;
     let second = spooled("03:00", 2, Some(Outcome::Succeeded));
-    import(&bench, &[first, second]).await;
+    import(&bench, [first, second]).await;
     assert_eq!(attempts(&bench).await[1].retry_at, None);
 }
 
 pub async fn a_key_that_is_taken_keeps_its_attempt_and_the_other_comes_beside_it(bench: Bench) {
     let own = bench.claimed("p", "02:00").await;
     let running = spooled("02:00", 1, None);
-    assert_eq!(import(&bench, &[running.clone()]).await, [Imported::Waits], "it has not ended");
+    assert_eq!(import(&bench, [running.clone()]).await, [Imported::Waits], "it has not ended");
     bench.ended(&own, Outcome::Succeeded).await;
     let kept = attempts(&bench).await[0].clone();
     let ended = spooled("02:00", 1, Some(Outcome::Failed));
-    assert_eq!(import(&bench, &[ended.clone()]).await, [Imported::Duplicate(2)]);
-    assert_eq!(import(&bench, &[ended.clone()]).await, [Imported::Known]);
+    assert_eq!(import(&bench, [ended.clone()]).await, [Imported::Duplicate(2)]);
+    assert_eq!(import(&bench, [ended.clone()]).await, [Imported::Known]);
     let all = attempts(&bench).await;
     assert_eq!((all.len(), &all[0]), (2, &kept));
     assert_eq!((all[1].number, all[1].token, all[1].retry_at), (2, ended.attempt.token, None), "it is not retried");
@@ -106,7 +106,7 @@ pub async fn the_cursor_moves_where_nothing_is_left_out(bench: Bench) {
         let mut record = spooled("02:00", 1, Some(Outcome::Succeeded));
         record.attempt.run.pipeline = id(name);
         record.after = after.map(at);
-        import(&bench, &[record]).await;
+        import(&bench, [record]).await;
         let row = bench.row(&id(name)).await;
         assert_eq!((row.cursor, row.schedules[0].cursor), (Some(at(expected)), Some(at(expected))), "{name}");
     }
@@ -114,6 +114,6 @@ pub async fn the_cursor_moves_where_nothing_is_left_out(bench: Bench) {
 
 pub async fn an_import_makes_older_decisions_lost(bench: Bench) {
     let decided_before = bench.row(&id("p")).await;
-    import(&bench, &[spooled("02:00", 1, Some(Outcome::Succeeded))]).await;
+    import(&bench, [spooled("02:00", 1, Some(Outcome::Succeeded))]).await;
     assert_eq!(bench.commit_one(changing(decided_before)).await, Verdict::Lost);
 }
