@@ -53,6 +53,8 @@ pub struct Session {
     pub loaded: Loaded,
     variables: Environment,
     run_log: RunLogArgs,
+    /// That another variable's name was used has been said.
+    noticed: std::sync::Once,
 }
 
 impl Session {
@@ -89,7 +91,7 @@ impl Session {
         loaded.problems.splice(0..0, discovered.problems);
         // What stands where a name should may be anything.
         loaded.broken.iter_mut().for_each(|name| *name = config::secret::masked(name));
-        Session { loaded, variables, run_log: run_log.clone() }
+        Session { loaded, variables, run_log: run_log.clone(), noticed: std::sync::Once::new() }
     }
 
     /// Whether part of the configuration is broken.
@@ -130,7 +132,8 @@ impl Session {
         }
         if let Some(url) = self.variables.get("EMATIX_FLOW_RUN_LOG_URL") {
             if !url.is_empty() {
-                print::note("notice: EMATIX_FLOW_RUN_LOG_URL is used because TICKWARD_RUN_LOG_URL is not set");
+                let notice = "notice: EMATIX_FLOW_RUN_LOG_URL is used because TICKWARD_RUN_LOG_URL is not set";
+                self.noticed.call_once(|| print::note(notice));
             }
             return given(url);
         }
