@@ -15,7 +15,7 @@ use crate::clock::BootTime;
 pub const AHEAD: jiff::SignedDuration = jiff::SignedDuration::from_hours(1);
 
 /// The lease of a claim.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, serde::Serialize, serde::Deserialize)]
 pub struct Lease {
     /// How long it holds from each renewal.
     pub length: Duration,

@@ -9,9 +9,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
 /// A validated name of a pipeline or a namespace: 1 to 128 characters of `A-Z a-z 0-9 . _ / -`.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Name(Arc<str>);
 
 impl Name {
@@ -50,6 +52,20 @@ impl Name {
     }
 }
 
+impl TryFrom<String> for Name {
+    type Error = InvalidName;
+
+    fn try_from(text: String) -> Result<Name, InvalidName> {
+        Name::parse(&text)
+    }
+}
+
+impl From<Name> for String {
+    fn from(name: Name) -> String {
+        name.0.to_string()
+    }
+}
+
 impl fmt::Display for Name {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -71,7 +87,7 @@ pub struct InvalidName {
 }
 
 /// A pipeline's identity in a store that several teams share.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct PipelineId {
     /// Keeps teams apart; `default` unless configured.
     pub namespace: Name,
@@ -89,7 +105,7 @@ impl fmt::Display for PipelineId {
 }
 
 /// One run: a pipeline and the nominal instant it is for.
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 pub struct Run {
     /// Whose run.
     pub pipeline: PipelineId,
@@ -119,13 +135,28 @@ pub fn whole_micros(instant: Timestamp) -> Timestamp {
 }
 
 /// The secret of one claim: 128 random bits. Who has it may start and finish the attempt.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Token(pub u128);
 
 impl Token {
     /// Reads back what `Display` printed; none where the text is no token.
     pub fn parse(text: &str) -> Option<Token> {
         (text.len() == 32).then(|| u128::from_str_radix(text, 16).ok().map(Token)).flatten()
+    }
+}
+
+impl TryFrom<String> for Token {
+    type Error = &'static str;
+
+    fn try_from(text: String) -> Result<Token, &'static str> {
+        Token::parse(&text).ok_or("no token: 32 hexadecimal digits are")
+    }
+}
+
+impl From<Token> for String {
+    fn from(token: Token) -> String {
+        token.to_string()
     }
 }
 

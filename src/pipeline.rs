@@ -52,6 +52,8 @@ pub struct Pipeline {
     pub on_interrupt: OnInterrupt,
     /// What happens after a run has given up.
     pub on_gave_up: OnGaveUp,
+    /// What happens while the run-log cannot be used.
+    pub on_run_log_error: OnRunLogError,
     /// Whether it may be done twice, so that a lost run may be retried; none means the retry policy decides.
     pub idempotent: Option<bool>,
     /// An occurrence that could not start within this time is not run; none means however late.
@@ -309,6 +311,16 @@ pub enum OnGaveUp {
     Next,
     /// Nothing of the pipeline starts until somebody resets it.
     Hold,
+}
+
+/// What happens to what is due while the run-log cannot be used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnRunLogError {
+    /// Each host runs it by itself: several hosts run it several times.
+    #[default]
+    Run,
+    /// It does not run until the run-log is back.
+    Skip,
 }
 
 /// What a body's exit codes mean. Codes that are not listed: 0 is success, all others are worth a retry.

@@ -160,7 +160,7 @@ impl Policy {
 }
 
 /// One try at a run: a claim, and how it ended.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Attempt {
     /// Which run.
     pub run: Run,
@@ -198,6 +198,9 @@ pub struct Attempt {
     pub late_outcome: Option<Outcome>,
     /// Somebody wants it to end.
     pub stop: Option<StopRequest>,
+    /// It was claimed on its host alone, while the run-log could not be used.
+    #[serde(default)]
+    pub degraded: bool,
 }
 
 impl Attempt {
@@ -226,7 +229,7 @@ impl Attempt {
 }
 
 /// The end of an attempt, as the one who saw it reports it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Completion {
     /// Whose end: only the attempt with this token takes it.
     pub token: Token,
@@ -286,7 +289,7 @@ impl KnownSchedule {
 }
 
 /// What the run-log knows of a pipeline. Changed only as a whole, under its `version`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Row {
     /// Whose.
     pub pipeline: PipelineId,
@@ -337,7 +340,7 @@ impl Row {
 }
 
 /// The last recorded end of a pipeline's attempts.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct LastEnd {
     /// Of which occurrence.
     pub scheduled_for: Timestamp,

@@ -9,6 +9,8 @@ mod addresses;
 mod at_once;
 #[path = "cli/by_hand.rs"]
 mod by_hand;
+#[path = "cli/degraded.rs"]
+mod degraded;
 #[path = "cli/detach.rs"]
 mod detach;
 #[path = "cli/doctor.rs"]

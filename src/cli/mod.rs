@@ -10,6 +10,7 @@ use clap::{Parser, Subcommand};
 mod alert;
 mod cancel;
 mod chosen;
+mod degraded;
 mod detach;
 mod doctor;
 mod exit;
@@ -36,6 +37,7 @@ mod schema;
 mod session;
 mod signals;
 mod skip;
+mod spool;
 mod status;
 mod typed;
 mod validate;
@@ -79,6 +81,7 @@ enum Command {
     Schema(schema::Schema),
     Init(init::Init),
     Import(import::Import),
+    Spool(spool::Spool),
     Completions(schema::Completions),
     Version(version::Version),
 }
@@ -135,6 +138,7 @@ pub fn main(mut registry: Registry) -> ExitCode {
         Command::Schema(command) => command.execute(),
         Command::Init(command) => command.execute(),
         Command::Import(command) => command.execute(),
+        Command::Spool(command) => command.execute(),
         Command::Completions(command) => command.execute(),
         Command::Version(command) => command.execute(),
     };

@@ -11,7 +11,7 @@ use super::outlets::OutletArgs;
 use super::print::{self, Format};
 use super::run_due::{WorkArgs, exit_of, failed_json, print_unrecorded};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
-use super::{block_on, progress, signals, typed};
+use super::{block_on, degraded, progress, signals, typed};
 use crate::pipeline::{Body, Pipeline};
 use crate::run::Outcome;
 use crate::template::Template;
@@ -150,7 +150,10 @@ impl Run {
                 );
                 Exit::Busy
             }
-            Ok(ByHand::Done(report)) => self.tell(&report, pipeline),
+            Ok(ByHand::Done(report)) => {
+                degraded::keep_ends(session.host_folder().as_ref(), &report);
+                self.tell(&report, pipeline)
+            }
         }
     }
 

@@ -11,10 +11,12 @@ use super::last_tick;
 use super::outlets::OutletArgs;
 use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
-use super::{block_on, detach, progress, signals, typed};
+use super::{block_on, degraded, detach, progress, signals, typed};
+use crate::clock::{Clock, SystemClock};
 use crate::pipeline::Pipeline;
 use crate::plan::Note;
 use crate::run::{Attempt, Reason};
+use crate::runlog::Error;
 use crate::tick::{self, Options, Report, rfc3339};
 
 /// One tick: claims and runs what is due, then exits
@@ -46,6 +48,9 @@ pub struct RunDue {
     /// Be that process
     #[arg(long, hide = true, requires = "detach")]
     detached: bool,
+    /// What is done while the run-log cannot be used, whatever the configuration says
+    #[arg(long, value_name = "run|skip")]
+    on_run_log_error: Option<degraded::OnError>,
     /// Print nothing while all is well; what `-o json` prints is printed all the same
     #[arg(short, long)]
     quiet: bool,
@@ -111,10 +116,9 @@ impl RunDue {
     }
 
     async fn tick(&self, session: &Session, pipelines: &[&Pipeline]) -> Result<Exit, Exit> {
-        let env = session.env(self.now, self.dry_run, signals::heeded())?;
         // A rehearsal's ticks say nothing of this host's, and a dry run is none.
         let is_real = self.now.is_none() && !self.dry_run;
-        let gap = is_real.then(|| last_tick::replace(&session.state_folder(), env.clock.now())).flatten();
+        let gap = is_real.then(|| last_tick::replace(&session.state_folder(), SystemClock.now())).flatten();
         let progress = Arc::new(progress::Progress::start(self.output).hushed(self.quiet));
         let watcher = progress.clone();
         let telling = self.detached.then(|| detach::Telling::begin(session.exit()));
@@ -131,13 +135,10 @@ impl RunDue {
             gap,
             ..Options::default()
         };
-        let report = tick::run_due(&env, pipelines, &options).await;
-        env.executor.close().await;
+        let report = self.report(session, pipelines, &options).await;
         progress.finish();
-        let report = match report {
-            Ok(report) => report,
-            Err(error) => return Err(run_log_failed(&error)),
-        };
+        let report = report.map_err(|error| run_log_failed(&error))?;
+        degraded::keep_ends(session.host_folder().as_ref(), &report);
         let exit = exit_of(&report).or_worse(session.exit());
         if self.detached {
             return Ok(exit);
@@ -149,6 +150,36 @@ impl RunDue {
             Format::Text => print_text(&report, self.dry_run),
         }
         Ok(exit)
+    }
+
+    /// What the tick has done, with the run-log or without.
+    async fn report(&self, session: &Session, pipelines: &[&Pipeline], options: &Options) -> Result<Report, Error> {
+        let done = self.with_run_log(session, pipelines, options).await;
+        let folder = session.host_folder().filter(|_| self.now.is_none() && !self.dry_run);
+        let (why, folder) = match (done, folder) {
+            (Err(error), Some(folder)) if degraded::is_unavailable(&error) => {
+                let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
+                (format!("{error}{cause}"), folder)
+            }
+            (Ok(report), Some(folder)) if report.could_not_claim => (report.unrecorded.unwrap_or_default(), folder),
+            (done, _) => return done,
+        };
+        degraded::run_due(session, folder, pipelines, options, (why, self.on_run_log_error)).await
+    }
+
+    async fn with_run_log(
+        &self,
+        session: &Session,
+        pipelines: &[&Pipeline],
+        options: &Options,
+    ) -> Result<Report, Error> {
+        let env = session.try_env(self.now, self.dry_run, signals::heeded())?;
+        if let Some(folder) = session.host_folder().filter(|_| self.now.is_none() && !self.dry_run) {
+            degraded::recover(&env, &folder).await?;
+        }
+        let report = tick::run_due(&env, pipelines, options).await;
+        env.executor.close().await;
+        report
     }
 
     fn selected<'a>(&self, session: &'a Session) -> Result<Vec<&'a Pipeline>, Exit> {
@@ -186,7 +217,7 @@ pub fn exit_of(report: &Report) -> Exit {
     if report.out_of_time {
         exit = exit.or_worse(Exit::TimedOut);
     }
-    if report.unrecorded.is_some() {
+    if report.unrecorded.is_some() || !report.left_out.is_empty() {
         exit = exit.or_worse(Exit::RunLog);
     }
     report.stopped_by.map_or(exit, |signal| exit.or_worse(Exit::Signal(signal)))
@@ -220,7 +251,7 @@ pub fn print_unrecorded(report: &Report) {
     if let Some(why) = &report.unrecorded {
         print::error(
             &format!("the run-log failed in the middle of the tick: {why}"),
-            "outcomes of this tick may be missing from it",
+            "outcomes that it did not take wait in the spool of this host: `tickward spool list`",
         );
     }
 }
@@ -248,13 +279,20 @@ fn print_text(report: &Report, dry_run: bool) {
 pub fn as_json(report: &Report, gap: Option<Duration>, dry_run: bool, exit: Exit) -> Value {
     let skipped = report.not_run.iter().filter(|entry| entry.reason != Reason::Missed);
     let missed = report.not_run.iter().filter(|entry| entry.reason == Reason::Missed);
+    let left_out = report.left_out.iter().map(|run| {
+        json!({
+            "pipeline": run.pipeline.to_string(),
+            "scheduled_for": rfc3339(run.scheduled_for),
+            "reason": "run_log_error",
+        })
+    });
     let mut object = json!({
         "tick": {
             "id": report.id,
             "started_at": rfc3339(report.started_at),
             "ended_at": rfc3339(report.ended_at),
             "host": report.host,
-            "degraded": false,
+            "degraded": report.degraded.is_some(),
             "gap_seconds": gap.map(|gap| gap.as_secs()),
         },
         "ran": report.ran().map(ran_json).collect::<Vec<_>>(),
@@ -266,7 +304,7 @@ pub fn as_json(report: &Report, gap: Option<Duration>, dry_run: bool, exit: Exit
                 "scheduled_for": rfc3339(at),
                 "reason": entry.reason.word(),
             })).collect::<Vec<_>>()
-        }).collect::<Vec<_>>(),
+        }).chain(left_out).collect::<Vec<_>>(),
         "missed": missed.map(|entry| json!({
             "pipeline": entry.pipeline.to_string(),
             "from": rfc3339(entry.first),

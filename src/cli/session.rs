@@ -16,6 +16,9 @@ use crate::clock::{Clock, Shifted, SystemClock};
 use crate::config::{self, Environment, Loaded, Severity};
 use crate::executor::{SubprocessExecutor, SupervisorProgram};
 use crate::pipeline::Pipeline;
+use crate::plan::stable_hash;
+use crate::runlog::spool::Folder;
+use crate::runlog::spool::beside::Mirrored;
 use crate::runlog::{self, Error, OpenOptions, Purpose, RunLog};
 use crate::tick::{Env, Outlets, StopWish, SystemHost, held_file};
 
@@ -52,6 +55,8 @@ pub struct Session {
     pub outlets: Outlets,
     variables: Environment,
     run_log: RunLogArgs,
+    /// That another variable's name was used has been said.
+    noticed: std::sync::Once,
 }
 
 impl Session {
@@ -97,7 +102,7 @@ impl Session {
         // What stands where a name should may be anything.
         loaded.broken.iter_mut().for_each(|name| *name = config::secret::masked(name));
         let outlets = outlets::open(outlets, &variables, &mut loaded);
-        Session { loaded, outlets, variables, run_log: run_log.clone() }
+        Session { loaded, outlets, variables, run_log: run_log.clone(), noticed: std::sync::Once::new() }
     }
 
     /// Whether part of the configuration is broken.
@@ -138,7 +143,8 @@ impl Session {
         }
         if let Some(url) = self.variables.get("EMATIX_FLOW_RUN_LOG_URL") {
             if !url.is_empty() {
-                print::note("notice: EMATIX_FLOW_RUN_LOG_URL is used because TICKWARD_RUN_LOG_URL is not set");
+                let notice = "notice: EMATIX_FLOW_RUN_LOG_URL is used because TICKWARD_RUN_LOG_URL is not set";
+                self.noticed.call_once(|| print::note(notice));
             }
             return given(url);
         }
@@ -209,11 +215,33 @@ impl Session {
         Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
     }
 
+    /// Where this host keeps what it knows of the run-log, and what that does not know yet; none where none is wanted.
+    pub fn host_folder(&self) -> Option<Folder> {
+        let url = self.run_log_url().filter(|url| !url.starts_with("memory:"))?;
+        // A file is the same whatever folder a tick is started in; of a URL with a password nothing is kept but this.
+        let file = self.run_log_file().and_then(|file| std::path::absolute(file).ok());
+        let whose = file.map_or(url, |file| file.to_string_lossy().into_owned());
+        Some(Folder::at(self.state_folder().join("host").join(format!("{:016x}", stable_hash(&whose)))))
+    }
+
     /// Everything a tick needs.
     ///
     /// # Errors
     /// As `run_log`.
     pub fn env(&self, now: Option<Timestamp>, dry_run: bool, stop: watch::Receiver<StopWish>) -> Result<Env, Exit> {
+        self.try_env(now, dry_run, stop).map_err(|error| run_log_failed(&error))
+    }
+
+    /// The same, and says nothing where the run-log cannot be opened.
+    ///
+    /// # Errors
+    /// As the run-log says.
+    pub fn try_env(
+        &self,
+        now: Option<Timestamp>,
+        dry_run: bool,
+        stop: watch::Receiver<StopWish>,
+    ) -> Result<Env, Error> {
         let clock: Arc<dyn Clock> = match now {
             None => Arc::new(SystemClock),
             Some(now) => Arc::new(Shifted::starting_at(now, SystemClock)),
@@ -223,10 +251,18 @@ impl Session {
             (false, None) => Purpose::Work,
             (false, Some(_)) => Purpose::Rehearse,
         };
-        let run_log = self.run_log(purpose, clock.clone())?;
+        let mut run_log = self.look_at_run_log(OpenOptions { clock: clock.clone(), purpose })?;
+        if let Some(folder) = self.host_folder().filter(|_| purpose == Purpose::Work) {
+            run_log = Arc::new(Mirrored::new(run_log, folder, clock.clone()));
+        }
+        Ok(self.env_with(run_log, clock, stop))
+    }
+
+    /// Everything a tick over `run_log` needs.
+    pub fn env_with(&self, run_log: Arc<dyn RunLog>, clock: Arc<dyn Clock>, stop: watch::Receiver<StopWish>) -> Env {
         let owner = SystemHost.owner();
         let held = run_log.start_marks().map(|folder| held_file(&folder, &owner));
-        Ok(Env {
+        Env {
             executor: Arc::new(SubprocessExecutor::new(SupervisorProgram::this()).of(&owner.id).holding(held)),
             host: Arc::new(SystemHost),
             owner,
@@ -235,7 +271,7 @@ impl Session {
             output: Some(self.state_folder().join("output")),
             clock,
             stop,
-        })
+        }
     }
 }
 

@@ -108,6 +108,10 @@ impl<'a> Reading<'a, '_> {
                 "version" => self.version(entry),
                 "timezone" => self.inherited.timezone = settings::given(&mut self.reader, entry, value::zone),
                 "namespace" => self.inherited.namespace = settings::given(&mut self.reader, entry, value::name),
+                "on_run_log_error" => {
+                    self.inherited.on_run_log_error =
+                        settings::given(&mut self.reader, entry, settings::on_run_log_error);
+                }
                 "run_log" => self.run_log(entry),
                 "alerters" => self.document.alerters = outlets::alerters(&mut self.reader, entry),
                 "metrics" => self.document.metrics = outlets::metrics(&mut self.reader, entry),

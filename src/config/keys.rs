@@ -80,6 +80,7 @@ pub(super) const DOCUMENT: &[Key] = &[
     key("timezone", Kind::Text, Some("\"UTC\""), "\"Europe/Berlin\"", "Zone of the schedules and dates of this file's pipelines."),
     key("namespace", Kind::Text, Some("\"default\""), "\"team-a\"", "Keeps teams apart that share a run-log."),
     key("run_log", Kind::Text, None, "\"sqlite:///var/lib/tickward/run_log.db\"", "URL of the run-log; empty means none."),
+    key("on_run_log_error", Kind::Word(&["run", "skip"]), Some("\"run\""), "\"skip\"", "What happens while the run-log cannot be used: each host runs what is due by itself, or nothing starts."),
     key("env_files", Kind::EnvFiles, None, "[{\"path\": \".env\", \"optional\": true}]", "Files of `NAME=value` lines, for `${…}` in this file and for its commands; relative to this file."),
     key("environments", Kind::Environments, None, "{\"production\": {\"timezone\": \"Europe/Berlin\"}}", "Keys of a document that are laid over this one where `--env` or TICKWARD_ENV names them."),
     key("alerters", Kind::Outlets(ALERTER), None, "[\"slack://hooks.slack.com/services/X/Y/Z\"]", "Who is told about failures: URLs, or mappings of a URL and what it is for."),
@@ -159,6 +160,7 @@ pub(super) const PIPELINE: &[Key] = &[
     key("hooks", Kind::Keys(HOOKS), None, "{\"before\": [\"pg_dump\", \"-f\", \"backup.sql\"], \"on_failure\": \"psql -f backup.sql\"}", "What runs before and after the command, in its surroundings."),
     key("on_interrupt", Kind::Word(&["retry", "rerun"]), Some("\"retry\""), "\"rerun\"", "What happens to a run that was interrupted because the tick was told to stop."),
     key("on_gave_up", Kind::Word(&["next", "hold"]), Some("\"next\""), "\"hold\"", "What happens after a run has given up: the next occurrence starts afresh, or nothing starts until `tickward reset`."),
+    key("on_run_log_error", Kind::Word(&["run", "skip"]), Some("\"run\""), "\"skip\"", "What happens while the run-log cannot be used: each host runs what is due by itself, or nothing starts."),
     key("idempotent", Kind::Flag, None, "true", "Whether it may be done twice: a lost run is then tried again, three times at most, and with `false` never; without it, `retry` decides."),
 ];
 
@@ -235,13 +237,11 @@ pub(super) const CATCH_UP: &[Key] = &[
 pub(super) const NOT_YET_IN_DOCUMENT: &[(&str, &str)] = &[
     ("executor", "commands run on the host of the tick"),
     ("executors", "commands run on the host of the tick"),
-    ("on_run_log_error", "a tick that finds no run-log starts nothing and ends with code 4"),
     ("include", "give several files or a folder with `-c`"),
 ];
 
 /// The same for the keys of a pipeline and of `defaults`.
 pub(super) const NOT_YET_IN_PIPELINE: &[(&str, &str)] = &[
-    ("on_run_log_error", "a tick that finds no run-log starts nothing and ends with code 4"),
     ("alerters", "put it at the top of the file, and say with `match: { tags: […] }` of which pipelines"),
     ("metrics", "put it at the top of the file: it holds for all pipelines"),
     ("executor", "commands run on the host of the tick"),

@@ -22,7 +22,8 @@ use super::upstreams::{self, Wanted};
 use super::value;
 use crate::occurrence::Name;
 use crate::pipeline::{
-    Backoff, CatchUp, ExitMeaning, Hook, InheritEnv, OnGaveUp, OnInterrupt, Overlap, Results, Stdin, WhenNextDue,
+    Backoff, CatchUp, ExitMeaning, Hook, InheritEnv, OnGaveUp, OnInterrupt, OnRunLogError, Overlap, Results, Stdin,
+    WhenNextDue,
 };
 use crate::template::Template;
 
@@ -75,6 +76,7 @@ pub(super) struct Settings<'a> {
     pub(super) exit_codes: Given<BTreeMap<i32, ExitMeaning>>,
     pub(super) on_interrupt: Given<OnInterrupt>,
     pub(super) on_gave_up: Given<OnGaveUp>,
+    pub(super) on_run_log_error: Given<OnRunLogError>,
     pub(super) idempotent: Given<bool>,
     pub(super) start_deadline: Given<Duration>,
     pub(super) min_interval: Given<Duration>,
@@ -168,6 +170,7 @@ fn read_key<'a>(reader: &mut Reader<'a>, entry: Entry<'a>, to: &mut Settings<'a>
             let words = [("next", OnGaveUp::Next), ("hold", OnGaveUp::Hold)];
             to.on_gave_up = given(reader, entry, |reader, entry| value::word(reader, entry, &words));
         }
+        "on_run_log_error" => to.on_run_log_error = given(reader, entry, on_run_log_error),
         "idempotent" => {
             let words = [("true", true), ("false", false)];
             to.idempotent = given(reader, entry, |reader, entry| value::word(reader, entry, &words));
@@ -284,6 +287,11 @@ fn read_retry<'a>(reader: &mut Reader<'a>, entry: Entry<'a>, to: &mut Settings<'
             }
         }
     }
+}
+
+/// Reads what happens while the run-log cannot be used.
+pub(super) fn on_run_log_error<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option<OnRunLogError> {
+    value::word(reader, entry, &[("run", OnRunLogError::Run), ("skip", OnRunLogError::Skip)])
 }
 
 /// How many run beside each other at most where `overlap: allow` does not say.

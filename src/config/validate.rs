@@ -19,8 +19,8 @@ use super::upstreams::{self, Reference};
 use super::value;
 use crate::occurrence::{Name, PipelineId};
 use crate::pipeline::{
-    CatchUp, Command, ExitCodes, Filled, Hooks, InheritEnv, OnGaveUp, OnInterrupt, Overlap, Pipeline, Results, Retry,
-    Stdin,
+    CatchUp, Command, ExitCodes, Filled, Hooks, InheritEnv, OnGaveUp, OnInterrupt, OnRunLogError, Overlap, Pipeline,
+    Results, Retry, Stdin,
 };
 use crate::schedule::Schedule;
 use crate::template::Template;
@@ -40,6 +40,7 @@ const SOME_MONDAY: i64 = 1_767_571_200;
 pub(super) struct Inherited<'a> {
     pub(super) timezone: Given<TimeZone>,
     pub(super) namespace: Given<Name>,
+    pub(super) on_run_log_error: Given<OnRunLogError>,
     pub(super) defaults: Settings<'a>,
     pub(super) env_files: Given<BTreeMap<String, Template>>,
     /// The file is not what it seems: all its pipelines are broken.
@@ -169,6 +170,10 @@ pub(super) fn pipeline<'a>(
             filled: Filled::default(),
         })
     };
+    let outer = match &defaults.on_run_log_error {
+        Given::Absent => &inherited.on_run_log_error,
+        given => given,
+    };
     let pipeline = Pipeline {
         command: command(&mut taker)?,
         id,
@@ -188,6 +193,7 @@ pub(super) fn pipeline<'a>(
         exit_codes: ExitCodes(taker.map(own.exit_codes, &defaults.exit_codes)),
         on_interrupt: taker.or(own.on_interrupt, &defaults.on_interrupt, OnInterrupt::Retry),
         on_gave_up: taker.or(own.on_gave_up, &defaults.on_gave_up, OnGaveUp::Next),
+        on_run_log_error: taker.or(own.on_run_log_error, outer, OnRunLogError::Run),
         idempotent: taker.option(own.idempotent, &defaults.idempotent),
         start_deadline: taker.option(own.start_deadline, &defaults.start_deadline),
         min_interval: taker.or(own.min_interval, &defaults.min_interval, Duration::ZERO),

@@ -18,6 +18,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::Error;
+pub use super::import::{Imported, Spooled};
 pub use super::outbox::{Outbox, Settled, Verdict as AlertVerdict, Waiting};
 use crate::alert::Alert;
 use crate::clock::BootTime;
@@ -52,6 +53,21 @@ pub trait RunLog: Send + Sync {
     /// # Errors
     /// `Unavailable`, `Unknown`.
     async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Renewed>, Error>;
+
+    /// Takes in attempts that were made on a host alone while the store could not be used: one answer for each record, in
+    /// order. Records come with the earlier runs and attempts first; the same ones may come again.
+    ///
+    /// # Errors
+    /// `Unavailable`: nothing was applied. `Unknown`: send the same records again.
+    async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
+        match records.is_empty() {
+            true => Ok(Vec::new()),
+            false => Err(Error::Refused {
+                message: "this run-log takes in no records of a spool".into(),
+                help: "they stay where they are".into(),
+            }),
+        }
+    }
 
     /// What happened, newest decision first.
     ///
@@ -113,6 +129,11 @@ pub trait RunLog: Send + Sync {
     /// Where the start marks of this store's claims lie, for stores that live on this host's disk: a body starts only
     /// after creating its mark, so who creates it first has proved that it never starts. None for remote stores.
     fn start_marks(&self) -> Option<PathBuf>;
+
+    /// Whether it stands in for one that cannot be used: what is claimed in it is known on this host alone.
+    fn is_degraded(&self) -> bool {
+        false
+    }
 }
 
 /// A claim that is still held.

@@ -11,7 +11,8 @@ use async_trait::async_trait;
 
 use super::Error;
 use super::contract::{
-    Batch, Committed, Forgotten, Outbox, Query, Record, Renewed, RunLog, Scope, Settled, Verdict, View, Waiting,
+    Batch, Committed, Forgotten, Imported, Outbox, Query, Record, Renewed, RunLog, Scope, Settled, Spooled, Verdict,
+    View, Waiting,
 };
 use crate::alert::Alert;
 use crate::clock::Clock;
@@ -28,12 +29,19 @@ pub use tables::Tables;
 pub struct MemoryRunLog {
     clock: Arc<dyn Clock>,
     tables: Mutex<Tables>,
+    degraded: bool,
 }
 
 impl MemoryRunLog {
     /// An empty run-log whose time is that of `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        MemoryRunLog { clock, tables: Mutex::default() }
+        MemoryRunLog { clock, tables: Mutex::default(), degraded: false }
+    }
+
+    /// One that stands in for a run-log that cannot be used, where there is no disk for a spool either; it begins with what
+    /// is known.
+    pub fn standing_in(clock: Arc<dyn Clock>, tables: Tables) -> Self {
+        MemoryRunLog { clock, tables: Mutex::new(tables), degraded: true }
     }
 
     fn tables(&self) -> MutexGuard<'_, Tables> {
@@ -54,6 +62,10 @@ impl RunLog for MemoryRunLog {
 
     async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Renewed>, Error> {
         Ok(self.tables().renew(&tokens, lease))
+    }
+
+    async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
+        Ok(self.tables().import(&records))
     }
 
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
@@ -89,5 +101,9 @@ impl RunLog for MemoryRunLog {
 
     fn start_marks(&self) -> Option<PathBuf> {
         None
+    }
+
+    fn is_degraded(&self) -> bool {
+        self.degraded
     }
 }

@@ -12,8 +12,10 @@ use crate::scheme::{self, Scheme};
 
 pub mod contract;
 mod error;
+pub mod import;
 pub mod memory;
 pub mod outbox;
+pub mod spool;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 

@@ -77,5 +77,6 @@ fn attempt(env: &Env, time: &StoreTime, pipeline: &Pipeline, draft: &Draft, fenc
         gave_up: false,
         late_outcome: None,
         stop: None,
+        degraded: env.run_log.is_degraded(),
     }
 }

@@ -119,7 +119,7 @@ fn environment(
         ("TICKWARD_TRIGGER", of(Value::Trigger)),
         ("TICKWARD_FENCE", of(Value::Fence)),
         ("TICKWARD_DEADLINE", deadline.map(rfc3339).unwrap_or_default()),
-        ("TICKWARD_DEGRADED", "0".into()),
+        ("TICKWARD_DEGRADED", u8::from(attempt.degraded).to_string()),
     ];
     all.extend(ours.map(|(name, value)| (name.into(), value.into())));
     all.into_iter().collect()

@@ -29,6 +29,7 @@ mod host;
 mod outlets;
 mod output_files;
 mod record;
+mod recover;
 mod renamed;
 mod report;
 mod sweep;
@@ -40,6 +41,7 @@ pub use execute::rfc3339;
 pub use host::{SystemHost, host_name};
 pub use outlets::{Outlet, Outlets};
 pub use output_files::{Keep, OutputFile, output_file};
+pub use recover::{Recovered, recover, take_in};
 pub use report::{Event, Report};
 pub use sweep::MarkFile;
 

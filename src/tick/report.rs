@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::occurrence::Run;
 use crate::plan::{Draft, Note, Waiting};
-use crate::run::{Attempt, NotRun, Outcome};
+use crate::run::{Attempt, Completion, NotRun, Outcome};
 
 /// The whole of a tick.
 #[derive(Clone, Debug)]
@@ -39,6 +39,14 @@ pub struct Report {
     pub stopped_by: Option<i32>,
     /// Outcomes that could not be recorded, and why: the run-log failed in the middle.
     pub unrecorded: Option<String>,
+    /// What the run-log has not taken, by the id of its run, for the spool.
+    pub to_spool: Vec<(String, Completion)>,
+    /// The run-log failed before anything was claimed, and nothing of what was asked of it has happened.
+    pub could_not_claim: bool,
+    /// Why the run-log could not be used: what ended did so in the spool of this host.
+    pub degraded: Option<String>,
+    /// Runs that were due and did not start because the run-log could not be used, by their ids.
+    pub left_out: Vec<Run>,
 }
 
 impl Report {
@@ -58,6 +66,10 @@ impl Report {
             out_of_time: false,
             stopped_by: None,
             unrecorded: None,
+            to_spool: Vec::new(),
+            could_not_claim: false,
+            degraded: None,
+            left_out: Vec::new(),
         }
     }
 

@@ -85,6 +85,10 @@ pub struct Work<'a> {
     stopping: bool,
     gives_up_at: Option<BootTime>,
     marks_ready: bool,
+    /// Whose ends are not recorded yet.
+    unrecorded: BTreeMap<Token, Run>,
+    /// A claim was won, or may have been.
+    may_have_claimed: bool,
 }
 
 type Asked = Pin<Box<dyn Future<Output = Answer> + Send>>;
@@ -131,6 +135,8 @@ impl<'a> Work<'a> {
             stopping: false,
             gives_up_at: None,
             marks_ready: false,
+            unrecorded: BTreeMap::new(),
+            may_have_claimed: false,
         }
     }
 
@@ -182,6 +188,8 @@ impl<'a> Work<'a> {
         output_files::prune_all(self.env, &self.report.ended, self.options.keep);
         if !self.ended.is_empty() || self.gives_up_at.is_some() {
             self.report.unrecorded = self.last_failure.take();
+            self.report.to_spool = stopping::to_spool(&self.ended, &self.unrecorded);
+            self.report.could_not_claim = !self.may_have_claimed && self.gives_up_at.is_some() && !self.stopping;
         }
         self.report.unrecorded = self.report.unrecorded.take().or(self.untaken.take());
         if self.marks_ready {
@@ -308,6 +316,7 @@ impl<'a> Work<'a> {
             true => record::never_started(&held.attempt, "its supervisor was gone before the start", now),
             false => record::completion(pipeline, &held.attempt, ended, &self.time, now),
         };
+        self.unrecorded.insert(token, held.attempt.run.clone());
         self.lately.push_back(self.env.clock.boot());
         // Renewals may have failed for long: an outcome is tried for as long as anything else.
         (self.failures, self.gives_up_at) = (0, None);

@@ -106,9 +106,9 @@ fn an_idle_tick_prints_nothing_and_a_busy_one_a_line_for_each_end() {
 fn a_run_log_of_a_newer_program_or_no_run_log_at_all_is_refused_in_words() {
     let sandbox = Sandbox::with(&format!("pipelines:\n{GOOD}"));
     sandbox.write("text.db", &"this is no database\n".repeat(100));
-    let refused = sandbox.run("run-due --run-log-url sqlite:text.db").expect(4);
+    let refused = sandbox.run(&format!("run-due --now {NOW} --run-log-url sqlite:text.db")).expect(4);
     assert!(refused.stderr.starts_with("error: the run-log `text.db` is damaged or no SQLite file"), "{refused:?}");
     assert!(sandbox.read("text.db").starts_with("this is no database"), "it is left as it is");
-    let folder = sandbox.run("run-due --run-log-url sqlite:.").expect(4);
+    let folder = sandbox.run(&format!("run-due --now {NOW} --run-log-url sqlite:.")).expect(4);
     assert_eq!(folder.stderr, "error: the run-log `.` is a folder, not a file\n");
 }

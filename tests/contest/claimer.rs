@@ -163,6 +163,7 @@ fn claiming(view: &View, id: PipelineId, round: usize, token: Token) -> Transiti
         gave_up: false,
         late_outcome: None,
         stop: None,
+        degraded: false,
     };
     let row = Row { cursor: row.cursor.max(Some(instant(round))), ..row };
     Transition {

@@ -141,6 +141,7 @@ impl Model {
                 gave_up: false,
                 late_outcome: None,
                 stop: None,
+                degraded: false,
             }
         });
         let follows = decision.claim.as_ref().and_then(|draft| draft.follows);

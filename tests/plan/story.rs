@@ -208,6 +208,7 @@ fn claimed(pipeline: &Pipeline, draft: &Draft, fence: u64, now: Timestamp) -> At
         gave_up: false,
         late_outcome: None,
         stop: None,
+        degraded: false,
     }
 }
 

@@ -208,6 +208,7 @@ pub fn attempt(id: &PipelineId, scheduled_for: Timestamp, number: u32, fence: u6
         gave_up: false,
         late_outcome: None,
         stop: None,
+        degraded: false,
     }
 }
 

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use super::super::contract::{
     Batch, Committed, Condition, End, Ended, Query, Record, Renewed, Scope, Transition, Verdict, View,
 };
+use super::super::import::{Imported, Spooled, take_in};
 use super::outbox::Post;
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Run, Token};
@@ -88,6 +89,26 @@ impl Tables {
             }
         }
         held
+    }
+
+    /// Takes in what was run on a host alone.
+    pub fn import(&mut self, records: &[Spooled]) -> Vec<Imported> {
+        records.iter().map(|spooled| self.import_one(spooled)).collect()
+    }
+
+    fn import_one(&mut self, spooled: &Spooled) -> Imported {
+        let run = &spooled.attempt.run;
+        let there = self.with_token(spooled.attempt.token).cloned();
+        let of_run = self.of_pipeline_from((run.pipeline.clone(), run.scheduled_for, 0)).map(|(_, attempt)| attempt);
+        let others: Vec<Attempt> = of_run.take_while(|other| other.run == *run).cloned().collect();
+        let mut row = self.rows.get(&run.pipeline).cloned().unwrap_or_else(|| Row::absent(run.pipeline.clone()));
+        let (imported, changed) = take_in(&mut row, there, &others, spooled);
+        if let Some(attempt) = changed {
+            row.version += 1;
+            self.rows.insert(row.pipeline.clone(), row);
+            self.put(attempt);
+        }
+        imported
     }
 
     /// Stores an attempt in the place of the one with its key.

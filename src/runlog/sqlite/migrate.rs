@@ -12,11 +12,12 @@ use super::sorted;
 use crate::failpoint::{self, Point};
 
 /// Each form of the tables, oldest first; its number is its place, counted from 1.
-const MIGRATIONS: [&str; 4] = [
+const MIGRATIONS: [&str; 5] = [
     include_str!("../../../migrations/sqlite/0001_run_log.sql"),
     include_str!("../../../migrations/sqlite/0002_standing.sql"),
     include_str!("../../../migrations/sqlite/0003_results.sql"),
     include_str!("../../../migrations/sqlite/0004_outbox.sql"),
+    include_str!("../../../migrations/sqlite/0005_degraded.sql"),
 ];
 
 /// Applies what is missing, then checks that the store is for this program and purpose.

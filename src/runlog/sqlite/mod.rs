@@ -14,7 +14,8 @@ use async_trait::async_trait;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::contract::{
-    Batch, Committed, Forgotten, Outbox, Query, Record, Renewed, RunLog, Scope, Settled, Verdict, View, Waiting,
+    Batch, Committed, Forgotten, Imported, Outbox, Query, Record, Renewed, RunLog, Scope, Settled, Spooled, Verdict,
+    View, Waiting,
 };
 use super::{Error, OpenOptions};
 use crate::alert::Alert;
@@ -23,6 +24,7 @@ use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
 
 mod address;
+mod import;
 mod migrate;
 mod open;
 mod outbox;
@@ -120,6 +122,17 @@ impl RunLog for SqliteRunLog {
         .await
     }
 
+    async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
+        self.with(move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let imported =
+                records.iter().map(|record| import::record(&transaction, record)).collect::<Result<_, _>>()?;
+            transaction.commit()?;
+            Ok(imported)
+        })
+        .await
+    }
+
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
         self.with(move |connection| read::history(connection, &query)).await
     }
@@ -202,12 +215,15 @@ fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
 fn sorted(path: &Path, error: rusqlite::Error) -> Error {
     use rusqlite::ErrorCode::*;
     let file = path.display();
-    let refused = |message: String, help: &str| Error::Refused { message, help: help.into() };
     match error.sqlite_error_code() {
-        Some(NotADatabase | DatabaseCorrupt) => refused(
-            format!("the run-log `{file}` is damaged or no SQLite file ({error})"),
-            "it is left as it is: move it away, or restore it from a backup",
-        ),
+        // A person has to see to it, and until then it is as good as not there.
+        Some(NotADatabase | DatabaseCorrupt) => Error::Unavailable {
+            message: format!(
+                "the run-log `{file}` is damaged or no SQLite file ({error}); it is left as it is: move it away, or \
+                 restore it from a backup"
+            ),
+            source: None,
+        },
         Some(ReadOnly | PermissionDenied | AuthorizationForStatementDenied) => Error::Unavailable {
             message: format!("the run-log `{file}` cannot be written"),
             source: Some(Box::new(error)),

@@ -24,7 +24,7 @@ const PIPELINE: &str = "SELECT namespace, pipeline, version, fence, cursor, back
 const ATTEMPT: &str = "SELECT namespace, pipeline, scheduled_for, attempt, token, fence, state, trigger, by_hand, tries, \
      earlier_starts, interruptions, owner, policy, claimed_at, lease_us, lease_until, lease_until_boot, retry_at, gave_up, \
      late_outcome, fatal, started_at, ended_at, duration_us, exit_code, error, cpu_us, peak_memory_bytes, output_bytes, tail, \
-     stop_request, results FROM tickward_attempt";
+     stop_request, results, degraded FROM tickward_attempt";
 
 const NOT_RUN: &str =
     "SELECT namespace, pipeline, first, last, count, at_least, reason, decided_at FROM tickward_not_run";
@@ -91,6 +91,13 @@ pub fn attempt_by_token(connection: &Connection, token: Token) -> rusqlite::Resu
     use rusqlite::OptionalExtension;
     let statement = format!("{ATTEMPT} WHERE token = ?1");
     connection.prepare_cached(&statement)?.query_row([token.to_string()], attempt).optional()
+}
+
+/// All attempts of a run, the first one first.
+pub fn attempts_of(connection: &Connection, run: &Run) -> rusqlite::Result<Vec<Attempt>> {
+    let statement = format!("{ATTEMPT} WHERE namespace = ?1 AND pipeline = ?2 AND scheduled_for = ?3 ORDER BY attempt");
+    let key = (run.pipeline.namespace.as_str(), run.pipeline.name.as_str(), run.scheduled_for.as_microsecond());
+    connection.prepare_cached(&statement)?.query_map(key, attempt)?.collect()
 }
 
 /// The row of a pipeline, if there is one.
@@ -194,6 +201,7 @@ fn attempt(row: &SqlRow<'_>) -> rusqlite::Result<Attempt> {
             Some(_) => Some(word(row, 20, Outcome::from_word)?),
         },
         stop: stop_request(row, 31)?,
+        degraded: get(row, 33)?,
     })
 }
 

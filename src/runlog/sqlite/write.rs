@@ -63,7 +63,7 @@ fn apply(transaction: &Transaction<'_>, transition: &Transition, now: Timestamp)
         }
     }
     if let Some(claim) = claim
-        && !insert_attempt(transaction, claim)?
+        && !insert_attempt(transaction, claim, true)?
     {
         return Ok(false);
     }
@@ -112,13 +112,13 @@ pub fn put_row(connection: &Connection, row: &Row) -> rusqlite::Result<bool> {
     Ok(changed == 1)
 }
 
-/// Inserts a claim; false if its key is taken or another attempt of its run is active.
-fn insert_attempt(connection: &Connection, attempt: &Attempt) -> rusqlite::Result<bool> {
+/// Inserts a claim; false if its key is taken or, where it is `alone`, another attempt of its run is active.
+pub(super) fn insert_attempt(connection: &Connection, attempt: &Attempt, alone: bool) -> rusqlite::Result<bool> {
     let insert = "INSERT INTO tickward_attempt (namespace, pipeline, scheduled_for, attempt, token, fence, state, trigger, \
          by_hand, tries, earlier_starts, interruptions, owner, policy, claimed_at, lease_us, lease_until, \
-         lease_until_boot) SELECT ?1, ?2, ?3, ?4, ?5, ?6, 'claimed', ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17 \
+         lease_until_boot, degraded) SELECT ?1, ?2, ?3, ?4, ?5, ?6, 'claimed', ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16, ?17, ?18 \
          WHERE NOT EXISTS (SELECT 1 FROM tickward_attempt WHERE namespace = ?1 AND pipeline = ?2 \
-         AND scheduled_for = ?3 AND (attempt = ?4 OR state = 'claimed'))";
+         AND scheduled_for = ?3 AND (attempt = ?4 OR (?19 AND state = 'claimed')))";
     let inserted = connection.prepare_cached(insert)?.execute(params![
         attempt.run.pipeline.namespace.as_str(),
         attempt.run.pipeline.name.as_str(),
@@ -137,11 +137,13 @@ fn insert_attempt(connection: &Connection, attempt: &Attempt) -> rusqlite::Resul
         micros(attempt.lease.length),
         attempt.lease.until.as_microsecond(),
         attempt.lease.until_boot.0,
+        attempt.degraded,
+        alone,
     ])?;
     Ok(inserted == 1)
 }
 
-fn update_attempt(connection: &Connection, attempt: &Attempt) -> rusqlite::Result<()> {
+pub(super) fn update_attempt(connection: &Connection, attempt: &Attempt) -> rusqlite::Result<()> {
     let Some(end) = &attempt.end else { return Ok(()) };
     let update = "UPDATE tickward_attempt SET state = ?1, retry_at = ?2, gave_up = ?3, late_outcome = ?4, fatal = ?5, \
          started_at = ?6, ended_at = ?7, duration_us = ?8, exit_code = ?9, error = ?10, cpu_us = ?11, \

@@ -32,6 +32,7 @@ impl Work<'_> {
         match answer {
             Answer::Committed(batch, Ok(committed)) => self.committed(batch, committed),
             Answer::Committed(batch, Err(error)) => {
+                self.may_have_claimed |= !matches!(error, Error::Unavailable { .. });
                 self.failed(&error);
                 self.report.unrecorded = Some(error.to_string());
                 self.ask_what_is_there(batch);
@@ -81,6 +82,7 @@ impl Work<'_> {
 
     fn folded(&mut self, folded: Folded, attempt: Attempt) {
         failpoint::reached(Point::EndCommitted);
+        self.unrecorded.remove(&attempt.token);
         if let Some(folder) = self.env.run_log.start_marks()
             && attempt.outcome() != Some(Outcome::Released)
         {
@@ -107,6 +109,7 @@ impl Work<'_> {
     fn won(&mut self, transition: Transition, now: BootTime) {
         self.report.not_run.extend(transition.not_run);
         let Some(attempt) = transition.claim else { return };
+        self.may_have_claimed = true;
         let Some(pipeline) = self.pipelines.get(&attempt.run.pipeline) else { return };
         failpoint::reached(Point::ClaimWon);
         self.report.waiting.remove(&attempt.run);

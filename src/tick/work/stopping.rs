@@ -2,9 +2,14 @@
 //!
 //! Holds always: what was claimed and not started is given back; what runs is told to end, and its end is recorded.
 
+use std::collections::BTreeMap;
+
 use super::super::env::StopWish;
 use super::Work;
 use crate::executor::Stop;
+use crate::occurrence::{Run, Token};
+use crate::run::Completion;
+use crate::runlog::contract::End;
 
 impl Work<'_> {
     pub(super) fn heed(&mut self, wish: StopWish) {
@@ -35,4 +40,13 @@ impl Work<'_> {
             self.env.executor.stop(*token, Stop::Interrupted);
         }
     }
+}
+
+/// The ends that were not recorded, each with the id of its run where that is known.
+pub(super) fn to_spool(ended: &[End], runs: &BTreeMap<Token, Run>) -> Vec<(String, Completion)> {
+    let named = |end: &End| {
+        let token = end.completion.token;
+        (runs.get(&token).map_or_else(|| token.to_string(), Run::id), end.completion.clone())
+    };
+    ended.iter().map(named).collect()
 }

@@ -1,0 +1,149 @@
+//! Ticks on while the run-log cannot be used: by the mirror and the spool of this host, as each pipeline's policy says.
+//!
+//! What is refused, or an address that is no good, is not for this file: a person has to act.
+//!
+//! Holds always: one host starts an attempt once; where there is no disk for a spool, that is said, and each outcome is
+//! printed as a line that `tickward spool import` takes.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::print;
+use super::session::Session;
+use super::signals;
+use crate::clock::{Clock, SystemClock};
+use crate::config::secret::masked;
+use crate::pipeline::{OnRunLogError, Pipeline};
+use crate::runlog::memory::{MemoryRunLog, Tables};
+use crate::runlog::spool::{Folder, SpoolRunLog, Stored, keep, mirror, reach_back};
+use crate::runlog::{Error, RunLog, contract::Spooled};
+use crate::tick::{self, Env, Host, Options, Recovered, Report, SystemHost};
+
+/// What is done while the run-log cannot be used, as people type it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum OnError {
+    /// Each host runs what is due by itself.
+    Run,
+    /// Nothing starts.
+    Skip,
+}
+
+/// Whether a tick may go on without the run-log, which did this.
+pub fn is_unavailable(error: &Error) -> bool {
+    matches!(error, Error::Unavailable { .. } | Error::Unknown { .. })
+}
+
+/// Does a tick over `pipelines` without the run-log, for this reason.
+///
+/// # Errors
+/// The spool failed before anything was claimed in it.
+pub async fn run_due(
+    session: &Session,
+    folder: Folder,
+    pipelines: &[&Pipeline],
+    options: &Options,
+    (why, wish): (String, Option<OnError>),
+) -> Result<Report, Error> {
+    let runs = |pipeline: &&&Pipeline| match wish {
+        Some(wish) => wish == OnError::Run,
+        None => pipeline.on_run_log_error == OnRunLogError::Run,
+    };
+    let (run, skip): (Vec<&Pipeline>, Vec<&Pipeline>) = pipelines.iter().partition(runs);
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let (run_log, no_disk) = stand_in(&folder, &clock);
+    print::note(&masked(&print::printable(&format!("warning: {why}"))));
+    if !run.is_empty() {
+        print::note(match &no_disk {
+            None => "warning: degraded: this host runs what is due by itself; several hosts will do so several times",
+            Some(_) => "warning: degraded, and claims are kept in memory only: two ticks at once run the same twice",
+        });
+    }
+    if let Some(error) = &no_disk {
+        print::note(&format!("warning: no spool in `{}`: {error}", folder.path().display()));
+    }
+    let env = session.env_with(run_log, clock, signals::heeded());
+    let look = Options { dry_run: true, ..options.clone() };
+    let left_out = tick::run_due(&env, &skip, &look).await?.due;
+    let mut report = match run.is_empty() {
+        true => tick::run_due(&env, &run, &look).await?,
+        false => tick::run_due(&env, &run, options).await?,
+    };
+    env.executor.close().await;
+    report.left_out = left_out.into_iter().map(|draft| draft.run).collect();
+    for run in &report.left_out {
+        print::note(&format!("skipped   {} of {} (run_log_error)", run.pipeline, run.scheduled_for));
+    }
+    if no_disk.is_some() {
+        let ended = report.ended.iter().cloned();
+        let lines = ended.map(|attempt| Stored::Attempt {
+            spooled: Box::new(Spooled { attempt, after: None }),
+            outage: String::new(),
+        });
+        lines.for_each(|stored| print::note(&stored.line()));
+    }
+    report.degraded = Some(why);
+    Ok(report)
+}
+
+/// A spool; where there is no disk for one, a run-log in memory, and why.
+fn stand_in(folder: &Folder, clock: &Arc<dyn Clock>) -> (Arc<dyn RunLog>, Option<std::io::Error>) {
+    match SpoolRunLog::open(folder.clone(), clock.clone(), format!("{:032x}", SystemHost.mint())) {
+        Ok(spool) => (Arc::new(spool), None),
+        Err(error) => {
+            let known = mirror::read(folder);
+            let mut rows: Vec<_> = known.rows.into_values().collect();
+            reach_back(&mut rows, known.ticked_at.unwrap_or(clock.now()), clock.now());
+            let mut tables = Tables::default();
+            tables.rows = rows.into_iter().map(|row| (row.pipeline.clone(), row)).collect();
+            (Arc::new(MemoryRunLog::standing_in(clock.clone(), tables)), Some(error))
+        }
+    }
+}
+
+/// Takes into the run-log what this host has done without it, and says what a person should know of that.
+///
+/// # Errors
+/// As `tick::recover`.
+pub async fn recover(env: &Env, folder: &Folder) -> Result<(), Error> {
+    let recovered = tick::recover(env, folder).await?;
+    tell(&recovered);
+    Ok(())
+}
+
+/// Says what was taken in.
+pub fn tell(recovered: &Recovered) {
+    if recovered.taken > 0 {
+        print::note(&format!("recorded  {} from the spool of this host", recovered.taken));
+    }
+    for run in &recovered.twice {
+        print::note(&format!("warning: {run} ran twice: another host made it too while the run-log could not be used"));
+    }
+    for run in &recovered.unknown {
+        print::note(&format!("warning: {run}: the run-log has no attempt for an outcome of the spool"));
+    }
+}
+
+/// Keeps outcomes that the run-log did not take; where there is no disk for them, prints them.
+pub fn keep_ends(folder: Option<&Folder>, report: &Report) {
+    for (run, completion) in &report.to_spool {
+        let kept = folder.map(|folder| keep::put_end(folder, run, completion));
+        if !matches!(kept, Some(Ok(()))) {
+            let stored = Stored::End { run: run.clone(), completion: Box::new(completion.clone()) };
+            print::note(&stored.line());
+        }
+    }
+}
+
+/// The folders of all run-logs that this host knows.
+///
+/// # Errors
+/// Those of the file system.
+pub fn folders(state: &Path) -> std::io::Result<Vec<Folder>> {
+    let entries = match std::fs::read_dir(state.join("host")) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    paths.sort_unstable();
+    Ok(paths.into_iter().map(Folder::at).collect())
+}

@@ -1,0 +1,137 @@
+//! `tickward spool`: what this host has done without the run-log and that does not know yet.
+
+use std::io::Read;
+
+use serde_json::{Value, json};
+
+use super::degraded;
+use super::exit::Exit;
+use super::print::{self, Format};
+use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
+use super::{block_on, signals};
+use crate::runlog::spool::{Stored, keep};
+use crate::tick::{self, Recovered, rfc3339};
+
+/// What this host has done without the run-log, and that does not know yet
+#[derive(clap::Args, Debug)]
+pub struct Spool {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(clap::Subcommand, Debug)]
+enum What {
+    /// Lists what the next tick of this host will take into the run-log
+    List {
+        #[command(flatten)]
+        config: ConfigArgs,
+        /// How to print
+        #[arg(short, long, value_enum, default_value_t)]
+        output: Format,
+    },
+    /// Takes lines into the run-log that ticks without a disk have printed
+    Import {
+        #[command(flatten)]
+        config: ConfigArgs,
+        #[command(flatten)]
+        run_log: RunLogArgs,
+        /// File with the lines, or `-` for standard input; other lines in it are passed over
+        #[arg(value_name = "FILE|-", default_value = "-")]
+        file: String,
+    },
+}
+
+impl Spool {
+    pub fn execute(&self) -> Exit {
+        match &self.what {
+            What::List { config, output } => list(config, *output),
+            What::Import { config, run_log, file } => {
+                let session = Session::load_quietly(config, run_log);
+                match block_on(import(&session, file)) {
+                    Ok(Ok(exit) | Err(exit)) | Err(exit) => exit,
+                }
+            }
+        }
+    }
+}
+
+fn list(config: &ConfigArgs, output: Format) -> Exit {
+    let session = Session::load_quietly(config, &RunLogArgs { run_log_url: None, no_run_log: false });
+    let state = session.state_folder();
+    let all = degraded::folders(&state).and_then(|folders| {
+        let kept = folders.iter().map(keep::records).collect::<std::io::Result<Vec<_>>>()?;
+        Ok(kept.into_iter().flatten().map(|(_, stored)| stored).collect::<Vec<_>>())
+    });
+    let all = match all {
+        Ok(all) => all,
+        Err(error) => {
+            print::error(&format!("the spool in `{}` cannot be read: {error}", state.display()), "");
+            return Exit::RunLog;
+        }
+    };
+    match output {
+        Format::Json => print::json(&all.iter().map(as_json).collect()),
+        Format::Text if all.is_empty() => print::note("nothing waits for the run-log"),
+        Format::Text => {
+            let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), print::printable);
+            let row = |stored| {
+                let object = as_json(stored);
+                ["run", "attempt", "outcome", "at"].map(|key| text(object[key].clone()).replace("null", "-")).to_vec()
+            };
+            print::out(&print::table(&["RUN", "ATTEMPT", "OUTCOME", "AT"], all.iter().map(row).collect()));
+        }
+    }
+    Exit::Done
+}
+
+fn as_json(stored: &Stored) -> Value {
+    match stored {
+        Stored::Attempt { spooled, .. } => json!({
+            "kind": "attempt",
+            "run": spooled.attempt.run.id(),
+            "attempt": spooled.attempt.number,
+            "outcome": spooled.attempt.outcome().map(|outcome| outcome.word()),
+            "at": rfc3339(spooled.attempt.end.as_ref().map_or(spooled.attempt.claimed_at, |end| end.ended_at)),
+        }),
+        Stored::End { run, completion } => json!({
+            "kind": "end",
+            "run": run,
+            "attempt": null,
+            "outcome": completion.outcome.word(),
+            "at": rfc3339(completion.ended_at),
+        }),
+    }
+}
+
+async fn import(session: &Session, file: &str) -> Result<Exit, Exit> {
+    let text = match file {
+        "-" => {
+            let mut text = String::new();
+            std::io::stdin().read_to_string(&mut text).map(|_| text)
+        }
+        file => std::fs::read_to_string(file),
+    };
+    let text = text.map_err(|error| {
+        print::error(&format!("`{file}` cannot be read: {error}"), "");
+        Exit::Usage
+    })?;
+    let lines = text.lines().filter_map(|line| Stored::parse(line.trim().as_bytes()));
+    let kept: Vec<_> = lines.map(|stored| (String::new(), stored)).collect();
+    let passed_over = text.lines().filter(|line| !line.trim().is_empty()).count() - kept.len();
+    if kept.is_empty() {
+        print::error(
+            &format!("`{file}` has no line of a spool"),
+            "such lines begin with {\"tickward_spool\": ticks print them where they have no disk",
+        );
+        return Err(Exit::Usage);
+    }
+    let env = session.env(None, false, signals::heeded())?;
+    let mut recovered = Recovered::default();
+    let taken = tick::take_in(&env, &kept, &mut recovered, |_, _| Ok(())).await;
+    taken.map_err(|error| run_log_failed(&error))?;
+    degraded::tell(&recovered);
+    if passed_over > 0 {
+        print::note(&format!("notice: {passed_over} other lines were passed over"));
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,97 @@
+//! What becomes of an attempt that was claimed and run while the run-log could not be used.
+//!
+//! Values only: reading and writing them is for each backend, the files that they come from are for `spool`.
+//!
+//! Holds always: an attempt is known by its token, so that the same records may come any number of times; nothing takes
+//! the place of an attempt that is there.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::plan::{Folded, fold};
+use crate::run::{Attempt, Outcome, Row};
+
+/// An attempt that was claimed on its host alone.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Spooled {
+    /// The attempt, ended or not.
+    pub attempt: Attempt,
+    /// The cursor from which the claim moved it, with nothing left out in between; none where the schedule has to be asked
+    /// what lies in between.
+    pub after: Option<Timestamp>,
+}
+
+/// What became of a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Imported {
+    /// It is in the run-log now.
+    Taken,
+    /// It was there before; its end or lease may be new.
+    Known,
+    /// Another host, or this one before, had made the same attempt: it ran twice, and is kept under this number.
+    Duplicate(u32),
+    /// Another attempt has its key, and it has not ended yet: it comes again.
+    Waits,
+}
+
+/// Takes `spooled` in. `there` is the attempt that has its token already, `others` are all attempts of its run. Changes the
+/// row, and returns the attempt to be stored if anything of it is new.
+pub fn take_in(
+    row: &mut Row,
+    there: Option<Attempt>,
+    others: &[Attempt],
+    spooled: &Spooled,
+) -> (Imported, Option<Attempt>) {
+    let new = &spooled.attempt;
+    if let Some(known) = there {
+        return (Imported::Known, brought_up_to_date(row, known, new));
+    }
+    let is_taken = others.iter().any(|other| other.number == new.number || other.is_active());
+    let number = match is_taken {
+        false => new.number,
+        true if new.is_active() => return (Imported::Waits, None),
+        true => others.iter().map(|other| other.number).max().unwrap_or(0).max(new.number) + 1,
+    };
+    let mut attempt = Attempt { end: None, retry_at: None, gave_up: false, number, degraded: true, ..new.clone() };
+    row.fence = row.fence.max(new.fence);
+    if spooled.after.is_some() && row.cursor == spooled.after && !new.by_hand {
+        row.cursor = Some(new.run.scheduled_for);
+        if let Some(known) = row.schedules.first_mut().filter(|known| known.cursor == spooled.after) {
+            known.cursor = row.cursor;
+        }
+    }
+    if let Some(end) = &new.end {
+        let mut end = end.clone();
+        if is_taken {
+            let ran_twice = format!("ran twice: attempt {} was made elsewhere too", new.number);
+            end.error = Some(end.error.map_or(ran_twice.clone(), |error| format!("{error}; {ran_twice}")));
+        }
+        fold(row, &mut attempt, &end);
+        close_what_was_closed(&mut attempt, new, is_taken);
+    }
+    (if is_taken { Imported::Duplicate(number) } else { Imported::Taken }, Some(attempt))
+}
+
+fn brought_up_to_date(row: &mut Row, mut known: Attempt, new: &Attempt) -> Option<Attempt> {
+    let Some(end) = &new.end else {
+        let lease = known.lease.renewed(new.lease);
+        return (known.is_active() && lease != known.lease).then_some(Attempt { lease, ..known });
+    };
+    let duplicate = known.number != new.number;
+    let folded = fold(row, &mut known, end);
+    close_what_was_closed(&mut known, new, duplicate);
+    (folded != Folded::Already).then_some(known)
+}
+
+/// A retry that was made or given up on its host is not made again, nor is one of what ran twice.
+fn close_what_was_closed(attempt: &mut Attempt, new: &Attempt, is_duplicate: bool) {
+    let released = attempt.outcome() == Some(Outcome::Released);
+    if is_duplicate || (new.retry_at.is_none() && !released) {
+        attempt.retry_at = None;
+    }
+}
+
+/// By what records are sorted before they are taken in: earlier runs and attempts first.
+pub fn order(record: &Spooled) -> (Timestamp, u32) {
+    (record.attempt.run.scheduled_for, record.attempt.number)
+}

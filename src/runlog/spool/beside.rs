@@ -1,0 +1,134 @@
+//! A run-log with its mirror beside it, on the disk of this host.
+//!
+//! Every call goes to the run-log. What is loaded or won is mirrored; where other ticks of this host have found no run-log
+//! meanwhile, this one claims nothing until that outage has been ended (`tick::recover`).
+//!
+//! Holds always: a claim and the beginning of an outage exclude each other; a mirror that cannot be written hinders nothing.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::super::Error;
+use super::super::contract::{
+    Batch, Committed, Forgotten, Imported, Outbox, Query, Record, Renewed, RunLog, Scope, Settled, Spooled, Transition,
+    Verdict, View, Waiting,
+};
+use super::{Folder, LOCK, keep, mirror};
+use crate::alert::Alert;
+use crate::clock::Clock;
+use crate::lease::Lease;
+use crate::occurrence::{PipelineId, Token};
+use crate::run::Row;
+
+/// A run-log and the folder of this host.
+pub struct Mirrored {
+    run_log: Arc<dyn RunLog>,
+    folder: Folder,
+    clock: Arc<dyn Clock>,
+}
+
+impl Mirrored {
+    /// `run_log`, mirrored in `folder`.
+    pub fn new(run_log: Arc<dyn RunLog>, folder: Folder, clock: Arc<dyn Clock>) -> Mirrored {
+        Mirrored { run_log, folder, clock }
+    }
+
+    async fn note(&self, rows: Vec<Row>, is_all: bool) {
+        let (folder, now) = (self.folder.clone(), self.clock.now());
+        let noted = tokio::task::spawn_blocking(move || mirror::note(&folder, rows.into_iter(), is_all, now)).await;
+        if let Ok(Err(error)) = noted {
+            tracing::debug!(folder = %self.folder.path().display(), %error, "no mirror of the run-log");
+        }
+    }
+
+    /// Keeps an outage from beginning; none where there is no disk for one.
+    async fn no_outage(&self) -> Option<File> {
+        let folder = self.folder.clone();
+        tokio::task::spawn_blocking(move || folder.lock_shared(LOCK).ok()).await.ok().flatten()
+    }
+}
+
+#[async_trait]
+impl RunLog for Mirrored {
+    async fn load(&self, scope: Scope) -> Result<View, Error> {
+        let is_all = scope == Scope::All;
+        let view = self.run_log.load(scope).await?;
+        self.note(view.rows.values().cloned().collect(), is_all).await;
+        Ok(view)
+    }
+
+    async fn commit(&self, mut batch: Batch) -> Result<Committed, Error> {
+        let claims = batch.transitions.iter().any(|transition| transition.claim.is_some());
+        let _lock = if claims { self.no_outage().await } else { None };
+        let hindered = claims && keep::is_outage(&self.folder);
+        let places: BTreeMap<usize, Transition> = batch.transitions.into_iter().enumerate().collect();
+        let (left, sent): (BTreeMap<_, _>, BTreeMap<_, _>) =
+            places.into_iter().partition(|(_, transition)| hindered && transition.claim.is_some());
+        batch.transitions = sent.values().cloned().collect();
+        let mut committed = self.run_log.commit(batch).await?;
+        let mut verdicts: BTreeMap<usize, Verdict> = sent.keys().copied().zip(committed.verdicts).collect();
+        let won = sent.into_iter().filter(|(place, _)| verdicts.get(place) == Some(&Verdict::Won));
+        let rows: Vec<Row> = won.map(|(_, transition)| as_stored(transition)).collect();
+        if !rows.is_empty() {
+            self.note(rows, false).await;
+        }
+        verdicts.extend(left.into_keys().map(|place| (place, Verdict::Lost)));
+        committed.verdicts = verdicts.into_values().collect();
+        Ok(committed)
+    }
+
+    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Renewed>, Error> {
+        self.run_log.renew(tokens, lease).await
+    }
+
+    async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
+        self.run_log.import(records).await
+    }
+
+    async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
+        self.run_log.history(query).await
+    }
+
+    async fn forget(&self, id: PipelineId) -> Result<Forgotten, Error> {
+        self.run_log.forget(id).await
+    }
+
+    async fn rename(&self, from: PipelineId, to: PipelineId) -> Result<Verdict, Error> {
+        self.run_log.rename(from, to).await
+    }
+
+    async fn take_alerts(&self, limit: usize, lease: Duration) -> Result<Vec<Waiting>, Error> {
+        self.run_log.take_alerts(limit, lease).await
+    }
+
+    async fn settle_alerts(&self, settled: Vec<Settled>) -> Result<(), Error> {
+        self.run_log.settle_alerts(settled).await
+    }
+
+    async fn post_alerts(&self, alerts: Vec<Alert>) -> Result<(), Error> {
+        self.run_log.post_alerts(alerts).await
+    }
+
+    async fn outbox(&self) -> Result<Outbox, Error> {
+        self.run_log.outbox().await
+    }
+
+    fn start_marks(&self) -> Option<PathBuf> {
+        self.run_log.start_marks()
+    }
+
+    fn is_degraded(&self) -> bool {
+        self.run_log.is_degraded()
+    }
+}
+
+/// The row as the store has it after the transition was won.
+fn as_stored(transition: Transition) -> Row {
+    let fence = transition.claim.as_ref().map_or(transition.row.fence, |claim| claim.fence);
+    Row { version: transition.row.version + 1, fence, ..transition.row }
+}

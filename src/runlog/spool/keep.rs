@@ -1,0 +1,96 @@
+//! What lies in a spool until the run-log takes it: read, listed, handed over, removed.
+//!
+//! Holds always: nothing is removed but what the caller says is in the run-log, and of that only what has ended.
+
+use std::fs::OpenOptions;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+
+use super::{Folder, LOCK, OUTAGE, RECORDS, Stored};
+use crate::run::{Attempt, Completion};
+
+const ENDS: &str = "ends";
+
+/// Whether there is anything to hand over.
+///
+/// # Errors
+/// Those of the file system.
+pub fn is_pending(folder: &Folder) -> io::Result<bool> {
+    let is_empty = |name| Ok::<_, io::Error>(folder.folder(name).names()?.is_empty());
+    Ok(folder.read(OUTAGE)?.is_some() || !is_empty(RECORDS)? || !is_empty(ENDS)?)
+}
+
+/// Ends the outage: whoever was opened in it claims nothing more.
+///
+/// # Errors
+/// Those of the file system.
+pub fn end_outage(folder: &Folder) -> io::Result<()> {
+    let _lock = folder.lock(LOCK)?;
+    folder.remove(OUTAGE)
+}
+
+/// Whether this host has no run-log just now.
+pub fn is_outage(folder: &Folder) -> bool {
+    folder.join(OUTAGE).exists()
+}
+
+/// All that is kept, with the names of the files; what cannot be read is left where it is, and said.
+///
+/// # Errors
+/// Those of the file system.
+pub fn records(folder: &Folder) -> io::Result<Vec<(String, Stored)>> {
+    let mut all = Vec::new();
+    for place in [RECORDS, ENDS] {
+        let inside = folder.folder(place);
+        for name in inside.names()? {
+            let Some(bytes) = inside.read(&name)? else { continue };
+            match Stored::parse(&bytes) {
+                Some(stored) => all.push((format!("{place}/{name}"), stored)),
+                None => {
+                    tracing::error!(file = %inside.join(&name).display(), "no record of a spool that is known here")
+                }
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// Keeps the end of an attempt of the run-log until that takes it.
+///
+/// # Errors
+/// Those of the file system.
+pub fn put_end(folder: &Folder, run: &str, completion: &Completion) -> io::Result<()> {
+    let ends = folder.folder(ENDS);
+    ends.make()?;
+    let stored = Stored::End { run: run.into(), completion: Box::new(completion.clone()) };
+    ends.put(&format!("{}.json", completion.token), stored.line().as_bytes())
+}
+
+/// Removes a file that has been handed over, unless it has changed since it was read.
+///
+/// # Errors
+/// Those of the file system.
+pub fn remove(folder: &Folder, name: &str, handed_over: &Stored) -> io::Result<()> {
+    let _lock = folder.lock(LOCK)?;
+    let is_same = folder.read(name)?.is_some_and(|bytes| Stored::parse(&bytes).as_ref() == Some(handed_over));
+    let has_ended = match handed_over {
+        Stored::Attempt { spooled, .. } => !spooled.attempt.is_active(),
+        Stored::End { .. } => true,
+    };
+    if is_same && has_ended { folder.remove(name) } else { Ok(()) }
+}
+
+/// Says in the run-log's folder of start marks that an attempt may have been started: nobody takes it over as one that was
+/// not.
+///
+/// # Errors
+/// Those of the file system.
+pub fn mark_started(marks: &Path, attempt: &Attempt) -> io::Result<()> {
+    Folder::at(marks.to_path_buf()).make()?;
+    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(marks.join(attempt.token.to_string()));
+    match made {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}

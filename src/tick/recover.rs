@@ -1,0 +1,108 @@
+//! Takes what a host has done without the run-log into it, before anything is decided.
+//!
+//! Holds always: the outage of this host is over before its records are read, so that nothing is added to them but ends;
+//! dead workers are settled by their own start marks first; a record goes only after the run-log has it. Ended in the middle,
+//! it is done again by the next tick, with the same records.
+
+use std::io;
+use std::sync::Arc;
+
+use super::env::Env;
+use super::gather::gather;
+use crate::runlog::contract::{Batch, Condition, End, Ended, Imported, Spooled};
+use crate::runlog::spool::{Folder, SpoolRunLog, Stored, keep};
+use crate::runlog::{Error, import};
+
+/// What was taken in.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Recovered {
+    /// Attempts and outcomes that are in the run-log now.
+    pub taken: usize,
+    /// Runs that were made twice, by their ids.
+    pub twice: Vec<String>,
+    /// Runs whose outcome the run-log has no attempt for, by their ids.
+    pub unknown: Vec<String>,
+}
+
+/// Takes in what lies in `folder`.
+///
+/// # Errors
+/// Those of the run-log; `Refused` where the spool cannot be read: what has run may run again.
+pub async fn recover(env: &Env, folder: &Folder) -> Result<Recovered, Error> {
+    let mut recovered = Recovered::default();
+    let unreadable = |error: io::Error| Error::Refused {
+        message: format!("the spool `{}` cannot be read: {error}", folder.path().display()),
+        help: "what is in it has run and is not in the run-log yet: make it readable, or move it away".into(),
+    };
+    if !keep::is_pending(folder).map_err(unreadable)? {
+        return Ok(recovered);
+    }
+    keep::end_outage(folder).map_err(unreadable)?;
+    let spool = SpoolRunLog::without_claims(folder.clone(), env.clock.clone());
+    let local = Env { run_log: Arc::new(spool), ..env.clone() };
+    gather(&local, &super::Pipelines::new(), &mut super::begun(env)).await?;
+    let kept = keep::records(folder).map_err(unreadable)?;
+    take_in(env, &kept, &mut recovered, |name, stored| keep::remove(folder, name, stored)).await?;
+    Ok(recovered)
+}
+
+/// Takes in `kept`, each with a name that `done` is told when the run-log has it.
+///
+/// # Errors
+/// Those of the run-log.
+pub async fn take_in(
+    env: &Env,
+    kept: &[(String, Stored)],
+    recovered: &mut Recovered,
+    done: impl Fn(&str, &Stored) -> io::Result<()>,
+) -> Result<(), Error> {
+    let done = |name: &str, stored: &Stored| {
+        if let Err(error) = done(name, stored) {
+            tracing::error!(name, %error, "a record that the run-log has stays in the spool");
+        }
+    };
+    let mut attempts: Vec<(&(String, Stored), Spooled)> = kept
+        .iter()
+        .filter_map(|entry| match &entry.1 {
+            Stored::Attempt { spooled, .. } => Some((entry, (**spooled).clone())),
+            Stored::End { .. } => None,
+        })
+        .collect();
+    attempts.sort_by_key(|(_, spooled)| import::order(spooled));
+    mark_started(env, &attempts);
+    let records = attempts.iter().map(|(_, spooled)| spooled.clone()).collect();
+    let imported = env.in_time(env.run_log.import(records)).await?;
+    for ((entry, spooled), imported) in attempts.iter().zip(imported) {
+        match imported {
+            Imported::Waits => continue,
+            Imported::Duplicate(_) => recovered.twice.push(spooled.attempt.run.id()),
+            Imported::Taken | Imported::Known => {}
+        }
+        recovered.taken += 1;
+        done(&entry.0, &entry.1);
+    }
+    for (name, stored) in kept {
+        let Stored::End { run, completion } = stored else { continue };
+        let end = End { completion: (**completion).clone(), condition: Condition::Always };
+        let committed = env.in_time(env.run_log.commit(Batch { ends: vec![end], transitions: Vec::new() })).await?;
+        match committed.ends.first() {
+            Some(Ended::Folded(..)) => recovered.taken += 1,
+            _ => {
+                tracing::error!(run, outcome = %completion.outcome, "no attempt for an outcome of the spool");
+                recovered.unknown.push(run.clone());
+            }
+        }
+        done(name, stored);
+    }
+    Ok(())
+}
+
+/// Those that still run were started by marks that lie elsewhere.
+fn mark_started(env: &Env, attempts: &[(&(String, Stored), Spooled)]) {
+    let Some(marks) = env.run_log.start_marks() else { return };
+    for (_, spooled) in attempts.iter().filter(|(_, spooled)| spooled.attempt.is_active()) {
+        if let Err(error) = keep::mark_started(&marks, &spooled.attempt) {
+            tracing::error!(run = spooled.attempt.run.id(), %error, "no start mark for what was started without the run-log");
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What a host did without the run-log is taken in: once, however often it comes, and in nobody's place.
+
+use std::time::Duration;
+
+use tickward::run::{Attempt, KnownSchedule, Outcome};
+use tickward::runlog::contract::{Imported, Scope, Spooled, Verdict};
+
+use crate::bench::{Bench, at, attempt, changing, completion, id, lease_until, thrice};
+
+/// An attempt as a spool has it, ended if there is an outcome.
+fn spooled(scheduled_for: &str, number: u32, outcome: Option<Outcome>) -> Spooled {
+    let scheduled_for = at(scheduled_for);
+    let claimed = Attempt { degraded: true, policy: thrice(), ..attempt(&id("p"), scheduled_for, number, 7) };
+    let end = outcome.map(|outcome| completion(&claimed, outcome, scheduled_for + Duration::from_secs(60)));
+    let is_failed = outcome.is_some_and(|outcome| !outcome.is_success());
+    let retry_at = is_failed.then(|| scheduled_for + Duration::from_secs(120));
+    Spooled { attempt: Attempt { end, retry_at, ..claimed }, after: None }
+}
+
+async fn import(bench: &Bench, records: impl Into<Vec<Spooled>>) -> Vec<Imported> {
+    bench.log.import(records.into()).await.unwrap()
+}
+
+async fn attempts(bench: &Bench) -> Vec<Attempt> {
+    use tickward::runlog::contract::Record;
+    let all = bench.everything().await.1.into_iter().filter_map(|record| match record {
+        Record::Attempt(attempt) => Some(*attempt),
+        Record::NotRun(_) => None,
+    });
+    let mut all: Vec<Attempt> = all.collect();
+    all.sort_by_key(|attempt| (attempt.run.scheduled_for, attempt.number));
+    all
+}
+
+pub async fn what_is_imported_is_there_as_it_was_made(bench: Bench) {
+    let records = [spooled("02:00", 1, Some(Outcome::Succeeded)), spooled("03:00", 1, None)];
+    assert_eq!(import(&bench, &records).await, [Imported::Taken, Imported::Taken]);
+    assert_eq!(attempts(&bench).await, records.clone().map(|record| record.attempt));
+    let row = bench.row(&id("p")).await;
+    assert_eq!((row.fence, row.totals.get("succeeded"), row.last.unwrap().scheduled_for), (7, Some(&1), at("02:00")));
+    let view = bench.view(Scope::Only(vec![id("p")])).await;
+    assert_eq!(view.decided[&id("p")], [at("02:00"), at("03:00")], "neither is due any more");
+}
+
+pub async fn the_same_records_may_come_again(bench: Bench) {
+    let records = [spooled("02:00", 1, Some(Outcome::Failed)), spooled("03:00", 1, Some(Outcome::Succeeded))];
+    import(&bench, &records).await;
+    let before = bench.everything().await;
+    assert_eq!(import(&bench, &records).await, [Imported::Known, Imported::Known]);
+    assert_eq!(bench.everything().await, before);
+}
+
+pub async fn an_end_that_comes_later_is_folded(bench: Bench) {
+    let mut record = spooled("02:00", 1, None);
+    import(&bench, [record.clone()]).await;
+    record.attempt.lease = lease_until(at("09:00"));
+    assert_eq!(import(&bench, [record.clone()]).await, [Imported::Known]);
+    assert_eq!(attempts(&bench).await[0].lease, record.attempt.lease, "who lives on keeps its claim");
+    record.attempt.end = Some(completion(&record.attempt, Outcome::Succeeded, at("02:01")));
+    import(&bench, [record.clone()]).await;
+    assert_eq!(attempts(&bench).await, [record.attempt]);
+}
+
+pub async fn a_retry_is_pending_unless_it_was_made(bench: Bench) {
+    let mut first = spooled("02:00", 1, Some(Outcome::Failed));
+    import(&bench, [first.clone()]).await;
+    assert_eq!(attempts(&bench).await[0].retry_at, first.attempt.retry_at);
+    first = spooled("03:00", 1, Some(Outcome::Failed));
+    first.attempt.retry_at = None;
+    let second = spooled("03:00", 2, Some(Outcome::Succeeded));
+    import(&bench, [first, second]).await;
+    assert_eq!(attempts(&bench).await[1].retry_at, None);
+}
+
+pub async fn a_key_that_is_taken_keeps_its_attempt_and_the_other_comes_beside_it(bench: Bench) {
+    let own = bench.claimed("p", "02:00").await;
+    let running = spooled("02:00", 1, None);
+    assert_eq!(import(&bench, [running.clone()]).await, [Imported::Waits], "it has not ended");
+    bench.ended(&own, Outcome::Succeeded).await;
+    let kept = attempts(&bench).await[0].clone();
+    let ended = spooled("02:00", 1, Some(Outcome::Failed));
+    assert_eq!(import(&bench, [ended.clone()]).await, [Imported::Duplicate(2)]);
+    assert_eq!(import(&bench, [ended.clone()]).await, [Imported::Known]);
+    let all = attempts(&bench).await;
+    assert_eq!((all.len(), &all[0]), (2, &kept));
+    assert_eq!((all[1].number, all[1].token, all[1].retry_at), (2, ended.attempt.token, None), "it is not retried");
+    let error = all[1].end.as_ref().unwrap().error.clone().unwrap();
+    assert_eq!(error, "exit code 3; ran twice: attempt 1 was made elsewhere too");
+}
+
+pub async fn the_cursor_moves_where_nothing_is_left_out(bench: Bench) {
+    // the cursor before, what the record says of it, the cursor after
+    for (name, after, expected) in [("a", Some("01:00"), "02:00"), ("b", Some("00:30"), "01:00"), ("c", None, "01:00")]
+    {
+        let mut row = bench.row(&id(name)).await;
+        row.cursor = Some(at("01:00"));
+        let known = KnownSchedule {
+            hash: "x".into(),
+            since: at("00:00"),
+            cursor: row.cursor,
+            replaced_at: None,
+            rest: serde_json::Map::new(),
+        };
+        row.schedules = vec![known];
+        assert_eq!(bench.commit_one(changing(row)).await, Verdict::Won);
+        let mut record = spooled("02:00", 1, Some(Outcome::Succeeded));
+        record.attempt.run.pipeline = id(name);
+        record.after = after.map(at);
+        import(&bench, [record]).await;
+        let row = bench.row(&id(name)).await;
+        assert_eq!((row.cursor, row.schedules[0].cursor), (Some(at(expected)), Some(at(expected))), "{name}");
+    }
+}
+
+pub async fn an_import_makes_older_decisions_lost(bench: Bench) {
+    let decided_before = bench.row(&id("p")).await;
+    import(&bench, [spooled("02:00", 1, Some(Outcome::Succeeded))]).await;
+    assert_eq!(bench.commit_one(changing(decided_before)).await, Verdict::Lost);
+}
