@@ -7,6 +7,8 @@
 mod addresses;
 #[path = "cli/at_once.rs"]
 mod at_once;
+#[path = "cli/backfill.rs"]
+mod backfill;
 #[path = "cli/by_hand.rs"]
 mod by_hand;
 #[path = "cli/doctor.rs"]

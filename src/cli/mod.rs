@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod backfill;
 mod doctor;
 mod exit;
 mod history;
@@ -44,6 +45,7 @@ struct Arguments {
 enum Command {
     RunDue(run_due::RunDue),
     Run(run::Run),
+    Backfill(backfill::Backfill),
     Status(status::Status),
     History(history::History),
     Logs(logs::Logs),
@@ -71,6 +73,7 @@ pub fn main() -> ExitCode {
     let exit = match &arguments.command {
         Command::RunDue(command) => command.execute(),
         Command::Run(command) => command.execute(),
+        Command::Backfill(command) => command.execute(),
         Command::Status(command) => command.execute(),
         Command::History(command) => command.execute(),
         Command::Logs(command) => command.execute(),

@@ -14,6 +14,7 @@ use crate::occurrence::{PipelineId, Run, Token};
 use crate::pipeline::{Pipeline, Upstream};
 use crate::run::{Attempt, NotRun, Row, StopRequest, Trigger};
 
+mod backfill;
 mod backoff;
 mod by_hand;
 mod catch_up;
@@ -30,6 +31,7 @@ mod retry;
 mod sight;
 mod upstream;
 
+pub use backfill::{Backfill, backfill, was_done};
 pub use by_hand::{Busy, by_hand};
 pub use decide::decide;
 pub use fold::{Folded, fold};
