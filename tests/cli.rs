@@ -27,12 +27,18 @@ mod import;
 mod killed;
 #[path = "cli/looking.rs"]
 mod looking;
+#[path = "cli/rehearse.rs"]
+mod rehearse;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
 #[path = "cli/secrets.rs"]
 mod secrets;
+#[path = "cli/shadow.rs"]
+mod shadow;
 #[path = "cli/signals.rs"]
 mod signals;
+#[path = "cli/simulate.rs"]
+mod simulate;
 #[path = "cli/surround.rs"]
 mod surround;
 #[path = "cli/trouble.rs"]

@@ -23,7 +23,9 @@ mod run;
 mod run_due;
 mod schema;
 mod session;
+mod shadow;
 mod signals;
+mod simulate;
 mod status;
 mod typed;
 mod validate;
@@ -46,6 +48,8 @@ enum Command {
     RunDue(run_due::RunDue),
     Run(run::Run),
     Backfill(backfill::Backfill),
+    Simulate(simulate::Simulate),
+    Shadow(shadow::Shadow),
     Status(status::Status),
     History(history::History),
     Logs(logs::Logs),
@@ -74,6 +78,8 @@ pub fn main() -> ExitCode {
         Command::RunDue(command) => command.execute(),
         Command::Run(command) => command.execute(),
         Command::Backfill(command) => command.execute(),
+        Command::Simulate(command) => command.execute(),
+        Command::Shadow(command) => command.execute(),
         Command::Status(command) => command.execute(),
         Command::History(command) => command.execute(),
         Command::Logs(command) => command.execute(),

@@ -15,6 +15,8 @@ use crate::plan::Note;
 use crate::run::{Attempt, Reason};
 use crate::tick::{self, Options, Report, rfc3339};
 
+mod shadow;
+
 /// One tick: claims and runs what is due, then exits
 #[derive(clap::Args, Debug)]
 pub struct RunDue {
@@ -36,6 +38,9 @@ pub struct RunDue {
     /// Say what would be done, and do nothing
     #[arg(long)]
     dry_run: bool,
+    /// Decide and record in a run-log of its own, and run nothing: for a week beside cron
+    #[arg(long, conflicts_with_all = ["dry_run", "no_run_log", "time_budget"])]
+    shadow: bool,
     /// Print nothing while all is well; what `-o json` prints is printed all the same
     #[arg(short, long)]
     quiet: bool,
@@ -88,8 +93,11 @@ impl RunDue {
 
     /// The exit of a tick that was done; the error is that of one that could not be.
     fn work(&self) -> Result<Exit, Exit> {
+        if self.shadow {
+            return shadow::tick(self);
+        }
         let session = Session::load(&self.config, &self.run_log)?;
-        let pipelines = self.selected(&session)?;
+        let pipelines = Self::selected(&session, &self.only)?;
         block_on(self.tick(&session, &pipelines))?
     }
 
@@ -122,15 +130,19 @@ impl RunDue {
         Ok(exit)
     }
 
-    fn selected<'a>(&self, session: &'a Session) -> Result<Vec<&'a Pipeline>, Exit> {
+    /// The pipelines that `--only` names; all where it names none.
+    ///
+    /// # Errors
+    /// `Usage`, after saying which name or tag nobody has.
+    pub fn selected<'a>(session: &'a Session, only: &[String]) -> Result<Vec<&'a Pipeline>, Exit> {
         let all = &session.loaded.pipelines;
-        if self.only.is_empty() {
+        if only.is_empty() {
             return Ok(all.iter().collect());
         }
-        for name in self.only.iter().filter(|word| !word.starts_with("tag:")) {
+        for name in only.iter().filter(|word| !word.starts_with("tag:")) {
             session.pipeline(name)?;
         }
-        for tag in self.only.iter().filter_map(|word| word.strip_prefix("tag:")) {
+        for tag in only.iter().filter_map(|word| word.strip_prefix("tag:")) {
             let mut tags = all.iter().flat_map(|pipeline| &pipeline.tags);
             if !tags.any(|known| known == tag) {
                 let tags = all.iter().flat_map(|pipeline| pipeline.tags.iter().cloned());
@@ -142,7 +154,7 @@ impl RunDue {
             }
         }
         let wanted = |pipeline: &&Pipeline| {
-            self.only.iter().any(|word| match word.strip_prefix("tag:") {
+            only.iter().any(|word| match word.strip_prefix("tag:") {
                 Some(tag) => pipeline.tags.iter().any(|has| has == tag),
                 None => pipeline.id.name.as_str() == word || pipeline.id.to_string() == *word,
             })
