@@ -7,6 +7,8 @@
 mod addresses;
 #[path = "cli/at_once.rs"]
 mod at_once;
+#[path = "cli/backfill.rs"]
+mod backfill;
 #[path = "cli/by_hand.rs"]
 mod by_hand;
 #[path = "cli/degraded.rs"]
@@ -36,14 +38,20 @@ mod looking;
 mod outbox;
 #[path = "cli/policies.rs"]
 mod policies;
+#[path = "cli/rehearse.rs"]
+mod rehearse;
 #[path = "cli/renamed.rs"]
 mod renamed;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
 #[path = "cli/secrets.rs"]
 mod secrets;
+#[path = "cli/shadow.rs"]
+mod shadow;
 #[path = "cli/signals.rs"]
 mod signals;
+#[path = "cli/simulate.rs"]
+mod simulate;
 #[path = "cli/surround.rs"]
 mod surround;
 #[path = "cli/trouble.rs"]

@@ -86,7 +86,8 @@ fn cases_for(backend: &Backend) -> Vec<Case> {
     if backend.is_durable {
         cases.extend(cases! {
             reopening: everything_is_there_after_reopening, fences_and_versions_go_on_after_reopening,
-                a_rehearsals_store_is_refused_for_work, a_real_store_is_refused_for_a_rehearsal, any_store_may_be_read;
+                a_rehearsals_store_is_refused_for_work, a_real_store_is_refused_for_a_rehearsal,
+                a_shadows_store_is_for_shadows_alone, any_store_may_be_read;
         });
     }
     cases

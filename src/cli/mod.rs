@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod alert;
+mod backfill;
 mod cancel;
 mod chosen;
 mod degraded;
@@ -35,7 +36,9 @@ mod run;
 mod run_due;
 mod schema;
 mod session;
+mod shadow;
 mod signals;
+mod simulate;
 mod skip;
 mod spool;
 mod status;
@@ -62,6 +65,9 @@ struct Arguments {
 enum Command {
     RunDue(run_due::RunDue),
     Run(run::Run),
+    Backfill(backfill::Backfill),
+    Simulate(simulate::Simulate),
+    Shadow(shadow::Shadow),
     Status(status::Status),
     Pause(pause::Pause),
     Resume(resume::Resume),
@@ -119,6 +125,9 @@ pub fn main(mut registry: Registry) -> ExitCode {
     let exit = match &arguments.command {
         Command::RunDue(command) => command.execute(),
         Command::Run(command) => command.execute(),
+        Command::Backfill(command) => command.execute(),
+        Command::Simulate(command) => command.execute(),
+        Command::Shadow(command) => command.execute(),
         Command::Status(command) => command.execute(),
         Command::Pause(command) => command.execute(),
         Command::Resume(command) => command.execute(),

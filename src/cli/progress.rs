@@ -18,6 +18,8 @@ use crate::tick::{Event, rfc3339};
 pub struct Progress {
     bars: Option<MultiProgress>,
     running: Mutex<HashMap<Token, ProgressBar>>,
+    /// How much of a known amount of work is done; none where that is not shown.
+    whole: Option<ProgressBar>,
     quiet: bool,
 }
 
@@ -25,13 +27,34 @@ impl Progress {
     /// Nothing runs yet.
     pub fn start(format: Format) -> Progress {
         let live = format == Format::Text && std::io::stderr().is_terminal();
-        Progress { bars: live.then(MultiProgress::new), running: Mutex::default(), quiet: format == Format::Json }
+        let bars = live.then(MultiProgress::new);
+        Progress { bars, running: Mutex::default(), whole: None, quiet: format == Format::Json }
+    }
+
+    /// The same, with a bar for `pieces` of work, on a terminal.
+    pub fn of(mut self, pieces: usize) -> Progress {
+        let bar = || ProgressBar::new(pieces as u64).with_style(whole_style());
+        self.whole = self.bars.as_ref().map(|bars| bars.add(bar()));
+        self
+    }
+
+    /// A piece of the work is done.
+    pub fn advance(&self) {
+        self.whole.iter().for_each(|bar| bar.inc(1));
+    }
+
+    /// Prints a line on standard error, above what is live.
+    pub fn note(&self, line: &str) {
+        match &self.bars {
+            Some(bars) => bars.suspend(|| print::note(line)),
+            None => print::note(line),
+        }
     }
 
     /// The same, which tells failures alone if `quiet`.
     pub fn hushed(mut self, quiet: bool) -> Progress {
         if quiet {
-            (self.bars, self.quiet) = (None, true);
+            (self.bars, self.whole, self.quiet) = (None, None, true);
         }
         self
     }
@@ -65,6 +88,7 @@ impl Progress {
         for (_, bar) in self.running.lock().unwrap_or_else(PoisonError::into_inner).drain() {
             bar.finish_and_clear();
         }
+        self.whole.iter().for_each(ProgressBar::finish_and_clear);
     }
 
     fn say(&self, attempt: &Attempt) {
@@ -84,6 +108,10 @@ impl Progress {
 fn style() -> ProgressStyle {
     ProgressStyle::with_template("{spinner} running   {msg} {elapsed}")
         .unwrap_or_else(|_| ProgressStyle::default_spinner())
+}
+
+fn whole_style() -> ProgressStyle {
+    ProgressStyle::with_template("{bar:40} {pos}/{len} {elapsed}").unwrap_or_else(|_| ProgressStyle::default_bar())
 }
 
 fn line(attempt: &Attempt, outcome: Outcome) -> String {

@@ -19,6 +19,8 @@ use crate::run::{Attempt, Reason};
 use crate::runlog::Error;
 use crate::tick::{self, Options, Report, rfc3339};
 
+mod shadow;
+
 /// One tick: claims and runs what is due, then exits
 #[derive(clap::Args, Debug)]
 pub struct RunDue {
@@ -51,6 +53,9 @@ pub struct RunDue {
     /// What is done while the run-log cannot be used, whatever the configuration says
     #[arg(long, value_name = "run|skip")]
     on_run_log_error: Option<degraded::OnError>,
+    /// Decide and record in a run-log of its own, and run nothing: for a week beside cron
+    #[arg(long, conflicts_with_all = ["dry_run", "no_run_log", "time_budget"])]
+    shadow: bool,
     /// Print nothing while all is well; what `-o json` prints is printed all the same
     #[arg(short, long)]
     quiet: bool,
@@ -103,12 +108,15 @@ impl RunDue {
 
     /// The exit of a tick that was done; the error is that of one that could not be.
     fn work(&self) -> Result<Exit, Exit> {
+        if self.shadow {
+            return shadow::tick(self);
+        }
         // What is wrong with the configuration is told by the one who calls.
         let session = match self.detached {
             true => Session::load_with(&self.config, &self.run_log, &self.outlets),
             false => Session::load_for_work(&self.config, &self.run_log, &self.outlets)?,
         };
-        let pipelines = self.selected(&session)?;
+        let pipelines = Self::selected(&session, &self.only)?;
         if self.detach && !self.detached {
             return detach::start(&self.config.config, self.output, self.quiet);
         }
@@ -182,15 +190,19 @@ impl RunDue {
         report
     }
 
-    fn selected<'a>(&self, session: &'a Session) -> Result<Vec<&'a Pipeline>, Exit> {
+    /// The pipelines that `--only` names; all where it names none.
+    ///
+    /// # Errors
+    /// `Usage`, after saying which name or tag nobody has.
+    pub fn selected<'a>(session: &'a Session, only: &[String]) -> Result<Vec<&'a Pipeline>, Exit> {
         let all = &session.loaded.pipelines;
-        if self.only.is_empty() {
+        if only.is_empty() {
             return Ok(all.iter().collect());
         }
-        for name in self.only.iter().filter(|word| !word.starts_with("tag:")) {
+        for name in only.iter().filter(|word| !word.starts_with("tag:")) {
             session.pipeline(name)?;
         }
-        for tag in self.only.iter().filter_map(|word| word.strip_prefix("tag:")) {
+        for tag in only.iter().filter_map(|word| word.strip_prefix("tag:")) {
             let mut tags = all.iter().flat_map(|pipeline| &pipeline.tags);
             if !tags.any(|known| known == tag) {
                 let tags = all.iter().flat_map(|pipeline| pipeline.tags.iter().cloned());
@@ -202,7 +214,7 @@ impl RunDue {
             }
         }
         let wanted = |pipeline: &&Pipeline| {
-            self.only.iter().any(|word| match word.strip_prefix("tag:") {
+            only.iter().any(|word| match word.strip_prefix("tag:") {
                 Some(tag) => pipeline.tags.iter().any(|has| has == tag),
                 None => pipeline.id.name.as_str() == word || pipeline.id.to_string() == *word,
             })

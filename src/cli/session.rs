@@ -154,6 +154,12 @@ impl Session {
         }
     }
 
+    /// The same, on another run-log.
+    pub fn on_run_log(mut self, url: String) -> Session {
+        self.run_log = RunLogArgs { run_log_url: Some(url), no_run_log: false };
+        self
+    }
+
     /// Where this host's own things are kept.
     pub fn state_folder(&self) -> PathBuf {
         let folder = |name| self.variables.get_filled(name).map(PathBuf::from);

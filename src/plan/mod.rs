@@ -16,6 +16,7 @@ use crate::pipeline::{Pipeline, Upstream};
 use crate::run::{Attempt, NotRun, Row, StopRequest, Trigger};
 
 pub mod alerts;
+mod backfill;
 mod backoff;
 mod by_hand;
 mod catch_up;
@@ -33,6 +34,7 @@ mod sight;
 mod tally;
 mod upstream;
 
+pub use backfill::{Backfill, backfill, was_done};
 pub use by_hand::{Busy, by_hand};
 pub use decide::decide;
 pub use fold::{Folded, fold};

@@ -38,6 +38,8 @@ pub enum Purpose {
     Work,
     /// Ticks by an invented time (`--now`). A real store is refused; a new one is marked.
     Rehearse,
+    /// Ticks that decide and run nothing (`--shadow`). Only a shadow's store is taken; a new one is marked.
+    Shadow,
     /// Only looked at: what does not exist is not created.
     Read,
 }

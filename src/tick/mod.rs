@@ -19,6 +19,7 @@ use crate::run::{Attempt, Row};
 use crate::runlog::Error;
 use crate::runlog::contract::{Query, Record, View};
 
+mod backfill;
 mod claim;
 mod control;
 mod env;
@@ -35,6 +36,7 @@ mod report;
 mod sweep;
 mod work;
 
+pub use backfill::{Backfilled, Span, attempts_of, backfill};
 pub use control::{Controlled, control};
 pub use env::{Env, Host, StartMark, StopWish, StoreTime, held_file};
 pub use execute::rfc3339;

@@ -74,3 +74,17 @@ pub async fn any_store_may_be_read(bench: Bench) {
         bench.open(url, Purpose::Read).unwrap().load(Scope::All).await.unwrap();
     }
 }
+
+pub async fn a_shadows_store_is_for_shadows_alone(bench: Bench) {
+    let url = bench.another_url();
+    drop(bench.open(&url, Purpose::Shadow).unwrap());
+    bench.open(&url, Purpose::Shadow).unwrap();
+    for purpose in [Purpose::Work, Purpose::Rehearse] {
+        let (message, help) = address_error(&bench, &url, purpose);
+        assert!(message.contains("created under --shadow"), "{message}");
+        assert!(!help.is_empty());
+    }
+    let (message, _) = address_error(&bench, &bench.url, Purpose::Shadow);
+    assert!(message.contains("no shadow's"), "{message}");
+    bench.again(Purpose::Work).unwrap();
+}

@@ -54,6 +54,9 @@ fn apply(connection: &mut Connection, purpose: Purpose) -> rusqlite::Result<()> 
             if purpose == Purpose::Rehearse {
                 set.execute(("rehearsal", "yes"))?;
             }
+            if purpose == Purpose::Shadow {
+                set.execute(("shadow", "yes"))?;
+            }
         }
     }
     failpoint::reached(Point::TablesWritten);
@@ -71,6 +74,8 @@ struct Meta {
     needs: usize,
     /// It was created under `--now`.
     rehearsal: bool,
+    /// Nothing in it was run: it was created under `--shadow`.
+    shadow: bool,
 }
 
 impl Meta {
@@ -88,6 +93,7 @@ impl Meta {
                 "schema" => meta.schema = value.parse().unwrap_or(usize::MAX),
                 "needs" => meta.needs = value.parse().unwrap_or(usize::MAX),
                 "rehearsal" => meta.rehearsal = true,
+                "shadow" => meta.shadow = true,
                 _ => {}
             }
         }
@@ -105,6 +111,21 @@ impl Meta {
                 ),
                 help: "update this program, or use another run-log".into(),
             });
+        }
+        match (purpose, self.shadow) {
+            (Purpose::Work | Purpose::Rehearse, true) => {
+                return Err(Error::Address {
+                    message: format!("the run-log `{file}` was created under --shadow: nothing in it has been run"),
+                    help: "use another run-log for real ticks, or delete this one".into(),
+                });
+            }
+            (Purpose::Shadow, false) => {
+                return Err(Error::Address {
+                    message: format!("--shadow only decides, and the run-log `{file}` is no shadow's"),
+                    help: "leave `--run-log-url` out, or name a file that does not exist yet".into(),
+                });
+            }
+            _ => {}
         }
         match (purpose, self.rehearsal) {
             (Purpose::Work, true) => Err(Error::Address {
