@@ -148,3 +148,18 @@ impl Clock for ManualClock {
         }
     }
 }
+
+/// Tries until there is an answer, at the latest for the last time after `patience`; blocks the thread meanwhile.
+pub fn keep_trying<T>(patience: Duration, mut attempt: impl FnMut() -> Option<T>) -> Option<T> {
+    let began = std::time::Instant::now();
+    loop {
+        let is_last = began.elapsed() >= patience;
+        match attempt() {
+            None if !is_last => std::thread::sleep(PAUSE),
+            answer => return answer,
+        }
+    }
+}
+
+/// Between two tries.
+const PAUSE: Duration = Duration::from_millis(2);

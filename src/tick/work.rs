@@ -25,7 +25,7 @@ use crate::executor::Ended as BodyEnded;
 use crate::failpoint::{self, Point};
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Run, Token};
-use crate::plan::{Decision, Draft};
+use crate::plan::Decision;
 use crate::run::Attempt;
 use crate::runlog::Error;
 use crate::runlog::contract::{Batch, Committed, Condition, End, Renewed, View};
@@ -33,6 +33,7 @@ use crate::runlog::contract::{Batch, Committed, Condition, End, Renewed, View};
 mod answers;
 mod asking;
 mod stopping;
+mod taking;
 
 /// At most so many claims wait for a free place.
 const AHEAD: usize = 64;
@@ -69,6 +70,8 @@ pub struct Work<'a> {
     more_is_due: BTreeSet<PipelineId>,
     /// Who depends on whom.
     dependents: HashMap<PipelineId, Vec<PipelineId>>,
+    /// To be looked at because what they depend on has just succeeded.
+    following: BTreeSet<PipelineId>,
     /// Pipelines to be looked at again at an instant.
     wakes: BTreeSet<(Timestamp, PipelineId)>,
     look_again: Vec<PipelineId>,
@@ -107,7 +110,8 @@ impl<'a> Work<'a> {
     pub fn new(env: &'a Env, pipelines: Pipelines<'a>, options: &'a Options, time: StoreTime, report: Report) -> Self {
         Work {
             env,
-            dependents: dependents(&pipelines),
+            dependents: taking::dependents(&pipelines),
+            following: BTreeSet::new(),
             pipelines,
             options,
             time,
@@ -197,48 +201,6 @@ impl<'a> Work<'a> {
         }
         self.report.ended_at = self.time.now(&*self.env.clock);
         self.report
-    }
-
-    /// Leaves out what has to be decided on more than the first look showed: what seems to be missed or skipped may have
-    /// been run.
-    fn sift(&mut self, decided: Vec<Decision>) -> Vec<Decision> {
-        let passes_over = |decision: &Decision| !decision.not_run.is_empty();
-        let (unsure, sure): (Vec<_>, Vec<_>) = decided.into_iter().partition(passes_over);
-        self.look_again.extend(unsure.into_iter().map(|decision| decision.row.pipeline));
-        sure
-    }
-
-    /// Sorts decisions into what is committed now and what is when there is a place.
-    fn take(&mut self, decided: Vec<Decision>) {
-        let soon = self.soon();
-        for decision in decided {
-            let id = decision.row.pipeline.clone();
-            if self.only.is_some() && decision.claim.as_ref().map(|draft| &draft.run) != self.only.as_ref() {
-                continue;
-            }
-            if self.is_for_a_later_tick(&decision) {
-                continue;
-            }
-            super::note(&mut self.report, &decision);
-            if decision.more_is_due {
-                self.more_is_due.insert(id.clone());
-            }
-            if let Some(at) = decision.wake_at.filter(|at| *at <= soon) {
-                self.wakes.insert((at, id));
-            }
-            match (decision.changed, decision.claim.is_some()) {
-                (false, _) => {}
-                (true, false) => self.to_note.push(decision),
-                (true, true) => self.to_claim.push_back(decision),
-            }
-        }
-    }
-
-    /// What fell due after the tick had begun: else a tick would go on for as long as something falls due while it runs.
-    fn is_for_a_later_tick(&self, decision: &Decision) -> bool {
-        let first_attempt = |draft: &&Draft| draft.follows.is_none() && !draft.by_hand;
-        let draft = decision.claim.as_ref().filter(first_attempt);
-        draft.is_some_and(|draft| draft.run.scheduled_for > self.report.started_at)
     }
 
     fn start_claimed(&mut self) {
@@ -392,14 +354,4 @@ impl<'a> Work<'a> {
         (self.options.watch)(Event::Ended(&attempt));
         self.report.ended.push(attempt);
     }
-}
-
-fn dependents(pipelines: &Pipelines<'_>) -> HashMap<PipelineId, Vec<PipelineId>> {
-    let mut dependents: HashMap<PipelineId, Vec<PipelineId>> = HashMap::new();
-    for (id, pipeline) in pipelines {
-        for upstream in &pipeline.depends_on {
-            dependents.entry(upstream.pipeline.clone()).or_default().push(id.clone());
-        }
-    }
-    dependents
 }

@@ -7,6 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -46,10 +47,13 @@ impl Mirrored {
         }
     }
 
-    /// Keeps an outage from beginning; none where there is no disk for one.
-    async fn no_outage(&self) -> Option<File> {
+    /// Keeps an outage from beginning; none where there is no disk for one, an error where one may be beginning.
+    async fn no_outage(&self) -> io::Result<Option<File>> {
         let folder = self.folder.clone();
-        tokio::task::spawn_blocking(move || folder.lock_shared(LOCK).ok()).await.ok().flatten()
+        match tokio::task::spawn_blocking(move || folder.lock_shared(LOCK)).await {
+            Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => Err(error),
+            locked => Ok(locked.ok().and_then(Result::ok)),
+        }
     }
 }
 
@@ -64,8 +68,8 @@ impl RunLog for Mirrored {
 
     async fn commit(&self, mut batch: Batch) -> Result<Committed, Error> {
         let claims = batch.transitions.iter().any(|transition| transition.claim.is_some());
-        let _lock = if claims { self.no_outage().await } else { None };
-        let hindered = claims && keep::is_outage(&self.folder);
+        let lock = if claims { self.no_outage().await } else { Ok(None) };
+        let hindered = claims && (lock.is_err() || keep::is_outage(&self.folder));
         let places: BTreeMap<usize, Transition> = batch.transitions.into_iter().enumerate().collect();
         let (left, sent): (BTreeMap<_, _>, BTreeMap<_, _>) =
             places.into_iter().partition(|(_, transition)| hindered && transition.claim.is_some());

@@ -3,10 +3,16 @@
 //! Holds always: a file is there whole or not at all, and on disk when a call returns; what is made new takes nobody's
 //! place; only the owner may read it.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::clock;
+
+/// How long a lock is waited for: it is held for moments, unless its holder stands still.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A folder of files that are replaced as a whole.
 #[derive(Clone, Debug)]
@@ -39,20 +45,43 @@ impl Folder {
     /// Waits for the lock `name`, which is held as long as the answer lives.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// `TimedOut` where another process keeps it for long, frozen for example; those of the file system.
     pub fn lock(&self, name: &str) -> io::Result<File> {
-        let file = self.lock_file(name)?;
-        file.lock()?;
-        Ok(file)
+        self.lock_within(name, PATIENCE, File::try_lock)
     }
 
     /// The same, beside others that share it.
     ///
     /// # Errors
-    /// Those of the file system.
+    /// As `lock`.
     pub fn lock_shared(&self, name: &str) -> io::Result<File> {
+        self.lock_within(name, PATIENCE, File::try_lock_shared)
+    }
+
+    /// The lock `name`, if it is free now.
+    ///
+    /// # Errors
+    /// As `lock`.
+    pub fn lock_if_free(&self, name: &str) -> io::Result<File> {
+        self.lock_within(name, Duration::ZERO, File::try_lock)
+    }
+
+    fn lock_within(
+        &self,
+        name: &str,
+        patience: Duration,
+        try_lock: impl Fn(&File) -> Result<(), TryLockError>,
+    ) -> io::Result<File> {
         let file = self.lock_file(name)?;
-        file.lock_shared()?;
+        let locked = clock::keep_trying(patience, || match try_lock(&file) {
+            Err(TryLockError::WouldBlock) => None,
+            Err(TryLockError::Error(error)) => Some(Err(error)),
+            Ok(()) => Some(Ok(())),
+        });
+        locked.unwrap_or_else(|| {
+            let message = format!("another process keeps the lock `{}`", self.join(name).display());
+            Err(io::Error::new(ErrorKind::TimedOut, message))
+        })?;
         Ok(file)
     }
 

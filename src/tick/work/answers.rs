@@ -101,7 +101,9 @@ impl Work<'_> {
             self.wakes.insert((at, id.clone()));
         }
         if !self.stopping && self.only.is_none() && attempt.outcome().is_some_and(Outcome::is_success) {
-            self.look_again.extend(self.dependents.get(id).into_iter().flatten().cloned());
+            let followers = self.dependents.get(id).into_iter().flatten();
+            self.look_again.extend(followers.clone().cloned());
+            self.following.extend(followers.cloned());
         }
         self.tell_ended(attempt);
     }
