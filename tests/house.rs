@@ -6,6 +6,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[path = "house/coverage.rs"]
+mod coverage;
+
 /// The floors of the house, lowest first. Imports go down; rooms of one floor do not see one another.
 const FLOORS: [&[&str]; 8] = [
     &["occurrence", "clock", "scheme", "owner", "failpoint", "http"],
