@@ -198,14 +198,17 @@ fn what_is_paused_decided_or_known_to_the_mirror_is_obeyed() {
         let sandbox = Sandbox::with(DAILY);
         sandbox.run("run-due --interval 0").expect(0);
         let mirror = host(&sandbox).join("mirror.json");
-        let mut rows: Value = serde_json::from_slice(&fs::read(&mirror).unwrap()).unwrap();
+        // A digest, on a line of its own, then the rows.
+        let text = fs::read_to_string(&mirror).unwrap();
+        let (digest, rows) = text.split_once('\n').unwrap();
+        let mut rows: Value = serde_json::from_str(rows).unwrap();
         if is_due {
             yesterday(&mut rows[0]);
         }
         if is_paused {
             paused(&mut rows[0]);
         }
-        fs::write(&mirror, rows.to_string()).unwrap();
+        fs::write(&mirror, format!("{digest}\n{rows}")).unwrap();
         fs::write(database(&sandbox), GARBAGE).unwrap();
         for beside in ["run_log.db-wal", "run_log.db-shm"] {
             let _ = fs::remove_file(sandbox.state().join(beside));
