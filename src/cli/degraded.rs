@@ -11,6 +11,7 @@ use std::sync::Arc;
 use super::print;
 use super::session::Session;
 use super::signals;
+use crate::alert::Alert;
 use crate::clock::{Clock, SystemClock};
 use crate::config::secret::masked;
 use crate::pipeline::{OnRunLogError, Pipeline};
@@ -69,6 +70,7 @@ pub async fn run_due(
         false => tick::run_due(&env, &run, options).await?,
     };
     env.executor.close().await;
+    tell_outage(&env, options, &folder, &why).await;
     report.left_out = left_out.into_iter().map(|draft| draft.run).collect();
     for run in &report.left_out {
         print::note(&format!("skipped   {} of {} (run_log_error)", run.pipeline, run.scheduled_for));
@@ -83,6 +85,22 @@ pub async fn run_due(
     }
     report.degraded = Some(why);
     Ok(report)
+}
+
+/// Tells people of the outage, once; without a disk each tick does.
+async fn tell_outage(env: &Env, options: &Options, folder: &Folder, why: &str) {
+    let outage = keep::outage(folder);
+    if outage.as_ref().is_some_and(|outage| keep::was_told(folder, outage)) {
+        return;
+    }
+    let name = outage.clone().unwrap_or_else(|| env.owner.id.clone());
+    let alert = Alert { error: Some(masked(why)), ..tick::of_outage(&env.owner.host, &name, env.clock.now()) };
+    let told = tick::tell_at_once(env, options, alert).await;
+    if let Some(outage) = outage.filter(|_| told)
+        && let Err(error) = keep::note_told(folder, &outage)
+    {
+        tracing::debug!(%error, "it is not noted that the outage was told");
+    }
 }
 
 /// A spool; where there is no disk for one, a run-log in memory, and why.

@@ -8,7 +8,8 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::plan::{Folded, fold};
+use crate::alert::Alert;
+use crate::plan::{Folded, alerts, fold};
 use crate::run::{Attempt, Outcome, Row};
 
 /// An attempt that was claimed on its host alone.
@@ -35,21 +36,22 @@ pub enum Imported {
 }
 
 /// Takes `spooled` in. `there` is the attempt that has its token already, `others` are all attempts of its run. Changes the
-/// row, and returns the attempt to be stored if anything of it is new.
+/// row, and returns the attempt to be stored if anything of it is new, and what people are told.
 pub fn take_in(
     row: &mut Row,
     there: Option<Attempt>,
     others: &[Attempt],
     spooled: &Spooled,
-) -> (Imported, Option<Attempt>) {
+) -> (Imported, Option<Attempt>, Vec<Alert>) {
     let new = &spooled.attempt;
     if let Some(known) = there {
-        return (Imported::Known, brought_up_to_date(row, known, new));
+        let (changed, alerts) = brought_up_to_date(row, known, new);
+        return (Imported::Known, changed, alerts);
     }
     let is_taken = others.iter().any(|other| other.number == new.number || other.is_active());
     let number = match is_taken {
         false => new.number,
-        true if new.is_active() => return (Imported::Waits, None),
+        true if new.is_active() => return (Imported::Waits, None, Vec::new()),
         true => others.iter().map(|other| other.number).max().unwrap_or(0).max(new.number) + 1,
     };
     let mut attempt = Attempt { end: None, retry_at: None, gave_up: false, number, degraded: true, ..new.clone() };
@@ -60,27 +62,31 @@ pub fn take_in(
             known.cursor = row.cursor;
         }
     }
+    let mut alerts = Vec::new();
     if let Some(end) = &new.end {
         let mut end = end.clone();
         if is_taken {
             let ran_twice = format!("ran twice: attempt {} was made elsewhere too", new.number);
             end.error = Some(end.error.map_or(ran_twice.clone(), |error| format!("{error}; {ran_twice}")));
         }
-        fold(row, &mut attempt, &end);
+        let folded = fold(row, &mut attempt, &end);
         close_what_was_closed(&mut attempt, new, is_taken);
+        alerts = alerts::of_end(row, &attempt, &end, folded);
     }
-    (if is_taken { Imported::Duplicate(number) } else { Imported::Taken }, Some(attempt))
+    (if is_taken { Imported::Duplicate(number) } else { Imported::Taken }, Some(attempt), alerts)
 }
 
-fn brought_up_to_date(row: &mut Row, mut known: Attempt, new: &Attempt) -> Option<Attempt> {
+fn brought_up_to_date(row: &mut Row, mut known: Attempt, new: &Attempt) -> (Option<Attempt>, Vec<Alert>) {
     let Some(end) = &new.end else {
         let lease = known.lease.renewed(new.lease);
-        return (known.is_active() && lease != known.lease).then_some(Attempt { lease, ..known });
+        let renewed = known.is_active() && lease != known.lease;
+        return (renewed.then_some(Attempt { lease, ..known }), Vec::new());
     };
     let duplicate = known.number != new.number;
     let folded = fold(row, &mut known, end);
     close_what_was_closed(&mut known, new, duplicate);
-    (folded != Folded::Already).then_some(known)
+    let alerts = alerts::of_end(row, &known, end, folded);
+    ((folded != Folded::Already).then_some(known), alerts)
 }
 
 /// A retry that was made or given up on its host is not made again, nor is one of what ran twice.

@@ -65,7 +65,8 @@ impl RunLog for MemoryRunLog {
     }
 
     async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
-        Ok(self.tables().import(&records))
+        let now = self.clock.now();
+        Ok(self.tables().import(&records, now))
     }
 
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {

@@ -41,9 +41,9 @@ pub use control::{Controlled, control};
 pub use env::{Env, Host, StartMark, StopWish, StoreTime, held_file};
 pub use execute::rfc3339;
 pub use host::{SystemHost, host_name};
-pub use outlets::{Outlet, Outlets};
+pub use outlets::{Outlet, Outlets, tell_at_once};
 pub use output_files::{Keep, OutputFile, output_file};
-pub use recover::{Recovered, recover, take_in};
+pub use recover::{Recovered, of_outage, recover, take_in};
 pub use report::{Event, Report};
 pub use sweep::MarkFile;
 

@@ -92,6 +92,22 @@ pub async fn deliver(env: &Env, options: &Options, report: &Report, pending: boo
     }
 }
 
+/// Tells an alert at once, without an outbox: whether everybody who wants it has taken it.
+pub async fn tell_at_once(env: &Env, options: &Options, alert: Alert) -> bool {
+    let known = &options.outlets.known;
+    let wanting = options.outlets.alerters.iter().filter(|outlet| wants(&outlet.spec, &alert, known));
+    let (alerts, begin) = (Arc::new(vec![alert.clone()]), env.clock.boot());
+    let mut tasks = JoinSet::new();
+    for outlet in wanting {
+        tasks.spawn(tell(env.clone(), outlet.clone(), alerts.clone(), vec![0], begin));
+    }
+    let mut all_have = true;
+    while let Some(joined) = tasks.join_next().await {
+        all_have &= joined.is_ok_and(|(_, answers)| answers.iter().all(|(_, answer)| answer.is_ok()));
+    }
+    all_have
+}
+
 /// Tells one alerter what it wants, in order; returns what it has answered to which.
 async fn tell(
     env: Env,

@@ -7,8 +7,11 @@
 use std::io;
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use super::env::Env;
 use super::gather::gather;
+use crate::alert::{Alert, Kind};
 use crate::runlog::contract::{Batch, Condition, End, Ended, Imported, Spooled};
 use crate::runlog::spool::{Folder, SpoolRunLog, Stored, keep};
 use crate::runlog::{Error, import};
@@ -37,13 +40,24 @@ pub async fn recover(env: &Env, folder: &Folder) -> Result<Recovered, Error> {
     if !keep::is_pending(folder).map_err(unreadable)? {
         return Ok(recovered);
     }
+    let untold = keep::outage(folder).filter(|outage| !keep::was_told(folder, outage));
     keep::end_outage(folder).map_err(unreadable)?;
     let spool = SpoolRunLog::without_claims(folder.clone(), env.clock.clone());
     let local = Env { run_log: Arc::new(spool), ..env.clone() };
     gather(&local, &super::Pipelines::new(), &mut super::begun(env)).await?;
     let kept = keep::records(folder).map_err(unreadable)?;
     take_in(env, &kept, &mut recovered, |name, stored| keep::remove(folder, name, stored)).await?;
+    if let Some(outage) = untold {
+        let alert = of_outage(&env.owner.host, &outage, env.clock.now());
+        env.in_time(env.run_log.post_alerts(vec![alert])).await?;
+    }
     Ok(recovered)
+}
+
+/// What people are told of a time in which a host had no run-log.
+pub fn of_outage(host: &str, outage: &str, at: Timestamp) -> Alert {
+    let id = format!("{}/{host}/{outage}", Kind::Degraded);
+    Alert { host: host.into(), ..Alert::new(Kind::Degraded, id, at) }
 }
 
 /// Takes in `kept`, each with a name that `done` is told when the run-log has it.

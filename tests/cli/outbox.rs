@@ -316,3 +316,30 @@ fn where_nothing_leads_is_told_with_its_place_and_the_tick_goes_on() {
         assert_eq!(done.stderr.contains("notice: EMATIX_FLOW_ALERTERS"), name.contains("EMATIX"), "{done:?}");
     }
 }
+
+#[test]
+fn an_outage_is_told_once_and_what_failed_in_it_when_it_is_over() {
+    let server = Server::start(Manner::status(503));
+    let config = alerters(&[&server]).replace("'* * * * *'", "'@daily'");
+    let sandbox = Sandbox::with(&config);
+    fs::create_dir_all(sandbox.state()).unwrap();
+    let database = sandbox.state().join("run_log.db");
+    fs::write(&database, [b'x'; 5000]).unwrap();
+    let tick = || silent(sandbox.run("run-due --interval 86400 -o json"));
+    tick().expect(1);
+    assert_eq!(kinds(&server.requests()), ["degraded"]);
+    server.behave(up());
+    tick().expect(0);
+    let told = server.requests();
+    assert_eq!(kinds(&told), ["degraded"], "it is told until somebody has heard");
+    assert!(told[0].json()["error"].as_str().unwrap().contains("no SQLite file"), "{}", told[0].json());
+    tick().expect(0);
+    assert!(server.requests().is_empty(), "once");
+    fs::remove_file(&database).unwrap();
+    tick().expect(0);
+    let told = server.requests();
+    assert_eq!(kinds(&told), ["gave_up"]);
+    assert!(told[0].json()["run_id"].as_str().unwrap().starts_with("a@"), "{}", told[0].json());
+    tick().expect(0);
+    assert!(server.requests().is_empty());
+}

@@ -92,17 +92,18 @@ impl Tables {
     }
 
     /// Takes in what was run on a host alone.
-    pub fn import(&mut self, records: &[Spooled]) -> Vec<Imported> {
-        records.iter().map(|spooled| self.import_one(spooled)).collect()
+    pub fn import(&mut self, records: &[Spooled], now: Timestamp) -> Vec<Imported> {
+        records.iter().map(|spooled| self.import_one(spooled, now)).collect()
     }
 
-    fn import_one(&mut self, spooled: &Spooled) -> Imported {
+    fn import_one(&mut self, spooled: &Spooled, now: Timestamp) -> Imported {
         let run = &spooled.attempt.run;
         let there = self.with_token(spooled.attempt.token).cloned();
         let of_run = self.of_pipeline_from((run.pipeline.clone(), run.scheduled_for, 0)).map(|(_, attempt)| attempt);
         let others: Vec<Attempt> = of_run.take_while(|other| other.run == *run).cloned().collect();
         let mut row = self.rows.get(&run.pipeline).cloned().unwrap_or_else(|| Row::absent(run.pipeline.clone()));
-        let (imported, changed) = take_in(&mut row, there, &others, spooled);
+        let (imported, changed, alerts) = take_in(&mut row, there, &others, spooled);
+        self.post.put(alerts, now);
         if let Some(attempt) = changed {
             row.version += 1;
             self.rows.insert(row.pipeline.clone(), row);

@@ -11,6 +11,7 @@ use super::{Folder, LOCK, OUTAGE, RECORDS, Stored};
 use crate::run::{Attempt, Completion};
 
 const ENDS: &str = "ends";
+const TOLD: &str = "told";
 
 /// Whether there is anything to hand over.
 ///
@@ -19,6 +20,24 @@ const ENDS: &str = "ends";
 pub fn is_pending(folder: &Folder) -> io::Result<bool> {
     let is_empty = |name| Ok::<_, io::Error>(folder.folder(name).names()?.is_empty());
     Ok(folder.read(OUTAGE)?.is_some() || !is_empty(RECORDS)? || !is_empty(ENDS)?)
+}
+
+/// The outage that is going on, by its id; none where there is none, or none that can be read.
+pub fn outage(folder: &Folder) -> Option<String> {
+    super::read_outage(folder).ok().flatten().map(|outage| outage.id)
+}
+
+/// Whether people have been told of an outage.
+pub fn was_told(folder: &Folder, outage: &str) -> bool {
+    folder.read(TOLD).ok().flatten().is_some_and(|told| told == outage.as_bytes())
+}
+
+/// Notes that people have been told of an outage.
+///
+/// # Errors
+/// Those of the file system: they are told again.
+pub fn note_told(folder: &Folder, outage: &str) -> io::Result<()> {
+    folder.put(TOLD, outage.as_bytes())
 }
 
 /// Ends the outage: whoever was opened in it claims nothing more.

@@ -1,21 +1,22 @@
 //! Takes in what was run on a host alone, inside a transaction that holds the write lock.
 
+use jiff::Timestamp;
 use rusqlite::{Transaction, params};
 
 use super::super::contract::{Imported, Spooled};
 use super::super::import::take_in;
-use super::{read, write};
+use super::{outbox, read, write};
 use crate::run::{Attempt, Row};
 
 /// Takes in one record.
-pub fn record(transaction: &Transaction<'_>, spooled: &Spooled) -> rusqlite::Result<Imported> {
+pub fn record(transaction: &Transaction<'_>, spooled: &Spooled, now: Timestamp) -> rusqlite::Result<Imported> {
     let attempt = &spooled.attempt;
     let there = read::attempt_by_token(transaction, attempt.token)?;
     let is_new = there.is_none();
     let others = read::attempts_of(transaction, &attempt.run)?;
     let id = &attempt.run.pipeline;
     let mut row = read::row(transaction, id)?.unwrap_or_else(|| Row::absent(id.clone()));
-    let (imported, changed) = take_in(&mut row, there, &others, spooled);
+    let (imported, changed, alerts) = take_in(&mut row, there, &others, spooled);
     if let Some(changed) = changed {
         write::put_row(transaction, &row)?;
         if is_new {
@@ -25,6 +26,7 @@ pub fn record(transaction: &Transaction<'_>, spooled: &Spooled) -> rusqlite::Res
         write::update_attempt(transaction, &changed)?;
         put_lease(transaction, &changed)?;
     }
+    outbox::put(transaction, &alerts, now)?;
     Ok(imported)
 }
 

@@ -123,10 +123,12 @@ impl RunLog for SqliteRunLog {
     }
 
     async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
+        let clock = self.options.clock.clone();
         self.with(move |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-            let imported =
-                records.iter().map(|record| import::record(&transaction, record)).collect::<Result<_, _>>()?;
+            let now = clock.now();
+            let taken_in = records.iter().map(|record| import::record(&transaction, record, now));
+            let imported = taken_in.collect::<Result<_, _>>()?;
             transaction.commit()?;
             Ok(imported)
         })
