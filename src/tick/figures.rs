@@ -5,6 +5,7 @@
 //!
 //! Holds always: each sink has 2 s of its own; one that fails is named in the log and changes nothing else.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,7 +35,12 @@ pub async fn hand_over(env: &Env, options: &Options, pipelines: &Pipelines<'_>, 
             Err(error) => return tracing::warn!(%error, "no figures: the run-log did not give them"),
         },
     };
-    let snapshot = Arc::new(snapshot(options, pipelines, report, &view));
+    let mut snapshot = snapshot(options, pipelines, report, &view);
+    if env.run_log.is_degraded() {
+        // The counters are in the run-log: what this host knows without it would be a step back.
+        snapshot = Snapshot { degraded: true, pipelines: BTreeMap::new(), ..snapshot };
+    }
+    let snapshot = Arc::new(snapshot);
     let mut tasks = JoinSet::new();
     for sink in sinks {
         let (sink, snapshot, clock) = (sink.clone(), snapshot.clone(), env.clock.clone());

@@ -322,6 +322,8 @@ fn an_outage_is_told_once_and_what_failed_in_it_when_it_is_over() {
     let server = Server::start(Manner::status(503));
     let config = alerters(&[&server]).replace("'* * * * *'", "'@daily'");
     let sandbox = Sandbox::with(&config);
+    let file = sandbox.path("tickward.prom");
+    sandbox.write("tickward.yaml", &format!("metrics: 'textfile://{}'\n{config}", file.display()));
     fs::create_dir_all(sandbox.state()).unwrap();
     let database = sandbox.state().join("run_log.db");
     fs::write(&database, [b'x'; 5000]).unwrap();
@@ -333,6 +335,8 @@ fn an_outage_is_told_once_and_what_failed_in_it_when_it_is_over() {
     let told = server.requests();
     assert_eq!(kinds(&told), ["degraded"], "it is told until somebody has heard");
     assert!(told[0].json()["error"].as_str().unwrap().contains("no SQLite file"), "{}", told[0].json());
+    let figures = fs::read_to_string(&file).unwrap();
+    assert!(figures.contains("tickward_degraded 1\n") && !figures.contains("pipeline_runs_total{"), "{figures}");
     tick().expect(0);
     assert!(server.requests().is_empty(), "once");
     fs::remove_file(&database).unwrap();
