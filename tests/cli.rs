@@ -25,6 +25,8 @@ mod environment;
 mod exit_codes;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/gone.rs"]
+mod gone;
 #[path = "outlets/http_server.rs"]
 #[allow(dead_code, reason = "made for the tests of alerters, which need more of it")]
 mod http_server;

@@ -1,6 +1,6 @@
 //! Finds the pipelines that a person means: by name, by pattern, by tag, or all.
 //!
-//! Known is what the configuration has, and what the run-log has a row of.
+//! Known is what the configuration has, broken or not, and what the run-log has a row of.
 //!
 //! Holds always: each is found once; a word that means none is refused with the nearest that there is.
 
@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use super::exit::Exit;
 use super::session::Session;
-use super::{history, print, typed};
+use super::{history, print, status, typed};
 use crate::occurrence::PipelineId;
 use crate::runlog::contract::View;
 
@@ -17,8 +17,9 @@ use crate::runlog::contract::View;
 /// # Errors
 /// `Usage`, after saying which word means none.
 pub fn chosen(session: &Session, view: &View, words: &[String], all: bool) -> Result<BTreeSet<PipelineId>, Exit> {
-    let known: BTreeSet<&PipelineId> =
-        session.loaded.pipelines.iter().map(|pipeline| &pipeline.id).chain(view.rows.keys()).collect();
+    let broken: Vec<PipelineId> = session.loaded.broken.iter().filter_map(|name| status::id_as_written(name)).collect();
+    let configured = session.loaded.pipelines.iter().map(|pipeline| &pipeline.id);
+    let known: BTreeSet<&PipelineId> = configured.chain(&broken).chain(view.rows.keys()).collect();
     if all {
         return Ok(known.into_iter().cloned().collect());
     }

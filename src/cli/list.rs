@@ -48,9 +48,14 @@ pub fn next_of(pipeline: &Pipeline) -> Option<jiff::Timestamp> {
     pipeline.schedule.as_ref()?.next_after(SystemClock.now())
 }
 
-/// The schedule as written, a dash where there is none.
+/// The schedule as written; what it follows, where it has none of its own.
 pub fn schedule_of(pipeline: &Pipeline) -> String {
-    pipeline.schedule.as_ref().map_or_else(|| "by hand".into(), |schedule| schedule.texts().join(" | "))
+    let upstreams: Vec<String> = pipeline.depends_on.iter().map(|upstream| upstream.pipeline.to_string()).collect();
+    match &pipeline.schedule {
+        Some(schedule) => schedule.texts().join(" | "),
+        None if upstreams.is_empty() => "by hand".into(),
+        None => format!("after {}", upstreams.join(", ")),
+    }
 }
 
 fn zone_of(pipeline: &Pipeline) -> String {

@@ -46,7 +46,7 @@ impl Next {
             Ok((None, _)) => {
                 match self.output {
                     Format::Json => print::json(&serde_json::json!([])),
-                    _ => print::note("no occurrence: it runs only by hand"),
+                    _ => print::note("no occurrence of its own: it runs by hand, or after what it depends on"),
                 }
                 Exit::Done
             }

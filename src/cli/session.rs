@@ -19,6 +19,7 @@ use crate::pipeline::Pipeline;
 use crate::plan::stable_hash;
 use crate::runlog::spool::Folder;
 use crate::runlog::spool::beside::Mirrored;
+use crate::runlog::spool::mirror;
 use crate::runlog::{self, Error, OpenOptions, Purpose, RunLog};
 use crate::tick::{Env, Outlets, StopWish, SystemHost, held_file};
 
@@ -199,7 +200,13 @@ impl Session {
             print::error(&format!("there is no run-log `{}` yet", path.display()), help);
             return Err(Exit::RunLog);
         }
-        self.run_log(if rehearses { Purpose::Rehearse } else { Purpose::Work }, clock)
+        let purpose = if rehearses { Purpose::Rehearse } else { Purpose::Work };
+        let run_log = self.run_log(purpose, clock.clone())?;
+        // What a person has asked for is to hold on this host also while the run-log cannot be used.
+        Ok(match self.host_folder().filter(|_| !rehearses) {
+            Some(folder) => Arc::new(Mirrored::new(run_log, folder, clock)),
+            None => run_log,
+        })
     }
 
     /// Opens the run-log to look at it, and says nothing where that fails.
@@ -230,6 +237,29 @@ impl Session {
         Some(Folder::at(self.state_folder().join("host").join(format!("{:016x}", stable_hash(&whose)))))
     }
 
+    /// Refuses to begin anew where a run-log was: what it knew would run again.
+    fn must_not_be_gone(&self) -> Result<(), Error> {
+        let (Some(file), Some(folder)) = (self.run_log_file(), self.host_folder()) else { return Ok(()) };
+        let size = |path: &PathBuf| path.metadata().ok().filter(|data| data.is_file()).map(|data| data.len());
+        let mut wal = file.clone().into_os_string();
+        wal.push("-wal");
+        let what = match size(&file) {
+            None if !file.exists() => "gone",
+            Some(0) if size(&wal.into()).is_none_or(|size| size == 0) => "empty",
+            _ => return Ok(()),
+        };
+        let known = mirror::read(&folder).rows.len();
+        if known == 0 {
+            return Ok(());
+        }
+        let (file, folder) = (file.display(), folder.path().display());
+        let message = format!(
+            "the run-log `{file}` is {what}, and this host knows {known} of its pipelines: put it back, or remove \
+             `{folder}` to begin anew"
+        );
+        Err(Error::Unavailable { message, source: None })
+    }
+
     /// Everything a tick needs.
     ///
     /// # Errors
@@ -257,6 +287,9 @@ impl Session {
             (false, None) => Purpose::Work,
             (false, Some(_)) => Purpose::Rehearse,
         };
+        if purpose == Purpose::Work {
+            self.must_not_be_gone()?;
+        }
         let mut run_log = self.look_at_run_log(OpenOptions { clock: clock.clone(), purpose })?;
         if let Some(folder) = self.host_folder().filter(|_| purpose == Purpose::Work) {
             run_log = Arc::new(Mirrored::new(run_log, folder, clock.clone()));

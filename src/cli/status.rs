@@ -13,7 +13,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::occurrence::{Name, PipelineId};
 use crate::pipeline::Pipeline;
 use crate::plan::{Decision, WaitsFor};
-use crate::run::{Attempt, LastEnd, Standing};
+use crate::run::{Attempt, LastEnd, Row, Standing};
 use crate::runlog::Purpose;
 use crate::runlog::contract::{Scope, View};
 use crate::tick::{Pipelines, rfc3339, would_decide};
@@ -103,7 +103,7 @@ fn lines<'a>(session: &'a Session, view: &'a View) -> Vec<Line<'a>> {
     known.chain(broken).collect()
 }
 
-fn id_as_written(name: &str) -> Option<PipelineId> {
+pub fn id_as_written(name: &str) -> Option<PipelineId> {
     let (namespace, name) = name.split_once(':').unwrap_or(("default", name));
     Some(PipelineId { namespace: Name::parse(namespace).ok()?, name: Name::parse(name).ok()? })
 }
@@ -132,6 +132,16 @@ pub fn overdue_since(pipeline: &Pipeline, decision: &Decision, view: &View) -> O
     (view.now.duration_since(due) > LATE + spread).then_some(due)
 }
 
+/// The next occurrence that nobody has asked to skip.
+fn next_wanted(pipeline: &Pipeline, row: Option<&Row>) -> Option<Timestamp> {
+    let skips = row.map_or(&[][..], |row| &row.standing.skips);
+    let mut next = list::next_of(pipeline)?;
+    while skips.contains(&next.as_microsecond()) {
+        next = pipeline.schedule.as_ref()?.next_after(next)?;
+    }
+    Some(next)
+}
+
 fn line<'a>(pipelines: &Pipelines<'a>, view: &'a View, id: &PipelineId) -> Line<'a> {
     let pipeline = pipelines.get(id).copied();
     let decision = pipeline.map(|pipeline| would_decide(pipeline, pipelines, view));
@@ -144,7 +154,7 @@ fn line<'a>(pipelines: &Pipelines<'a>, view: &'a View, id: &PipelineId) -> Line<
         retry: open().find(|attempt| attempt.retry_at.is_some()),
         last: row.and_then(|row| row.last.as_ref()),
         failures_in_a_row: row.map_or(0, |row| row.failures_in_a_row),
-        next: pipeline.and_then(list::next_of),
+        next: pipeline.and_then(|pipeline| next_wanted(pipeline, row)),
         overdue_since: pipeline
             .zip(decision.as_ref())
             .and_then(|(pipeline, decision)| overdue_since(pipeline, decision, view)),

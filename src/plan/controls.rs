@@ -53,7 +53,9 @@ pub fn skip(situation: &Situation<'_>) -> (Decision, Option<Timestamp>) {
         return (decision, Some(pending.run.scheduled_for));
     }
     let skips = &mut decision.row.standing.skips;
-    let due = decide(situation).waiting.map(|waiting| waiting.run.scheduled_for);
+    let decided = decide(situation);
+    let first = decided.claim.filter(|draft| draft.follows.is_none()).map(|draft| draft.run);
+    let due = decided.waiting.map(|waiting| waiting.run).or(first).map(|run| run.scheduled_for);
     let after = skips.last().and_then(|last| Timestamp::from_microsecond(*last).ok());
     let after = after.max(situation.row.cursor).map_or(situation.now, |after| after.max(situation.now));
     let next = || situation.pipeline.schedule.as_ref().and_then(|schedule| schedule.next_after(after));

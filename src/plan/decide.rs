@@ -22,7 +22,7 @@ use crate::run::{Reason, Trigger};
 /// What to do about the pipeline now.
 pub fn decide(situation: &Situation<'_>) -> Decision {
     let (mut decision, seen) = look(situation);
-    let Some(Seen { sight, until, newest, due }) = seen else {
+    let Some(Seen { sight, until, newest, due, skipped }) = seen else {
         retry::settle(situation, None, &mut decision);
         return decision;
     };
@@ -31,6 +31,10 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
     let blocked = what_blocks(situation, &kept, held, &decision);
     if let Some(missed) = kept.missed {
         miss(situation, &sight, &mut decision, missed, blocked.as_ref());
+    }
+    // One that lies after what may have to wait is passed over when that has run.
+    for instant in skipped.into_iter().filter(|instant| kept.run.first().is_none_or(|first| instant < first)) {
+        pass_over(situation, &sight, &mut decision, Stretch::one(instant), Reason::Skipped);
     }
     leave_out(situation, &sight, until, &mut decision, &mut kept.run);
     match (kept.run.as_slice(), blocked) {
@@ -64,6 +68,8 @@ struct Seen {
     /// The newest that is due, forbidden or not.
     newest: Option<Timestamp>,
     due: Due,
+    /// What of it a person does not want, oldest first.
+    skipped: Vec<Timestamp>,
 }
 
 /// Sees what is due, and records as not run what a pause or a hold forbids; nothing is seen where nothing but a person
@@ -79,8 +85,10 @@ fn look(situation: &Situation<'_>) -> (Decision, Option<Seen>) {
     };
     let due = due_until(until, &sight, situation, &decision);
     let newest = due.newest.last().copied();
-    let due = gate::pass_over_what_was_forbidden(situation, &sight, due, &mut decision);
-    (decision, Some(Seen { sight, until, newest, due }))
+    let mut due = gate::pass_over_what_was_forbidden(situation, &sight, due, &mut decision);
+    let wanted = |instant: &Timestamp| !situation.row.standing.skips.contains(&instant.as_microsecond());
+    let skipped = due.leave_out(wanted, catch_up::keep(situation.pipeline.catch_up));
+    (decision, Some(Seen { sight, until, newest, due, skipped }))
 }
 
 /// Records as not run what a pause or a hold has forbidden until now, and decides nothing else.
@@ -109,7 +117,11 @@ fn what_blocks(situation: &Situation<'_>, kept: &Kept, held: bool, decision: &De
 
 fn due_until(until: Timestamp, sight: &Sight, situation: &Situation<'_>, decision: &Decision) -> Due {
     match &situation.pipeline.schedule {
-        Some(schedule) => due::find(schedule, sight.after, until, catch_up::keep(situation.pipeline.catch_up)),
+        Some(schedule) => {
+            // What a person does not want costs nothing else its run.
+            let keep = catch_up::keep(situation.pipeline.catch_up) + situation.row.standing.skips.len();
+            due::find(schedule, sight.after, until, keep)
+        }
         None => upstream::due(situation, &decision.row),
     }
 }
@@ -174,7 +186,7 @@ fn miss(situation: &Situation<'_>, sight: &Sight, decision: &mut Decision, misse
     let is_occurrence =
         |instant: Timestamp| schedule.and_then(|schedule| schedule.previous_at_or_before(instant)) == Some(instant);
     let within = |instant: &&Timestamp| (missed.first..=missed.last).contains(*instant) && is_occurrence(**instant);
-    let decided = situation.decided.iter().filter(within).count() as u64;
+    let mut decided = situation.decided.iter().filter(within).count() as u64;
     let waited_for_turn = match blocked {
         Some(Blocked::Busy) => matches!(situation.pipeline.overlap, Overlap::Queue | Overlap::Replace),
         Some(Blocked::TooSoon(_)) => true,
@@ -185,6 +197,22 @@ fn miss(situation: &Situation<'_>, sight: &Sight, decision: &mut Decision, misse
         1 if upstream::unmet(situation, missed.first).is_some() => Reason::Upstream,
         _ => Reason::Missed,
     };
+    for skipped in situation.row.standing.skips.iter().filter_map(|skipped| Timestamp::from_microsecond(*skipped).ok())
+    {
+        if within(&&skipped) {
+            pass_over(situation, sight, decision, Stretch::one(skipped), Reason::Skipped);
+            decided += 1;
+        }
+    }
+    // One that waited for others until its next one was due, and then more of them.
+    let second = schedule.and_then(|schedule| schedule.next_after(missed.first));
+    if let Some(second) = second.filter(|_| reason == Reason::Missed && decided == 0 && missed.count > 1)
+        && upstream::unmet(situation, missed.first).is_some()
+    {
+        pass_over(situation, sight, decision, Stretch::one(missed.first), Reason::Upstream);
+        let rest = Stretch { first: second, count: missed.count - 1, ..missed };
+        return pass_over(situation, sight, decision, rest, reason);
+    }
     if decided < missed.count {
         pass_over(situation, sight, decision, Stretch { count: missed.count - decided, ..missed }, reason);
     } else {

@@ -54,6 +54,18 @@ impl Stretch {
     }
 }
 
+impl Due {
+    /// Takes out of those that are listed what is not `wanted`, and leaves at most `keep` on the list. Returns what was taken
+    /// out, oldest first.
+    pub fn leave_out(&mut self, wanted: impl Fn(&Timestamp) -> bool, keep: usize) -> Vec<Timestamp> {
+        let (kept, out): (Vec<_>, Vec<_>) = std::mem::take(&mut self.newest).into_iter().partition(wanted);
+        let (older, newest) = kept.split_at(kept.len().saturating_sub(keep.max(1)));
+        self.older = Stretch::of(self.older, older);
+        self.newest = newest.to_vec();
+        out
+    }
+}
+
 /// Lists the newest `keep` (at least 1) occurrences in `(after, until]` and counts those before them.
 pub fn find(schedule: &Schedule, after: Timestamp, until: Timestamp, keep: usize) -> Due {
     let keep = keep.max(1);

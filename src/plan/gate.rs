@@ -6,7 +6,7 @@
 use jiff::Timestamp;
 
 use super::due::{Due, Stretch};
-use super::progress::pass_over;
+use super::progress::{advance, pass_over};
 use super::sight::Sight;
 use super::{Decision, Situation, WaitsFor};
 use crate::run::Reason;
@@ -63,8 +63,14 @@ fn pass_over_until(
         true => (None, Some(older)),
         false => (Some(older), None),
     });
-    if let Some(stretch) = Stretch::of(older, forbidden) {
+    // What has attempts although the cursor is before it is decided already.
+    let undecided: Vec<Timestamp> =
+        forbidden.iter().copied().filter(|instant| !situation.decided.contains(instant)).collect();
+    if let Some(stretch) = Stretch::of(older, &undecided) {
         pass_over(situation, sight, decision, stretch, reason);
+    }
+    if let Some(last) = forbidden.last().filter(|last| situation.decided.contains(last)) {
+        advance(situation, sight, decision, *last);
     }
     Due { newest: allowed.to_vec(), older: missed }
 }

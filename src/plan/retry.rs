@@ -25,9 +25,9 @@ pub fn settle(situation: &Situation<'_>, newest_due: Option<Timestamp>, decision
         let retry_at = in_reach(attempt, stored, situation, decision);
         if is_superseded(attempt, situation, newest_due) {
             close(attempt, Reason::Superseded, situation, decision);
-        } else if let Some(closed) = closed.as_ref().filter(|_| !attempt.by_hand) {
+        } else if let Some(closed) = &closed {
             decision.waiting = Some(Waiting { run: attempt.run.clone(), for_what: closed.clone() });
-            holds = true;
+            holds |= !attempt.by_hand;
         } else if retry_at <= situation.now && !busy && decision.claim.is_none() {
             decision.claim = Some(next_attempt(attempt));
             decision.changed = true;

@@ -31,6 +31,9 @@ const GARBAGE: &[u8] = &[b'x'; 5000];
 /// Puts the run-log back to what a new one is.
 fn mend(sandbox: &Sandbox) {
     fs::remove_file(database(sandbox)).unwrap();
+    if sandbox.state().join("host").exists() {
+        let _ = fs::remove_file(host(sandbox).join("mirror.json"));
+    }
 }
 
 fn waiting(sandbox: &Sandbox) -> Value {

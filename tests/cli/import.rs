@@ -237,3 +237,12 @@ fn any_line() -> impl Strategy<Value = Vec<u8>> {
         1 => any::<String>().prop_map(|text| format!("B={text}\n").into_bytes()),
     ]
 }
+
+#[test]
+fn the_line_that_calls_a_tick_stays_in_the_crontab() {
+    let sandbox = Sandbox::new();
+    sandbox.write("mine", "* * * * * /usr/local/bin/tickward run-due -c /x.yaml\n0 1 * * * /opt/a.sh\n");
+    let done = sandbox.run("import crontab mine").expect(3);
+    assert!(done.stderr.contains("mine:1") && done.stderr.contains("calls tickward itself"), "{}", done.stderr);
+    assert!(!done.stdout.contains("run-due") && done.stdout.contains("/opt/a.sh"), "{}", done.stdout);
+}

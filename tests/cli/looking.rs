@@ -206,7 +206,10 @@ fn next_names_the_instants_of_a_pipeline_or_of_any_schedule() {
         "2026-03-02T01:00:00Z  Mon 2026-03-02 02:00:00 CET\n2026-03-03T01:00:00Z  Tue 2026-03-03 02:00:00 CET\n";
     assert_eq!(text, expected);
     let hand = sandbox.run("next hand").expect(0);
-    assert_eq!((hand.stdout.as_str(), hand.stderr.as_str()), ("", "no occurrence: it runs only by hand\n"));
+    assert_eq!(
+        (hand.stdout.as_str(), hand.stderr.as_str()),
+        ("", "no occurrence of its own: it runs by hand, or after what it depends on\n")
+    );
     assert_eq!(sandbox.run("next hand -o json").expect(0).json(), json!([]));
     let wrong = sandbox.call(&["next", "--schedule", "* * * * 8"]).expect(2);
     assert_eq!(wrong.stderr, "error: day of week `8` is out of range\nhelp: use 0 to 7, or a name from sun to sat\n");

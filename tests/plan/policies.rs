@@ -111,7 +111,7 @@ fn what_counts_as_success_of_an_upstream_can_be_said() {
          2T00:40 daily 1T00:00 succeeded => noted
          2T01:00 tick => schedule 2T01:00#1
          2T01:10 succeeded => over
-         3T07:00 tick => missed 2T02:00-3T06:00 (29); 3T07:00 waits for daily",
+         3T07:00 tick => upstream 2T02:00; missed 2T03:00-3T06:00 (28); 3T07:00 waits for daily",
     );
     play(
         "schedule: '@hourly'; depends_on: [other]",
@@ -338,5 +338,74 @@ fn hosts_with_different_files_lose_nothing_of_each_other() {
          03:05 tick new => schedule 03:05#1
          03:06 succeeded => over
          03:06 tick old => catch_up 03:00#1; config split",
+    );
+}
+
+#[test]
+fn what_was_skipped_long_ago_and_what_waited_are_told_apart_from_what_is_missed() {
+    play(
+        "schedule: '@hourly'",
+        "01:00:20 tick => schedule 01:00#1
+         01:01 succeeded => over
+         01:10 skip => noted
+         05:00:20 tick => skipped 02:00; missed 02:00-04:00 (2); schedule 05:00#1",
+    );
+    play(
+        "schedule: '@hourly'; depends_on: [daily]",
+        "2T00:30 tick => noted
+         2T01:00 tick => 2T01:00 waits for daily
+         2T05:00 tick => upstream 2T01:00; missed 2T02:00-2T04:00 (3); 2T05:00 waits for daily",
+    );
+    play(
+        "schedule: '@hourly'; overlap: queue",
+        "01:00:20 tick => schedule 01:00#1
+         01:50 skip => noted
+         02:10 tick => skipped 02:00
+         03:00 tick => 03:00 waits its turn; more is due
+         03:10 skip => noted
+         03:20 succeeded => over
+         03:21 tick => skipped 03:00",
+    );
+}
+
+#[test]
+fn a_retry_that_a_person_began_waits_out_a_pause_too() {
+    play(
+        "schedule: '0 12 * * *'; retry: { max_attempts: 3, delay: 5m }",
+        "00:05 tick => noted
+         00:10 run => manual 00:10#1
+         00:10:30 failed => again at 00:15:30
+         00:11 pause => noted
+         00:16 tick => 00:10 waits for resume
+         00:17 resume => noted
+         00:17 tick => retry 00:10#2",
+    );
+}
+
+#[test]
+fn what_is_skipped_costs_no_other_its_run_and_is_never_missed() {
+    play(
+        "schedule: '@hourly'",
+        "01:00:20 tick => schedule 01:00#1
+         01:01 succeeded => over
+         01:10 skip => noted
+         03:00:20 tick => skipped 02:00; schedule 03:00#1",
+    );
+    play(
+        "schedule: '@hourly'",
+        "01:00:20 tick => schedule 01:00#1
+         01:01 succeeded => over
+         01:10 skip => noted
+         01:11 skip => noted
+         03:00:20 tick => skipped 02:00; skipped 03:00
+         04:00 tick => schedule 04:00#1",
+    );
+    play(
+        "schedule: '@hourly'",
+        "01:00:20 tick => schedule 01:00#1
+         01:01 succeeded => over
+         02:00:10 skip => noted
+         02:00:20 tick => skipped 02:00
+         03:00 tick => schedule 03:00#1",
     );
 }

@@ -82,6 +82,12 @@ pub fn read(bytes: &[u8], system: bool, remarks: &mut Remarks) -> Vec<Job> {
     reading.jobs
 }
 
+/// Whether a command is a call of `tickward run-due`.
+fn calls_a_tick(command: &str) -> bool {
+    let mut words = command.split_whitespace();
+    words.any(|word| word.rsplit('/').next() == Some("tickward")) && words.any(|word| word == "run-due")
+}
+
 struct Reading<'r> {
     system: bool,
     remarks: &'r mut Remarks,
@@ -262,6 +268,10 @@ impl Reading<'_> {
                 "the line has no command before its first `%`",
                 r"a `%` of the command is written `\%`",
             );
+        }
+        if calls_a_tick(&command) {
+            let help = "keep this line in the crontab: it is the clock that calls what is imported here";
+            return self.left_out(number, "the line calls tickward itself", help);
         }
         let around = self.around.clone();
         self.jobs.push(Job { line: number, schedule, zone, user, comment, command, stdin, around });

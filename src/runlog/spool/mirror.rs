@@ -50,8 +50,9 @@ pub fn read(folder: &Folder) -> Known {
 /// Those of the file system.
 pub fn note(folder: &Folder, learned: impl Iterator<Item = Row>, is_all: bool, now: Timestamp) -> io::Result<()> {
     folder.make()?;
-    // Who holds it writes much the same.
-    let Ok(_lock) = folder.lock_if_free(LOCK) else { return Ok(()) };
+    // Who holds it writes much the same, but for what was claimed just now.
+    let lock = if is_all { folder.lock_if_free(LOCK) } else { folder.lock(LOCK) };
+    let Ok(_lock) = lock else { return Ok(()) };
     let learned: Vec<Row> = learned.collect();
     let digest = digest(&learned);
     let touch = || File::options().append(true).open(folder.join(FILE))?.set_modified(SystemTime::from(now));
