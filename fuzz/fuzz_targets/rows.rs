@@ -134,7 +134,14 @@ fn written_again(store: &Store, view: View, tables: &[(&str, Columns<'_>); 3]) {
 }
 
 fn unchanged(row: Row) -> Transition {
-    Transition { row, claim: None, closed: Vec::new(), not_run: Vec::new() }
+    Transition {
+        row,
+        claim: None,
+        closed: Vec::new(),
+        not_run: Vec::new(),
+        stops: Vec::new(),
+        alerts: Vec::new(),
+    }
 }
 
 fn ended(attempt: &Attempt) -> End {

@@ -92,8 +92,7 @@ pub async fn take_in(
             Imported::Duplicate(_) => recovered.twice.push(spooled.attempt.run.id()),
             Imported::Taken | Imported::Known => {}
         }
-        // Of ticks that take in the same at once, one says so.
-        recovered.taken += usize::from(imported != Imported::Known);
+        recovered.taken += 1;
         done(&entry.0, &entry.1);
     }
     for (name, stored) in kept {
