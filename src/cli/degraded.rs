@@ -18,7 +18,7 @@ use crate::pipeline::{OnRunLogError, Pipeline};
 use crate::runlog::memory::{MemoryRunLog, Tables};
 use crate::runlog::spool::{Folder, SpoolRunLog, Stored, keep, mirror, reach_back};
 use crate::runlog::{Error, RunLog, contract::Spooled};
-use crate::tick::{self, Env, Host, Options, Recovered, Report, SystemHost};
+use crate::tick::{self, Env, Host, Options, Outage, Recovered, Report, SystemHost};
 
 /// What is done while the run-log cannot be used, as people type it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -64,14 +64,14 @@ pub async fn run_due(
     }
     let env = session.env_with(run_log, clock, signals::heeded());
     let look = Options { dry_run: true, ..options.clone() };
-    let left_out = tick::run_due(&env, &skip, &look).await?.due;
-    let mut report = match run.is_empty() {
-        true => tick::run_due(&env, &run, &look).await?,
-        false => tick::run_due(&env, &run, options).await?,
+    let left_out = tick::run_due(&env, &skip, &look).await?.due.into_iter().map(|draft| draft.run).collect();
+    let outage = Some(Outage { why: why.clone(), left_out });
+    let report = match run.is_empty() {
+        true => tick::run_due(&env, &run, &Options { outage, ..look }).await?,
+        false => tick::run_due(&env, &run, &Options { outage, ..options.clone() }).await?,
     };
     env.executor.close().await;
     tell_outage(&env, options, &folder, &why).await;
-    report.left_out = left_out.into_iter().map(|draft| draft.run).collect();
     for run in &report.left_out {
         print::note(&format!("skipped   {} of {} (run_log_error)", run.pipeline, run.scheduled_for));
     }
@@ -83,7 +83,6 @@ pub async fn run_due(
         });
         lines.for_each(|stored| print::note(&stored.line()));
     }
-    report.degraded = Some(why);
     Ok(report)
 }
 

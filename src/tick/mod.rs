@@ -66,8 +66,19 @@ pub struct Options {
     pub outlets: Outlets,
     /// How long no tick was made on this host before this one; none if that is not known.
     pub gap: Option<Duration>,
+    /// Why this tick does without the run-log; none where it has it.
+    pub outage: Option<Outage>,
     /// Told what happens while it happens.
     pub watch: Arc<dyn Fn(Event<'_>) + Send + Sync>,
+}
+
+/// A time in which the run-log cannot be used, as a tick of that time reports it.
+#[derive(Clone, Debug)]
+pub struct Outage {
+    /// Why, in words.
+    pub why: String,
+    /// What is due and left to the run-log.
+    pub left_out: Vec<Run>,
 }
 
 impl Default for Options {
@@ -81,6 +92,7 @@ impl Default for Options {
             keep: Keep::default(),
             outlets: Outlets::default(),
             gap: None,
+            outage: None,
             watch: Arc::new(|_| {}),
         }
     }
@@ -92,6 +104,9 @@ impl Default for Options {
 /// The run-log could not be used, and nothing was claimed. What fails later is in the report.
 pub async fn run_due(env: &Env, pipelines: &[&Pipeline], options: &Options) -> Result<Report, Error> {
     let mut report = begun(env);
+    if let Some(outage) = options.outage.clone() {
+        (report.degraded, report.left_out) = (Some(outage.why), outage.left_out);
+    }
     let by_id: Pipelines<'_> = pipelines.iter().map(|pipeline| (pipeline.id.clone(), *pipeline)).collect();
     let (view, time) = match options.dry_run {
         true => gather::look(env).await?,

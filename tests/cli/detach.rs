@@ -157,3 +157,18 @@ fn in_a_unit_of_systemd_the_worker_gets_a_scope() {
     sandbox.write("go", "");
     sandbox.wait("the outcome", || state(&sandbox) == ["succeeded"]);
 }
+
+#[test]
+fn without_the_run_log_the_caller_hears_so_and_what_is_left_out() {
+    let sandbox = Sandbox::with(
+        "pipelines:\n  a: { schedule: '@daily', command: ENTER }\n  \
+         k: { schedule: '@daily', on_run_log_error: skip, command: ENTER }\n",
+    );
+    std::fs::create_dir_all(sandbox.state().join("run_log.db")).unwrap();
+    let done = sandbox.run("run-due --detach --interval 86400 -o json").expect(4);
+    let report = done.json();
+    assert_eq!((&report["tick"]["degraded"], &report["rc"]), (&true.into(), &4.into()), "{done:?}");
+    assert_eq!(report["skipped"][0]["reason"], "run_log_error", "{done:?}");
+    assert_eq!((&report["skipped"][0]["pipeline"], &report["started"][0]["pipeline"]), (&"k".into(), &"a".into()));
+    sandbox.assert_nothing_left();
+}
