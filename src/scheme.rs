@@ -43,6 +43,26 @@ impl Miss {
     }
 }
 
+/// An address is no good: a mistake in the configuration.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{message}")]
+pub struct AddressError {
+    message: String,
+    help: String,
+}
+
+impl AddressError {
+    /// What is wrong, without secrets, and what to do about it.
+    pub fn new(message: &str, help: &str) -> AddressError {
+        AddressError { message: message.into(), help: help.into() }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> &str {
+        &self.help
+    }
+}
+
 /// The scheme of a URL: the letters before the first colon; none where the text has none, as in a bare path.
 pub fn of(url: &str) -> Option<&str> {
     let (scheme, _) = url.split_once(':')?;

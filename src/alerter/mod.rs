@@ -14,6 +14,7 @@ use async_trait::async_trait;
 use crate::alert::Alert;
 use crate::clock::Clock;
 use crate::config::{AlerterSpec, Environment};
+pub use crate::scheme::AddressError as Error;
 use crate::scheme::{self, Scheme};
 
 mod address;
@@ -63,25 +64,6 @@ pub enum SendError {
         /// What happened.
         message: String,
     },
-}
-
-/// An alerter's address is no good: a mistake in the configuration.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Error {
-    message: String,
-    help: String,
-}
-
-impl Error {
-    fn new(message: &str, help: &str) -> Error {
-        Error { message: message.into(), help: help.into() }
-    }
-
-    /// What to do about it.
-    pub fn help(&self) -> &str {
-        &self.help
-    }
 }
 
 /// How alerters are opened.

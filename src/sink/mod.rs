@@ -11,6 +11,7 @@ use async_trait::async_trait;
 
 use crate::config::SinkSpec;
 use crate::metrics::Snapshot;
+pub use crate::scheme::AddressError as Error;
 use crate::scheme::{self, Scheme};
 
 mod memory;
@@ -39,25 +40,6 @@ pub trait Sink: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct RecordError(String);
-
-/// A sink's address is no good: a mistake in the configuration.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{message}")]
-pub struct Error {
-    message: String,
-    help: String,
-}
-
-impl Error {
-    fn new(message: &str, help: &str) -> Error {
-        Error { message: message.into(), help: help.into() }
-    }
-
-    /// What to do about it.
-    pub fn help(&self) -> &str {
-        &self.help
-    }
-}
 
 /// A sink by its name, and what follows `://` in its address.
 type Open = fn(&str, &str) -> Result<Arc<dyn Sink>, Error>;
