@@ -140,8 +140,6 @@ fn leave_out(
     while let Some(&first) = due.first() {
         let reason = if situation.decided.contains(&first) {
             None
-        } else if situation.row.standing.skips.contains(&first.as_microsecond()) {
-            Some(Reason::Skipped)
         } else if deadline.is_some_and(|deadline| until.duration_since(first) > deadline) {
             Some(Reason::Deadline)
         } else if due.len() > 1 && upstream::unmet(situation, first).is_some() {
