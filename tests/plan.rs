@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+#[path = "plan/asked.rs"]
+mod asked;
 #[path = "plan/by_hand.rs"]
 mod by_hand;
 #[path = "plan/catch_up.rs"]

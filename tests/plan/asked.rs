@@ -1,0 +1,182 @@
+//! What people ask for: pause, resume, reset, skip, cancel, and what is held until they do.
+
+use crate::story::play;
+
+#[test]
+fn a_pause_forbids_and_resume_does_not_flood() {
+    play(
+        "schedule: '@hourly'",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:10 succeeded => over
+         01:20 pause => noted
+         02:00 tick => paused 02:00
+         03:00 tick => paused 03:00
+         20T05:30 resume => paused 04:00-20T05:00 (458)
+         20T05:31 tick => nothing
+         20T06:00 tick => schedule 20T06:00#1",
+    );
+}
+
+#[test]
+fn a_pause_with_an_end_forbids_nothing_after_it() {
+    play(
+        "schedule: '@hourly'; catch_up: all",
+        "00:30 tick => noted
+         00:40 pause 02:30 => noted
+         01:00 tick => paused 01:00
+         04:00 tick => paused 02:00; catch_up 03:00#1; more is due
+         04:10 succeeded => over
+         04:10 tick => catch_up 04:00#1",
+    );
+}
+
+#[test]
+fn resuming_a_pause_that_is_over_decides_nothing() {
+    play(
+        "schedule: '@hourly'; catch_up: all",
+        "00:30 tick => noted
+         00:40 pause 02:30 => noted
+         04:00 resume => nothing
+         04:00 tick => paused 01:00-02:00 (2); catch_up 03:00#1; more is due",
+    );
+}
+
+#[test]
+fn a_retry_waits_out_a_pause() {
+    play(
+        "schedule: '0 1 * * *'; retry: { max_attempts: 2, delay: 10m }",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:01 failed => again at 01:11
+         01:02 pause => noted
+         01:30 tick => 01:00 waits for resume
+         02:00 resume => noted
+         02:00 tick => retry 01:00#2",
+    );
+}
+
+#[test]
+fn who_gave_up_is_held_until_reset_or_success() {
+    play(
+        "schedule: '@hourly'; on_gave_up: hold",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:01 failed => gave up
+         02:00 tick => held 02:00
+         03:00 tick => held 03:00
+         03:10 reset => noted
+         04:00 tick => schedule 04:00#1
+         04:01 failed => gave up
+         04:10 run 04:00 => manual 04:00#2 try 1
+         04:11 succeeded => over
+         05:00 tick => schedule 05:00#1",
+    );
+}
+
+#[test]
+fn who_is_held_stays_so_when_a_pause_ends() {
+    play(
+        "schedule: '@hourly'; on_gave_up: hold",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:01 failed => gave up
+         01:02 pause 02:30 => noted
+         02:00 tick => paused 02:00
+         03:00 tick => held 03:00
+         03:01 reset => noted
+         04:00 tick => schedule 04:00#1",
+    );
+}
+
+#[test]
+fn the_next_one_can_be_skipped_and_what_runs_be_cancelled() {
+    play(
+        "schedule: '@daily'; retry: { max_attempts: 3, delay: 1h }",
+        "12:00 tick => noted
+         12:01 skip => noted
+         2T00:00 tick => skipped 2T00:00
+         3T00:00 tick => schedule 3T00:00#1
+         3T00:01 failed => again at 3T01:01
+         3T00:30 skip => skipped 3T00:00
+         3T01:01 tick => nothing
+         4T00:00 tick => schedule 4T00:00#1
+         4T00:10 cancel => stops 1
+         4T00:10 cancel => nothing
+         4T00:11 cancelled => over
+         4T01:30 tick => nothing
+         5T00:00 tick => schedule 5T00:00#1
+         5T00:10 cancel => stops 1
+         5T00:11 lost => over
+         5T01:30 tick => nothing",
+    );
+}
+
+#[test]
+fn what_was_skipped_long_ago_and_what_waited_are_told_apart_from_what_is_missed() {
+    play(
+        "schedule: '@hourly'",
+        "01:00:20 tick => schedule 01:00#1
+         01:01 succeeded => over
+         01:10 skip => noted
+         05:00:20 tick => skipped 02:00; missed 02:00-04:00 (2); schedule 05:00#1",
+    );
+    play(
+        "schedule: '@hourly'; depends_on: [daily]",
+        "2T00:30 tick => noted
+         2T01:00 tick => 2T01:00 waits for daily
+         2T05:00 tick => upstream 2T01:00; missed 2T02:00-2T04:00 (3); 2T05:00 waits for daily",
+    );
+    play(
+        "schedule: '@hourly'; overlap: queue",
+        "01:00:20 tick => schedule 01:00#1
+         01:50 skip => noted
+         02:10 tick => skipped 02:00
+         03:00 tick => 03:00 waits its turn; more is due
+         03:10 skip => noted
+         03:20 succeeded => over
+         03:21 tick => skipped 03:00",
+    );
+}
+
+#[test]
+fn a_retry_that_a_person_began_waits_out_a_pause_too() {
+    play(
+        "schedule: '0 12 * * *'; retry: { max_attempts: 3, delay: 5m }",
+        "00:05 tick => noted
+         00:10 run => manual 00:10#1
+         00:10:30 failed => again at 00:15:30
+         00:11 pause => noted
+         00:16 tick => 00:10 waits for resume
+         00:17 resume => noted
+         00:17 tick => retry 00:10#2",
+    );
+}
+
+#[test]
+fn what_is_skipped_costs_no_other_its_run_and_is_never_missed() {
+    play(
+        "schedule: '@hourly'",
+        "01:00:20 tick => schedule 01:00#1
+         01:01 succeeded => over
+         01:10 skip => noted
+         03:00:20 tick => skipped 02:00; schedule 03:00#1",
+    );
+    play(
+        "schedule: '@hourly'",
+        "01:00:20 tick => schedule 01:00#1
+         01:01 succeeded => over
+         01:10 skip => noted
+         01:11 skip => noted
+         03:00:20 tick => skipped 02:00; skipped 03:00
+         04:00 tick => schedule 04:00#1",
+    );
+    play(
+        "schedule: '@hourly'",
+        "01:00:20 tick => schedule 01:00#1
+         01:01 succeeded => over
+         02:00:10 skip => noted
+         02:00:20 tick => skipped 02:00
+         03:00 tick => schedule 03:00#1",
+    );
+}
