@@ -83,6 +83,8 @@ fn first_sight(hash: String, situation: &Situation<'_>, decision: &mut Decision)
         upstream::follow_until(situation, row, since);
     }
     let cursor = row.cursor.map(|cursor| cursor.max(since));
+    // What the one before has decided is not decided again, though a wrong clock may have put that ahead of now.
+    let since = cursor.unwrap_or(since);
     let rest = serde_json::Map::new();
     row.schedules.insert(0, KnownSchedule { hash, since, cursor, replaced_at: None, rest });
     row.schedules.truncate(REMEMBERED);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::story::{play, play_on};
+use crate::story::{Story, at, pipeline, play, play_on};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -52,6 +52,17 @@ fn an_edited_schedule_never_fires_its_past() {
          03:00 tick after  => noted
          03:15 tick after  => schedule 03:15#1",
     );
+}
+
+/// The clock was ahead for a while: until then nothing is due, and the edited schedule does not count from before.
+#[test]
+fn an_edited_schedule_counts_from_what_is_decided_already() {
+    let (before, after) = (pipeline("schedule: '*/5 * * * *'"), pipeline("schedule: '*/7 * * * *'"));
+    let mut story = Story::new(&before);
+    story.tick(&before, at("00:00"));
+    story.tick(&before, at("02:20"));
+    let row = story.tick(&after, at("01:56")).row;
+    assert_eq!((row.schedules[0].since, row.cursor), (at("02:20"), Some(at("02:20"))));
 }
 
 #[test]
