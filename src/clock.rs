@@ -39,6 +39,10 @@ pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
     /// The boot clock.
     fn boot(&self) -> BootTime;
+    /// Whether somebody has said what time it is: stores that have a clock of their own go by this one then.
+    fn is_set(&self) -> bool {
+        false
+    }
     /// Returns once the boot clock has reached `deadline`. Cancel safe.
     async fn sleep_until(&self, deadline: BootTime);
 }
@@ -98,6 +102,10 @@ impl<C: Clock> Clock for Shifted<C> {
         self.start.checked_add(gone).map_or(Timestamp::MAX, crate::occurrence::whole_micros)
     }
 
+    fn is_set(&self) -> bool {
+        true
+    }
+
     fn boot(&self) -> BootTime {
         self.inner.boot()
     }
@@ -136,6 +144,10 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp::from_microsecond(self.now.load(Ordering::SeqCst)).unwrap_or(Timestamp::MAX)
+    }
+
+    fn is_set(&self) -> bool {
+        true
     }
 
     fn boot(&self) -> BootTime {

@@ -30,6 +30,9 @@ mod races;
 mod renaming;
 #[path = "runlog/reopening.rs"]
 mod reopening;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[path = "runlog/servers.rs"]
+mod servers;
 #[path = "runlog/sqlite_file.rs"]
 mod sqlite_file;
 #[path = "runlog/values.rs"]
@@ -47,7 +50,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use bench::{Backend, Bench};
 
 /// Every backend: how to get a fresh one, and what it promises beyond the contract.
-static BACKENDS: [Backend; 2] = [
+static BACKENDS: &[Backend] = &[
     Backend {
         name: "memory",
         fresh_url: |_| Ok("memory:".into()),
@@ -58,6 +61,22 @@ static BACKENDS: [Backend; 2] = [
     Backend {
         name: "sqlite",
         fresh_url: |folder| Ok(format!("sqlite:{}/run_log.db", folder.display())),
+        precision: Duration::from_micros(1),
+        is_shared: true,
+        is_durable: true,
+    },
+    #[cfg(feature = "postgres")]
+    Backend {
+        name: "postgres",
+        fresh_url: servers::fresh_postgres,
+        precision: Duration::from_micros(1),
+        is_shared: true,
+        is_durable: true,
+    },
+    #[cfg(feature = "mysql")]
+    Backend {
+        name: "mysql",
+        fresh_url: servers::fresh_mysql,
         precision: Duration::from_micros(1),
         is_shared: true,
         is_durable: true,
@@ -144,7 +163,7 @@ fn everywhere() -> Vec<Case> {
 fn trial(backend: &'static Backend, case: Case) -> Trial {
     Trial::ignorable_test(format!("{}::{}", backend.name, case.name), move || match Bench::new(backend) {
         Ok(bench) => {
-            let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
             runtime.block_on((case.run)(bench));
             Ok(Completion::Completed)
         }

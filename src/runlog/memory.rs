@@ -23,7 +23,8 @@ mod outbox;
 mod renaming;
 mod tables;
 
-pub use tables::Tables;
+pub use outbox::Post;
+pub use tables::{Key, Tables};
 
 /// A run-log that lives as long as the value.
 pub struct MemoryRunLog {

@@ -12,10 +12,18 @@ use crate::scheme::{self, Scheme};
 
 pub mod contract;
 mod error;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "duckdb"))]
+mod form;
 pub mod import;
 pub mod memory;
+#[cfg(feature = "mysql")]
+mod mysql;
 pub mod outbox;
+#[cfg(feature = "postgres")]
+mod postgres;
 pub mod spool;
+#[cfg(any(feature = "postgres", feature = "mysql", feature = "duckdb"))]
+pub mod sql;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
 
@@ -53,8 +61,14 @@ pub const SCHEMES: &[Scheme<Open>] = &[
     Scheme { names: &["sqlite"], feature: "sqlite", backend: Some(open_sqlite) },
     #[cfg(not(feature = "sqlite"))]
     Scheme { names: &["sqlite"], feature: "sqlite", backend: None },
-    Scheme { names: &["postgres", "postgresql"], feature: "", backend: None },
-    Scheme { names: &["mysql", "mariadb"], feature: "", backend: None },
+    #[cfg(feature = "postgres")]
+    Scheme { names: &["postgres", "postgresql"], feature: "postgres", backend: Some(postgres::open) },
+    #[cfg(not(feature = "postgres"))]
+    Scheme { names: &["postgres", "postgresql"], feature: "postgres", backend: None },
+    #[cfg(feature = "mysql")]
+    Scheme { names: &["mysql", "mariadb"], feature: "mysql", backend: Some(mysql::open) },
+    #[cfg(not(feature = "mysql"))]
+    Scheme { names: &["mysql", "mariadb"], feature: "mysql", backend: None },
     Scheme { names: &["duckdb"], feature: "", backend: None },
     Scheme { names: &["s3"], feature: "", backend: None },
     Scheme { names: &["gs"], feature: "", backend: None },

@@ -21,7 +21,7 @@ fn all_at_once<T: Send + 'static, F: Future<Output = T>>(
     let threads = bench.ways(count).into_iter().enumerate().map(|(number, log)| {
         let (start, work) = (start.clone(), work.clone());
         std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             start.wait();
             runtime.block_on(work(number, log, start))
         })

@@ -22,6 +22,11 @@ impl Post {
         self.waiting.values().any(|queue| !queue.is_empty())
     }
 
+    /// Takes in one that waits already, behind those that came before.
+    pub fn load(&mut self, entry: Waiting) {
+        self.waiting.entry(about(&entry.alert)).or_default().push_back(entry);
+    }
+
     /// Puts alerts in, at `now`.
     pub fn put(&mut self, alerts: Vec<Alert>, now: Timestamp) {
         if !alerts.is_empty() {

@@ -1,0 +1,90 @@
+//! What a store says of its tables, and which stores are not for this program or purpose.
+
+use super::{Error, Purpose};
+
+/// What a store says of itself.
+#[derive(Debug, Default)]
+pub struct Meta {
+    /// How many migrations it has seen.
+    pub schema: usize,
+    /// The number of migrations a program must know to use it.
+    pub needs: usize,
+    /// It was created under `--now`.
+    pub rehearsal: bool,
+    /// Nothing in it was run: it was created under `--shadow`.
+    pub shadow: bool,
+}
+
+impl Meta {
+    /// Reads names and values.
+    pub fn of(pairs: impl Iterator<Item = (String, String)>) -> Meta {
+        let mut meta = Meta::default();
+        for (name, value) in pairs {
+            match name.as_str() {
+                "schema" => meta.schema = value.parse().unwrap_or(usize::MAX),
+                "needs" => meta.needs = value.parse().unwrap_or(usize::MAX),
+                "rehearsal" => meta.rehearsal = true,
+                "shadow" => meta.shadow = true,
+                _ => {}
+            }
+        }
+        meta
+    }
+
+    /// What a new store says of itself besides the number of its migrations.
+    pub fn first(purpose: Purpose) -> Vec<(&'static str, &'static str)> {
+        let mark = match purpose {
+            Purpose::Rehearse => Some(("rehearsal", "yes")),
+            Purpose::Shadow => Some(("shadow", "yes")),
+            Purpose::Work | Purpose::Read => None,
+        };
+        [("needs", "1")].into_iter().chain(mark).collect()
+    }
+}
+
+/// A store as messages name it, and how many migrations this program knows.
+pub struct Form<'a> {
+    /// Its address without secrets.
+    pub shown: &'a str,
+    /// The number of migrations.
+    pub known: usize,
+}
+
+impl Form<'_> {
+    /// Whether the store is for this program and purpose.
+    ///
+    /// # Errors
+    /// `Refused` for one that needs a newer program, `Address` for one that is for another purpose.
+    pub fn check(&self, meta: &Meta, purpose: Purpose) -> Result<(), Error> {
+        let (shown, known) = (self.shown, self.known);
+        if meta.needs > known {
+            let form = meta.schema;
+            return Err(Error::Refused {
+                message: format!(
+                    "the run-log `{shown}` needs a newer tickward: it has form {form}, this program knows up to {known}"
+                ),
+                help: "update this program, or use another run-log".into(),
+            });
+        }
+        let (message, help) = match (purpose, meta.shadow, meta.rehearsal) {
+            (Purpose::Work | Purpose::Rehearse, true, _) => (
+                format!("the run-log `{shown}` was created under --shadow: nothing in it has been run"),
+                "use another run-log for real ticks, or delete this one",
+            ),
+            (Purpose::Shadow, false, _) => (
+                format!("--shadow only decides, and the run-log `{shown}` is no shadow's"),
+                "leave `--run-log-url` out, or name a file that does not exist yet",
+            ),
+            (Purpose::Work, _, true) => (
+                format!("the run-log `{shown}` was created under --now, for a rehearsal"),
+                "use another run-log for real ticks, or delete this one",
+            ),
+            (Purpose::Rehearse, _, false) => (
+                format!("--now is for rehearsals, and the run-log `{shown}` is a real one"),
+                "add --dry-run, or rehearse on a run-log of its own: --run-log-url sqlite:rehearsal.db",
+            ),
+            _ => return Ok(()),
+        };
+        Err(Error::Address { message, help: help.into() })
+    }
+}

@@ -1,0 +1,218 @@
+//! The run-log on MySQL or MariaDB: `mysql://user@host:port/database`, or `mariadb://`.
+//!
+//! READ COMMITTED throughout: what is read under locks is what is there, and no gap between rows is locked.
+
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
+use sqlx::{ConnectOptions, Connection};
+
+use super::sql::address::{self, Address};
+use super::sql::columns::{Column, Kind, Table};
+use super::sql::dialect::{Dialect, matched};
+use super::sql::driver;
+use super::sql::line::{Answers, Failure, Server, Session, Soon};
+use super::sql::{self, Backend};
+use super::{Error, OpenOptions, RunLog};
+
+/// Each form of the tables, oldest first.
+const MIGRATIONS: [&str; 5] = [
+    include_str!("../../migrations/mysql/0001_run_log.sql"),
+    include_str!("../../migrations/mysql/0002_standing.sql"),
+    include_str!("../../migrations/mysql/0003_results.sql"),
+    include_str!("../../migrations/mysql/0004_outbox.sql"),
+    include_str!("../../migrations/mysql/0005_degraded.sql"),
+];
+
+/// What of an address is the driver's own.
+const KNOWN: [&str; 5] = ["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"];
+
+/// The file that a password is read from where neither the address nor `MYSQL_PWD` has one.
+const PASSWORD_FILE: &str = "MYSQL_PASSWORD_FILE";
+
+/// Opens the run-log at `url`.
+///
+/// # Errors
+/// `Address` for one that cannot be read; else as `sql::open` says.
+pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
+    let address = Address::parse(url, &KNOWN, false)?;
+    let unreadable = || address::unreadable("mysql://user:password@host:3306/database");
+    let connect = MySqlConnectOptions::from_str(&address.url).map_err(|_| unreadable())?;
+    let Some(database) = connect.get_database().map(str::to_owned) else {
+        return Err(Error::Address {
+            message: "the run-log's address names no database".into(),
+            help: "write mysql://user:password@host:3306/database".into(),
+        });
+    };
+    let has_password =
+        url.split_once("//").and_then(|(_, rest)| rest.split_once('@')).is_some_and(|(user, _)| user.contains(':'));
+    let connect = match password().filter(|_| !has_password) {
+        Some(password) => connect.password(&password),
+        None => connect,
+    };
+    let shown = match connect.get_socket() {
+        Some(socket) => format!("mysql://{}/{database}", socket.display()),
+        None => format!("mysql://{}:{}/{database}", connect.get_host(), connect.get_port()),
+    };
+    let backend = Backend {
+        dialect: Box::new(MySql),
+        server: Arc::new(Reach { connect: connect.disable_statement_logging(), patience: address.connect_timeout }),
+        migrations: &MIGRATIONS,
+        shown,
+        creates_tables: address.creates_tables,
+    };
+    sql::open(backend, options)
+}
+
+fn password() -> Option<String> {
+    let from_file = || {
+        let text = std::fs::read_to_string(std::env::var_os(PASSWORD_FILE)?).ok()?;
+        Some(text.trim_end_matches(['\r', '\n']).to_owned())
+    };
+    std::env::var("MYSQL_PWD").ok().or_else(from_file)
+}
+
+struct Reach {
+    connect: MySqlConnectOptions,
+    patience: Duration,
+}
+
+impl Server for Reach {
+    fn connect(&self) -> Soon<'_, Result<Box<dyn Session>, Failure>> {
+        Box::pin(async {
+            let connected = self.connect.connect().await;
+            let connection = connected.map_err(|error| driver::unreachable(sorted(&error)))?;
+            Ok(Box::new(Connected(connection)) as Box<dyn Session>)
+        })
+    }
+
+    fn patience(&self) -> Duration {
+        self.patience
+    }
+}
+
+struct Connected(MySqlConnection);
+
+impl Session for Connected {
+    fn run(&mut self, statements: Vec<String>) -> Soon<'_, Result<Answers, Failure>> {
+        Box::pin(async { driver::run(&mut self.0, statements).await.map_err(|error| sorted(&error)) })
+    }
+
+    fn close(self: Box<Self>) -> Soon<'static, ()> {
+        Box::pin(async { drop(self.0.close().await) })
+    }
+}
+
+/// What an error means, by the server's number for it.
+fn sorted(error: &sqlx::Error) -> Failure {
+    driver::sorted(error, |said| {
+        let number = said.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number);
+        let message = said.message().to_owned();
+        match number {
+            // A lock that was not to be had, a deadlock, a row that somebody else was faster with or has changed, tables
+            // that somebody else is making.
+            1205 | 1213 | 1062 | 1020 | 1412 => Failure::Again(message),
+            1146 => Failure::NoTables,
+            1290 | 1792 | 1836 => Failure::Refused {
+                message: format!("takes no writes: {message}"),
+                help: "name the server that takes writes".into(),
+            },
+            1142 | 1143 | 1370 => Failure::Refused {
+                message: format!("does not let this user do what is needed: {message}"),
+                help: "grant it: `tickward run-log ddl` prints what".into(),
+            },
+            // It goes down, or has ended the connection.
+            1053 | 1927 | 1040 | 1203 | 4031 => Failure::Unanswered(message),
+            number => Failure::Failed(format!("{message} ({number})")),
+        }
+    })
+}
+
+/// The SQL that MySQL 8 and MariaDB 10.6 have in common.
+struct MySql;
+
+/// What tells names apart byte for byte, whatever the connection's own collation.
+const BINARY: &str = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
+
+impl Dialect for MySql {
+    fn begin_reading(&self) -> Vec<String> {
+        vec![
+            "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ".into(),
+            "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY".into(),
+        ]
+    }
+
+    fn begin_writing(&self) -> Vec<String> {
+        vec![
+            "SET SESSION innodb_lock_wait_timeout = 5".into(),
+            // Who is stopped between two texts does not hold the others up for long.
+            "SET SESSION wait_timeout = 60".into(),
+            "SET TRANSACTION ISOLATION LEVEL READ COMMITTED".into(),
+            "START TRANSACTION".into(),
+        ]
+    }
+
+    fn role(&self) -> &'static str {
+        "SELECT CASE WHEN @@global.read_only = 1 THEN 'is read-only' ELSE '' END"
+    }
+
+    fn begin_migrating(&self) -> Vec<String> {
+        vec!["SELECT GET_LOCK(CONCAT('tickward_', DATABASE()), 30)".into()]
+    }
+
+    fn end_migrating(&self) -> Vec<String> {
+        vec!["DO RELEASE_LOCK(CONCAT('tickward_', DATABASE()))".into()]
+    }
+
+    fn has_tables(&self) -> &'static str {
+        "SELECT count(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'tickward_meta'"
+    }
+
+    fn now(&self) -> &'static str {
+        // The beginning of its own statement.
+        "TIMESTAMPDIFF(MICROSECOND, '1970-01-01 00:00:00', UTC_TIMESTAMP(6))"
+    }
+
+    fn decoded(&self, literal: &str) -> String {
+        format!("CONVERT(FROM_BASE64({literal}) USING utf8mb4) COLLATE utf8mb4_bin")
+    }
+
+    fn unpacked(&self, json: &str, columns: &[Column]) -> String {
+        let columns: Vec<String> = columns
+            .iter()
+            .map(|(name, kind)| match kind {
+                Kind::Number => format!("{name} BIGINT PATH '$.{name}'"),
+                Kind::Word => format!("{name} VARCHAR(400) {BINARY} PATH '$.{name}'"),
+                Kind::Text => format!("{name} LONGTEXT {BINARY} PATH '$.{name}'"),
+            })
+            .collect();
+        format!("JSON_TABLE({json}, '$[*]' COLUMNS ({})) AS d", columns.join(", "))
+    }
+
+    fn for_update(&self, _: &str, skips_locked: bool) -> String {
+        format!("FOR UPDATE{}", if skips_locked { " SKIP LOCKED" } else { "" })
+    }
+
+    fn is_open(&self) -> &'static str {
+        "a.is_open = 1"
+    }
+
+    fn update(&self, table: &Table, set: &[&str], source: &str) -> String {
+        let set: Vec<String> = set.iter().map(|name| format!("t.{name} = d.{name}")).collect();
+        format!("UPDATE {} t JOIN {source} ON {} SET {}", table.name, matched("t", table.key()), set.join(", "))
+    }
+
+    fn on_conflict_nothing(&self, table: &Table) -> String {
+        // IGNORE would hide other mistakes as well.
+        let (name, _) = table.columns[0];
+        format!("ON DUPLICATE KEY UPDATE {name} = {}.{name}", table.name)
+    }
+
+    fn on_conflict_replace(&self, table: &Table) -> String {
+        let set: Vec<String> =
+            table.columns[table.key..].iter().map(|(name, _)| format!("{name} = VALUES({name})")).collect();
+        format!("ON DUPLICATE KEY UPDATE {}", set.join(", "))
+    }
+}

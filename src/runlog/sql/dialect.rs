@@ -1,0 +1,95 @@
+//! What differs between the servers' SQL.
+//!
+//! All that varies from call to call goes into a statement as one literal: JSON, in base64, whose letters no quoting rule
+//! of any server touches. So a transaction is one text, sent and answered in one round trip, with no prepared statement
+//! that a pooler in between would have to know.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::Value;
+
+use super::columns::{Column, Kind, Object, Table};
+
+/// The SQL of one kind of server.
+pub trait Dialect: Send + Sync {
+    /// Statements that begin a transaction which sees one state of the store and changes nothing.
+    fn begin_reading(&self) -> Vec<String>;
+
+    /// Statements that begin one which sees what others commit meanwhile, and waits for locks for a few seconds at most.
+    fn begin_writing(&self) -> Vec<String>;
+
+    /// Selects why the server takes no writes, in words that follow its name; nothing where it takes them.
+    fn role(&self) -> &'static str;
+
+    /// Statements that begin to make tables and keep others from it meanwhile.
+    fn begin_migrating(&self) -> Vec<String>;
+
+    /// Statements that end that.
+    fn end_migrating(&self) -> Vec<String>;
+
+    /// Selects how many tables of the name `tickward_meta` there are.
+    fn has_tables(&self) -> &'static str;
+
+    /// The server's time in microseconds since 1970, as it goes on within a transaction.
+    fn now(&self) -> &'static str;
+
+    /// The text of a literal that was written by `literal`.
+    fn decoded(&self, literal: &str) -> String;
+
+    /// A table of `columns`, called `d`, with a row for each object of the JSON array that the expression gives.
+    fn unpacked(&self, json: &str, columns: &[Column]) -> String;
+
+    /// What, behind a SELECT, locks the rows of the table called `alias` that it finds.
+    fn for_update(&self, alias: &str, skips_locked: bool) -> String;
+
+    /// Which attempts are open, as the index for them is declared.
+    fn is_open(&self) -> &'static str;
+
+    /// Gives the rows of `table` that are in `source` its values of `set`.
+    fn update(&self, table: &Table, set: &[&str], source: &str) -> String;
+
+    /// What, behind an INSERT, leaves rows as they are whose key is there.
+    fn on_conflict_nothing(&self, table: &Table) -> String;
+
+    /// What, behind an INSERT, gives rows whose key is there the new values of all other columns.
+    fn on_conflict_replace(&self, table: &Table) -> String;
+}
+
+/// Text as letters, digits, `+`, `/` and `=`, between quotes.
+pub fn literal(text: &str) -> String {
+    format!("'{}'", STANDARD.encode(text))
+}
+
+/// Rows as a table called `d`.
+pub fn source(dialect: &dyn Dialect, rows: Vec<Object>, columns: &[Column]) -> String {
+    let json = Value::Array(rows.into_iter().map(Value::Object).collect()).to_string();
+    dialect.unpacked(&dialect.decoded(&literal(&json)), columns)
+}
+
+/// Inserts rows; `conflict` says what becomes of those that are there.
+pub fn insert(dialect: &dyn Dialect, table: &Table, rows: Vec<Object>, conflict: &str) -> String {
+    let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
+    let names = names.join(", ");
+    let values: Vec<String> = table.columns.iter().map(|(name, _)| format!("d.{name}")).collect();
+    let order: Vec<String> = table.key().iter().map(|(name, _)| format!("d.{name}")).collect();
+    // In one order everywhere: so that two who insert the same rows wait for one another instead of for each other.
+    format!(
+        "INSERT INTO {} ({names}) SELECT {} FROM {} WHERE true ORDER BY {} {conflict}",
+        table.name,
+        values.join(", "),
+        source(dialect, rows, table.columns),
+        order.join(", ")
+    )
+}
+
+/// `t.a = d.a AND …` over the columns.
+pub fn matched(alias: &str, columns: &[Column]) -> String {
+    let each: Vec<String> = columns.iter().map(|(name, _)| format!("{alias}.{name} = d.{name}")).collect();
+    each.join(" AND ")
+}
+
+/// A table of one column of words, called `d`.
+pub fn words<'a>(dialect: &dyn Dialect, name: &'static str, words: impl Iterator<Item = &'a str>) -> String {
+    let rows = words.map(|word| Object::from_iter([(name.to_owned(), Value::from(word))])).collect();
+    source(dialect, rows, &[(name, Kind::Word)])
+}

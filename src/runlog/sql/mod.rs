@@ -1,0 +1,379 @@
+//! The run-log on a server: one core for all of them, a dialect and a connection for each.
+//!
+//! Every call is one transaction. What changes by the rules of the contract is read under the locks of the pipelines' rows
+//! (one round trip), decided by the reference (`memory::Tables`) and written (another one); all else is one round trip.
+//! Who claims leaves out what others hold just then; who reports waits for it.
+//!
+//! Holds always: the server's time is asked for after the locks are held; nothing is applied unless the commit of its
+//! transaction was sent; where its answer is lost, that is said (`Unknown`).
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use super::contract::{
+    Batch, Committed, Forgotten, Imported, Outbox, Query, Record, Renewed, RunLog, Scope, Settled, Spooled, Verdict,
+    View, Waiting,
+};
+use super::memory::{MemoryRunLog, Post};
+use super::{Error, OpenOptions};
+use crate::alert::Alert;
+use crate::clock::Clock;
+use crate::lease::Lease;
+use crate::occurrence::{PipelineId, Token};
+use crate::run::Row;
+
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub mod address;
+pub mod columns;
+mod decode;
+pub mod dialect;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+pub mod driver;
+mod encode;
+pub mod line;
+mod migrate;
+mod outbox;
+mod parts;
+mod reading;
+mod renaming;
+mod slice;
+
+use decode::Unreadable;
+use dialect::Dialect;
+use line::{Answers, Failure, Line, Server};
+use reading::last;
+use slice::{Slice, Wanted};
+
+/// One kind of server at one address.
+pub struct Backend {
+    /// Its SQL.
+    pub dialect: Box<dyn Dialect>,
+    /// How to reach it.
+    pub server: Arc<dyn Server>,
+    /// Its migrations, oldest first.
+    pub migrations: &'static [&'static str],
+    /// Its address, as messages name it: without secrets.
+    pub shown: String,
+    /// It may create and change its tables.
+    pub creates_tables: bool,
+}
+
+/// A run-log on a server.
+pub struct SqlRunLog {
+    backend: Backend,
+    line: Line,
+    clock: Arc<dyn Clock>,
+}
+
+/// How often a transaction is done again that the server has undone because of another one.
+const TRIES: u32 = 10;
+
+/// Opens the run-log of `backend`.
+///
+/// # Errors
+/// `Refused` and `Address` for one that must not be used; `Unavailable` for one that cannot be reached.
+pub fn open(backend: Backend, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
+    let unavailable = |error: std::io::Error| Error::Unavailable {
+        message: format!("the run-log `{}` cannot be opened", backend.shown),
+        source: Some(Box::new(error)),
+    };
+    let line = Line::to(backend.server.clone()).map_err(unavailable)?;
+    // The caller's thread may have an event loop already: another one waits for the answer.
+    let wait = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(unavailable)?;
+        runtime.block_on(migrate::open(&line, &backend, &options))
+    };
+    let opened = std::thread::scope(|scope| scope.spawn(wait).join());
+    let gone = |_| Err(Error::Unavailable { message: "the thread of the connection has ended".into(), source: None });
+    Ok(match opened.unwrap_or_else(gone)? {
+        migrate::Opened::Ready => Arc::new(SqlRunLog { backend, line, clock: options.clock }),
+        migrate::Opened::Nothing => Arc::new(MemoryRunLog::new(options.clock)),
+    })
+}
+
+impl SqlRunLog {
+    fn dialect(&self) -> &dyn Dialect {
+        &*self.backend.dialect
+    }
+
+    /// The time of a clock that somebody has set, which is gone by instead of the server's.
+    fn own_time(&self) -> Option<Timestamp> {
+        self.clock.is_set().then(|| self.clock.now())
+    }
+
+    fn unreadable(&self, source: Unreadable) -> Error {
+        let message = format!("the run-log `{}` holds what this program cannot read", self.backend.shown);
+        Error::Unavailable { message, source: Some(Box::new(source)) }
+    }
+
+    async fn whole(&self, statements: Vec<String>) -> Result<Answers, Error> {
+        whole(&self.line, statements).await.map_err(|failure| failed(&self.backend, failure))
+    }
+
+    /// Runs `reads`, which begin a transaction and lock what they find, then `more`; commits what `decide` makes of the
+    /// answers to both.
+    async fn transact<T>(
+        &self,
+        reads: Vec<String>,
+        more: Vec<String>,
+        mut decide: impl FnMut(Answers, Answers) -> Result<(T, Vec<String>), Unreadable> + Send,
+    ) -> Result<T, Error> {
+        let mut tries = 0;
+        loop {
+            match self.try_once(reads.clone(), more.clone(), &mut decide).await {
+                Err(Failed::Server(Failure::Again(_))) if tries < TRIES => pause(&mut tries).await,
+                Err(Failed::Server(failure)) => return Err(failed(&self.backend, failure)),
+                Err(Failed::Reading(error)) => return Err(self.unreadable(error)),
+                Ok(result) => return Ok(result),
+            }
+        }
+    }
+
+    async fn try_once<T>(
+        &self,
+        reads: Vec<String>,
+        more: Vec<String>,
+        decide: &mut (impl FnMut(Answers, Answers) -> Result<(T, Vec<String>), Unreadable> + Send),
+    ) -> Result<T, Failed> {
+        let (mut open, read) = self.line.begin(reads).await.map_err(before_commit)?;
+        let more = match more.is_empty() {
+            true => Vec::new(),
+            false => open.more(more).await.map_err(before_commit)?,
+        };
+        let (result, mut writes) = decide(read, more).map_err(Failed::Reading)?;
+        let is_idle = writes.is_empty();
+        writes.push(if is_idle { "ROLLBACK" } else { "COMMIT" }.into());
+        open.end(writes).await.map_err(if is_idle { before_commit } else { Failed::Server })?;
+        Ok(result)
+    }
+
+    /// Reads and locks what is wanted, and commits what `decide` makes of it.
+    async fn change<T>(&self, wanted: &Wanted, mut decide: impl FnMut(&mut Slice) -> T + Send) -> Result<T, Error> {
+        let reads = wanted.statements(self.dialect());
+        self.transact(reads, Vec::new(), |read, _| {
+            let mut slice = Slice::read(read, self.own_time())?;
+            let result = decide(&mut slice);
+            Ok((result, slice.changes(self.dialect())))
+        })
+        .await
+    }
+
+    /// Reads what waits in the outbox, keeping others from it where it `locks`, and commits what `change` makes of it.
+    async fn change_outbox<T>(
+        &self,
+        locks: bool,
+        mut change: impl FnMut(&mut Post, Timestamp) -> T + Send,
+    ) -> Result<T, Error> {
+        let mut reads = self.dialect().begin_writing();
+        reads.extend([outbox::waiting(self.dialect(), locks), format!("SELECT {}", self.dialect().now())]);
+        self.transact(reads, Vec::new(), |read, _| {
+            let [waiting, now] = last(read);
+            let now = self.own_time().map_or_else(|| decode::instant(now), Ok)?;
+            let mut post = Post::default();
+            for cells in waiting {
+                post.load(decode::waiting(cells)?.0);
+            }
+            let before = post.look();
+            let result = change(&mut post, now);
+            Ok((result, outbox::changes(self.dialect(), &before, &post.look())))
+        })
+        .await
+    }
+
+    /// Locks the rows of `ids`, counts what is known of each, and commits what `decide` says.
+    async fn rewrite<T>(
+        &self,
+        ids: &[&PipelineId],
+        mut decide: impl FnMut(&Slice, &[renaming::Known]) -> (T, Vec<String>) + Send,
+    ) -> Result<T, Error> {
+        let wanted = Wanted { rows: ids.iter().map(|id| (*id).clone()).collect(), ..Wanted::default() };
+        self.transact(wanted.statements(self.dialect()), renaming::count(self.dialect(), ids), |read, counts| {
+            let slice = Slice::read(read, self.own_time())?;
+            Ok(decide(&slice, &renaming::counted(&counts)))
+        })
+        .await
+    }
+}
+
+/// Runs statements that are a transaction of their own, again where others were in the way.
+async fn whole(line: &Line, statements: Vec<String>) -> Result<Answers, Failure> {
+    let mut tries = 0;
+    loop {
+        match line.whole(statements.clone()).await {
+            Err(Failure::Again(_)) if tries < TRIES => pause(&mut tries).await,
+            done => return done,
+        }
+    }
+}
+
+enum Failed {
+    Server(Failure),
+    Reading(Unreadable),
+}
+
+/// Before the commit is sent, a lost connection has changed nothing.
+fn before_commit(failure: Failure) -> Failed {
+    Failed::Server(match failure {
+        Failure::Unanswered(why) => Failure::Unreachable(why),
+        failure => failure,
+    })
+}
+
+/// Waits a little longer each time, and not as long as the others.
+async fn pause(tries: &mut u32) {
+    *tries += 1;
+    let mut bytes = [0; 2];
+    let _ = getrandom::fill(&mut bytes);
+    let most = 10_u64 << (*tries).min(6);
+    tokio::time::sleep(Duration::from_millis(1 + u64::from(u16::from_le_bytes(bytes)) % most)).await;
+}
+
+/// What a failure means for the caller.
+fn failed(backend: &Backend, failure: Failure) -> Error {
+    let shown = &backend.shown;
+    match failure {
+        Failure::Refused { message, help } => {
+            Error::Refused { message: format!("the run-log `{shown}` {message}"), help }
+        }
+        Failure::NoTables => {
+            Error::Unavailable { message: format!("the run-log `{shown}` has no tables"), source: None }
+        }
+        Failure::Unreachable(why) => {
+            Error::Unavailable { message: format!("the run-log `{shown}` cannot be reached: {why}"), source: None }
+        }
+        Failure::Again(why) => Error::Unavailable {
+            message: format!("the run-log `{shown}` undid each of {TRIES} tries because of others: {why}"),
+            source: None,
+        },
+        Failure::Failed(why) => {
+            Error::Unavailable { message: format!("the run-log `{shown}` failed: {why}"), source: None }
+        }
+        Failure::Unanswered(why) => {
+            Error::Unknown { message: format!("the run-log `{shown}` did not answer: {why}"), source: None }
+        }
+    }
+}
+
+#[async_trait]
+impl RunLog for SqlRunLog {
+    async fn load(&self, scope: Scope) -> Result<View, Error> {
+        let ids = match &scope {
+            Scope::All => None,
+            Scope::Only(ids) => Some(ids.as_slice()),
+        };
+        let answers = self.whole(reading::load(self.dialect(), ids)).await?;
+        let mut view = reading::view(answers, self.own_time()).map_err(|error| self.unreadable(error))?;
+        if let Some(ids) = ids.filter(|ids| !ids.is_empty()) {
+            let answers = self.whole(reading::load_decided(self.dialect(), ids, &view)).await?;
+            view.decided = reading::decided(answers).map_err(|error| self.unreadable(error))?;
+        }
+        Ok(view)
+    }
+
+    async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
+        let mut all = Committed::default();
+        for part in parts::of(batch) {
+            let wanted = Wanted::by_commit(&part);
+            let done = self.change(&wanted, |slice| slice.commit(part.clone())).await;
+            let committed = match done {
+                Err(Error::Unavailable { message, source }) if all.now.is_some() => {
+                    return Err(Error::Unknown { message, source });
+                }
+                done => done?,
+            };
+            all.now = committed.now;
+            all.ends.extend(committed.ends);
+            all.verdicts.extend(committed.verdicts);
+        }
+        Ok(all)
+    }
+
+    async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Renewed>, Error> {
+        let held: BTreeSet<Token> = tokens.into_iter().collect();
+        if held.is_empty() {
+            return Ok(Vec::new());
+        }
+        let answers = self.whole(reading::renew(self.dialect(), &held, lease)).await?;
+        let [renewed, _] = last(answers);
+        renewed.into_iter().map(|cells| decode::renewed(cells).map_err(|error| self.unreadable(error))).collect()
+    }
+
+    async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
+        if records.is_empty() {
+            return Ok(Vec::new());
+        }
+        let wanted = Wanted::by_import(&records);
+        self.change(&wanted, |slice| slice.import(&records)).await
+    }
+
+    async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
+        let answers = self.whole(reading::load_history(self.dialect(), &query)).await?;
+        reading::history(answers, &query).map_err(|error| self.unreadable(error))
+    }
+
+    async fn forget(&self, id: PipelineId) -> Result<Forgotten, Error> {
+        self.rewrite(&[&id], |slice, known| {
+            let [known] = known else { return (Forgotten::Unknown, Vec::new()) };
+            let records = known.attempts + known.not_run;
+            match slice.row(&id) {
+                Some(_) if known.active > 0 => (Forgotten::Active, Vec::new()),
+                Some(row) if records > 0 || !row.is_guard() => {
+                    (Forgotten::Done { records }, renaming::forget(self.dialect(), &row.forgotten()))
+                }
+                _ => (Forgotten::Unknown, Vec::new()),
+            }
+        })
+        .await
+    }
+
+    async fn rename(&self, from: PipelineId, to: PipelineId) -> Result<Verdict, Error> {
+        if from == to {
+            return Ok(Verdict::Lost);
+        }
+        self.rewrite(&[&from, &to], |slice, known| {
+            let ([of_old, of_new], Some(old)) = (known, slice.row(&from)) else { return (Verdict::Lost, Vec::new()) };
+            let new = slice.row(&to).cloned().unwrap_or_else(|| Row::absent(to.clone()));
+            let may_move = old.may_move() || of_old.attempts > 0;
+            if !may_move || !new.gives_way() || of_new.attempts > 0 {
+                return (Verdict::Lost, Vec::new());
+            }
+            let (moved, left) = old.moved(&new, slice.now);
+            (Verdict::Won, renaming::rename(self.dialect(), &moved, &left))
+        })
+        .await
+    }
+
+    async fn take_alerts(&self, limit: usize, lease: Duration) -> Result<Vec<Waiting>, Error> {
+        self.change_outbox(true, |post, now| post.take(limit, lease, now)).await
+    }
+
+    async fn settle_alerts(&self, settled: Vec<Settled>) -> Result<(), Error> {
+        self.change_outbox(true, |post, _| post.settle(settled.clone())).await
+    }
+
+    async fn post_alerts(&self, alerts: Vec<Alert>) -> Result<(), Error> {
+        self.change_outbox(false, |post, now| post.put(alerts.clone(), now)).await
+    }
+
+    async fn outbox(&self) -> Result<Outbox, Error> {
+        let answers = self.whole(outbox::all(self.dialect())).await?;
+        let [entries, dead_ever, _] = last(answers);
+        let mut all = Outbox::default();
+        for cells in entries {
+            let (entry, is_dead) = decode::waiting(cells).map_err(|error| self.unreadable(error))?;
+            if is_dead { all.dead.push(entry) } else { all.waiting.push(entry) }
+        }
+        let count = dead_ever.into_iter().next().and_then(|cells| cells.into_iter().next()?);
+        all.dead_ever = count.and_then(|count| count.trim().parse().ok()).unwrap_or(0);
+        Ok(all)
+    }
+
+    fn start_marks(&self) -> Option<PathBuf> {
+        None
+    }
+}
