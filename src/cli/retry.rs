@@ -8,7 +8,7 @@ use super::print;
 use super::run::{Again, Run};
 use super::run_due::WorkArgs;
 use super::session::{Session, run_log_failed};
-use super::verb::Place;
+use super::verb::{self, Place};
 use crate::occurrence::PipelineId;
 use crate::run::{Attempt, Outcome};
 use crate::runlog::contract::{Query, Record};
@@ -38,6 +38,10 @@ impl Retry {
             Ok(pipeline) => pipeline.id.clone(),
             Err(exit) => return self.refused(&session, exit),
         };
+        let ids = [id.clone()];
+        if let Err(exit) = block_on(verb::take_over(&session, &run_log, &self.place, &ids)).flatten() {
+            return exit;
+        }
         let query = Query { pipeline: Some(id.clone()), attempts_only: true, limit: LOOKED_AT, ..Query::default() };
         let records = match block_on(run_log.history(query)) {
             Ok(Ok(records)) => records,

@@ -40,6 +40,7 @@ pub use backfill::{Backfilled, Span, attempts_of, backfill};
 pub use control::{Controlled, control};
 pub use env::{Env, Host, StartMark, StopWish, StoreTime, held_file};
 pub use execute::rfc3339;
+pub use gather::take_over_left;
 pub use host::{SystemHost, host_name};
 pub use outlets::{Outlet, Outlets, tell_at_once};
 pub use output_files::{Keep, OutputFile, output_file};
