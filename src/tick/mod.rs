@@ -33,6 +33,7 @@ mod record;
 mod recover;
 mod renamed;
 mod report;
+mod sights;
 mod sweep;
 mod work;
 
@@ -46,6 +47,7 @@ pub use outlets::{Outlet, Outlets, tell_at_once};
 pub use output_files::{Keep, OutputFile, output_file};
 pub use recover::{Recovered, of_outage, recover, take_in};
 pub use report::{Event, Report};
+pub use sights::first_sights;
 pub use sweep::MarkFile;
 
 /// How a tick is to be done.

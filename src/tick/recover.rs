@@ -46,6 +46,7 @@ pub async fn recover(env: &Env, folder: &Folder) -> Result<Recovered, Error> {
     let local = Env { run_log: Arc::new(spool), ..env.clone() };
     gather(&local, &super::Pipelines::new(), &mut super::begun(env)).await?;
     let kept = keep::records(folder).map_err(unreadable)?;
+    super::sights::take_in(env, folder).await?;
     take_in(env, &kept, &mut recovered, |name, stored| keep::remove(folder, name, stored)).await?;
     if let Some(outage) = untold {
         let alert = of_outage(&env.owner.host, &outage, env.clock.now());

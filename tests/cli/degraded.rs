@@ -109,6 +109,18 @@ fn who_wants_no_degraded_runs_has_none() {
     }
 }
 
+/// The run-log has never seen it: it counts from the tick that named it.
+#[test]
+fn what_was_named_of_a_new_pipeline_and_left_out_is_decided_when_the_run_log_is_back() {
+    let sandbox = broken(&format!("on_run_log_error: skip\n{DAILY}"), GARBAGE);
+    let named = sandbox.run(TICK).expect(4).json()["skipped"].clone();
+    mend(&sandbox);
+    for (ran, what) in [(&named[0]["scheduled_for"], "it runs, however late"), (&json!(null), "once")] {
+        let done = sandbox.run("run-due --interval 0 -o json").expect(0);
+        assert_eq!((&done.json()["ran"][0]["scheduled_for"], sandbox.starts().len()), (ran, 1), "{what}: {done:?}");
+    }
+}
+
 #[test]
 fn what_is_refused_starts_nothing() {
     let sandbox = Sandbox::with(DAILY);
