@@ -70,7 +70,34 @@ fn status_shows_what_runs_what_failed_and_what_comes_next() {
     );
     sandbox.write("tickward.yaml", "pipelines: { hand: { command: x } }");
     let gone = sandbox.run("status -o json").expect(0).json();
-    assert_eq!(each(&gone, "state"), ["waiting", "not configured", "not configured"]);
+    assert_eq!(each(&gone, "state"), ["idle", "not configured", "not configured"]);
+}
+
+/// Only who really waits is `waiting`.
+#[test]
+fn status_says_scheduled_idle_or_waiting() {
+    let sandbox = Sandbox::with(
+        "pipelines:
+  load: { schedule: '@yearly', command: 'true' }
+  after: { depends_on: [load], command: 'true' }
+  hand: { command: 'true' }
+  waits: { schedule: '@daily', depends_on: [hand], command: 'true' }
+",
+    );
+    sandbox.run("run-due --interval 86400").expect(0);
+    let status = sandbox.run("status -o json").expect(0).json();
+    let shown: Vec<_> = each(&status, "pipeline").into_iter().zip(each(&status, "state")).collect();
+    assert_eq!(shown, [("load", "scheduled"), ("after", "idle"), ("hand", "idle"), ("waits", "waiting")]);
+    assert_eq!(status[3]["waits_for"], "`hand` to succeed");
+    sandbox.run("pause load --note moving").expect(0);
+    let text = sandbox.run("status load").expect(0).stdout;
+    assert!(text.trim_end().ends_with("when resumed (moving)"), "{text}");
+    std::fs::remove_file(sandbox.path("tickward.yaml")).unwrap();
+    let bare = sandbox.run("status").expect(0);
+    assert!(
+        bare.stderr.starts_with("note: no configuration found: name one with `--config`; looked for `"),
+        "{bare:?}"
+    );
 }
 
 #[test]
