@@ -167,6 +167,12 @@ impl Question<'_> {
         Some(schedule.previous_at_or_before(self.at?) == self.at)
     }
 
+    /// Whether a person does not want the run of the instant, which is not decided yet.
+    fn is_skipped(&self) -> bool {
+        let skips = self.view.rows.get(self.id).map_or(&[][..], |row| &row.standing.skips);
+        self.at.is_some_and(|at| skips.contains(&at.as_microsecond()))
+    }
+
     fn open(&self) -> impl Iterator<Item = &Attempt> {
         self.view.open.get(self.id).into_iter().flatten()
     }

@@ -158,6 +158,39 @@ pipelines:
     sandbox.assert_nothing_left();
 }
 
+/// Each row: a command, its exit code, what it says.
+#[test]
+fn an_occurrence_is_skipped_by_its_instant_and_a_skip_is_taken_back() {
+    let sandbox = Sandbox::with(HOURLY);
+    sandbox.tick("2026-03-02T02:00:05Z");
+    for (line, code, told) in [
+        ("--at 2026-03-02T04:00:00Z", 0, "its occurrence of 2026-03-02T04:00:00Z is skipped"),
+        ("--at 2026-03-02T04:00:00Z", 0, "its occurrence of 2026-03-02T04:00:00Z is skipped already"),
+        ("--at 2026-03-02T04:10:00Z", 2, "2026-03-02T04:10:00Z is no instant of its schedule"),
+        ("--at 2026-03-02T02:00:00Z", 2, "2026-03-02T02:00:00Z is decided already: it ran, or was recorded as not run"),
+        ("--at 2026-03-02T03:00:00Z", 0, "its occurrence of 2026-03-02T03:00:00Z is skipped"),
+        ("--at 2026-03-02T03:00:00Z --undo", 0, "its occurrence of 2026-03-02T03:00:00Z is skipped no more"),
+        ("--at 2026-03-02T03:00:00Z --undo", 0, "its occurrence of 2026-03-02T03:00:00Z is not skipped"),
+        ("--at 2026-03-02T05:00:00Z", 0, "its occurrence of 2026-03-02T05:00:00Z is skipped"),
+        ("--undo", 0, "its occurrence of 2026-03-02T05:00:00Z is skipped no more"),
+    ] {
+        let done = sandbox.run(&format!("skip one {line} --now 2026-03-02T02:10:00Z")).expect(code);
+        assert_eq!(done.stderr, format!("one: {told}\n"), "{line}");
+    }
+    let why = sandbox.run("why one --at 2026-03-02T04:00:00Z -o json --now 2026-03-02T02:11:00Z").json();
+    assert_eq!(
+        why["answer"],
+        "It does not run for 2026-03-02T04:00:00Z because somebody has skipped it; `tickward skip one --at \
+         2026-03-02T04:00:00Z --undo` takes that back."
+    );
+    let stops = why["gates"].as_array().unwrap().iter().find(|gate| gate["verdict"] == "stops").unwrap();
+    assert_eq!(stops["gate"], "skipped");
+    assert_eq!(each(&sandbox.tick("2026-03-02T03:00:05Z")["ran"], "run_id"), ["one@20260302T030000Z"]);
+    assert_eq!(each(&sandbox.tick("2026-03-02T04:00:05Z")["skipped"], "reason"), ["skipped"]);
+    assert_eq!(each(&sandbox.tick("2026-03-02T05:00:05Z")["ran"], "run_id"), ["one@20260302T050000Z"]);
+    assert_eq!(sandbox.run("skip one --undo --now 2026-03-02T05:10:00Z").stderr, "one: nothing of it is skipped\n");
+}
+
 #[test]
 fn cancelling_drops_a_pending_retry() {
     let sandbox = Sandbox::with(

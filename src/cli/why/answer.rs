@@ -57,6 +57,14 @@ fn of_instant(question: &Question<'_>) -> Answer {
         let sentence = format!("It did not run for {}: that is no instant of its schedule.", rfc3339(at));
         return Answer::stopped("schedule", sentence);
     }
+    if question.is_skipped() {
+        let (at, id) = (rfc3339(at), question.id);
+        let undo = format!("`tickward skip {id} --at {at} --undo` takes that back");
+        return Answer::stopped(
+            "skipped",
+            format!("It does not run for {at} because somebody has skipped it; {undo}."),
+        );
+    }
     if at > question.view.now {
         let sentence = format!("It has not run for {} because that is still to come.", rfc3339(at));
         return Answer::stopped("schedule", sentence);
