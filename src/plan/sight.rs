@@ -81,8 +81,9 @@ pub fn note_seen(row: &mut Row, seen: &KnownSchedule, now: Timestamp) -> bool {
     if let Some(before) = row.schedules.first_mut() {
         before.replaced_at.get_or_insert(now);
     }
-    let cursor = Some(since.max(*row.cursor.get_or_insert(since)));
-    row.schedules.insert(0, KnownSchedule { since, cursor, ..seen.clone() });
+    // As for any first sight: what is decided already is not decided again.
+    let since = since.max(*row.cursor.get_or_insert(since));
+    row.schedules.insert(0, KnownSchedule { since, cursor: Some(since), ..seen.clone() });
     row.schedules.truncate(REMEMBERED);
     true
 }
