@@ -1,12 +1,14 @@
 //! `tickward retry`: the last run that failed or was lost, once more.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::block_on;
 use super::exit::Exit;
 use super::print;
 use super::run::{Again, Run};
-use super::run_due::WorkArgs;
+use super::run_due::{WorkArgs, parse_duration};
 use super::session::{Session, run_log_failed};
 use super::verb::{self, Place};
 use crate::occurrence::PipelineId;
@@ -21,8 +23,9 @@ pub struct Retry {
     name: String,
     #[command(flatten)]
     place: Place,
-    #[command(flatten)]
-    work: WorkArgs,
+    /// Stop what runs after this long
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    time_budget: Option<Duration>,
 }
 
 /// So far back it is looked.
@@ -51,8 +54,10 @@ impl Retry {
         drop(run_log);
         let Some(scheduled_for) = last_that_failed(&records) else { return self.nothing(&id) };
         print::note(&format!("{id}: once more the run of {}", rfc3339(scheduled_for)));
-        let Place { config, run_log, now, output } = self.place.clone();
-        let how = Again { config, run_log, now, work: self.work.clone(), output };
+        let run_log = self.place.run_log();
+        let Place { config, now, output, .. } = self.place.clone();
+        let work = WorkArgs { jobs: None, time_budget: self.time_budget };
+        let how = Again { config, run_log, now, work, output };
         Run::again(self.name.clone(), scheduled_for, how).execute()
     }
 

@@ -30,8 +30,9 @@ use crate::tick::{self, Controlled, Pipelines, StopWish};
 pub struct Place {
     #[command(flatten)]
     pub config: ConfigArgs,
-    #[command(flatten)]
-    pub run_log: RunLogArgs,
+    /// Run-log to use [default: sqlite, in the state folder]
+    #[arg(long, value_name = "URL")]
+    pub run_log_url: Option<String>,
     /// Pretend that it is this instant, for tests and rehearsals
     #[arg(long, value_name = "T", value_parser = typed::instant)]
     pub now: Option<Timestamp>,
@@ -49,12 +50,17 @@ impl Place {
         }
     }
 
+    /// Which run-log: there is no asking without one.
+    pub fn run_log(&self) -> RunLogArgs {
+        RunLogArgs { run_log_url: self.run_log_url.clone(), no_run_log: false }
+    }
+
     /// The configuration as far as it can be read, and the run-log that is there.
     ///
     /// # Errors
     /// As `Session::existing_run_log`.
     pub fn open(&self) -> Result<(Session, Arc<dyn RunLog>), Exit> {
-        let session = Session::load_quietly(&self.config, &self.run_log);
+        let session = Session::load_quietly(&self.config, &self.run_log());
         let run_log = session.existing_run_log(self.now.is_some(), self.clock())?;
         Ok((session, run_log))
     }

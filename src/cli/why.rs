@@ -57,7 +57,7 @@ struct Question<'a> {
 
 impl Why {
     pub fn execute(&self) -> Exit {
-        let session = Session::load_quietly(&self.place.config, &self.place.run_log);
+        let session = Session::load_quietly(&self.place.config, &self.place.run_log());
         self.answer(&session).unwrap_or_else(|exit| exit)
     }
 

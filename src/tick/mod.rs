@@ -167,6 +167,8 @@ pub async fn run_by_hand(
         let work = work::Work::new(env, by_id, options, time, report).only(run.clone());
         let mut report = work.until_done(vec![decision]).await;
         outlets::deliver(env, options, &report, view.alerts_pending).await;
+        let known = options.outlets.known.iter().map(|(id, pipeline)| (id.clone(), pipeline)).collect();
+        figures::hand_over(env, options, &known, &report, view).await;
         // What was taken over from others on the way is no part of this run's answer.
         report.ended.retain(|attempt| attempt.run == run);
         if report.claimed_elsewhere == 0 || !report.ended.is_empty() || report.unrecorded.is_some() {

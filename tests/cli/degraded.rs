@@ -70,6 +70,7 @@ fn what_is_due_runs_once_is_said_and_is_taken_into_the_run_log() {
         assert_eq!((sandbox.starts().len(), waiting(&sandbox)), (1, json!([])), "{what}: nothing runs twice");
         let attempts = sandbox.attempts();
         assert_eq!((attempts.len(), attempts[0].3.as_str()), (1, "succeeded"), "{what}");
+        assert_eq!(sandbox.run("history -o json").json()[0]["degraded"], true, "{what}");
         sandbox.run(TICK).expect(0);
         assert_eq!(sandbox.starts().len(), 1, "{what}");
     }
@@ -146,6 +147,16 @@ fn ticks_at_once_start_it_once() {
     let ticks: Vec<_> = (0..4).map(|_| sandbox.start(TICK)).collect();
     ticks.into_iter().for_each(|tick| drop(Done::wait(tick).expect(0)));
     assert_eq!(sandbox.starts().len(), 1);
+}
+
+#[test]
+fn of_ticks_at_once_only_the_one_that_has_recorded_it_says_so() {
+    let sandbox = broken(DAILY, GARBAGE);
+    sandbox.run(TICK).expect(0);
+    mend(&sandbox);
+    let ticks: Vec<_> = (0..4).map(|_| sandbox.start(TICK)).collect();
+    let said: Vec<_> = ticks.into_iter().map(|tick| Done::wait(tick).expect(0).stderr).collect();
+    assert_eq!(said.concat(), "recorded  1 from the spool of this host\n");
 }
 
 #[test]

@@ -55,7 +55,8 @@ pipelines:
         let none = sandbox.run(&format!("{verb} other")).expect(4);
         assert!(none.stderr.starts_with("error: there is no run-log `"), "{verb}: {none:?}");
         assert!(none.stderr.ends_with("help: the first tick makes it: `tickward run-due`\n"), "{verb}: {none:?}");
-        sandbox.run(&format!("{verb} other --no-run-log")).expect(2);
+        let without = sandbox.run(&format!("{verb} other --no-run-log")).expect(2);
+        assert!(without.stderr.contains("unexpected argument '--no-run-log'"), "{verb}: {without:?}");
     }
     assert!(!sandbox.state().exists());
     sandbox.tick("2026-03-02T02:00:05Z");
@@ -215,6 +216,7 @@ fn the_last_failed_run_is_made_once_more() {
     let numbers: Vec<_> = sandbox.starts().iter().map(|start| (start.scheduled_for.clone(), start.attempt)).collect();
     let at = "2026-03-02T02:00:00Z".to_string();
     assert_eq!(numbers, [(at.clone(), 1), (at, 2)]);
+    sandbox.run("retry one --jobs 2 --now 2026-03-02T02:40:00Z").expect(2);
     let nothing = sandbox.run("retry one --now 2026-03-02T02:40:00Z").expect(0);
     assert_eq!(nothing.stderr, "one: no run of it has failed or was lost\n");
 }

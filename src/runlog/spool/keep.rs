@@ -125,18 +125,21 @@ pub fn drop_seen(folder: &Folder, known: &[Seen]) -> io::Result<()> {
     if seen(folder)? == known { folder.remove(SEEN) } else { Ok(()) }
 }
 
-/// Removes a file that has been handed over, unless it has changed since it was read.
+/// Removes a file that has been handed over, unless it has changed since it was read; returns whether it did.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn remove(folder: &Folder, name: &str, handed_over: &Stored) -> io::Result<()> {
+pub fn remove(folder: &Folder, name: &str, handed_over: &Stored) -> io::Result<bool> {
     let _lock = folder.lock(LOCK)?;
     let is_same = folder.read(name)?.is_some_and(|bytes| Stored::parse(&bytes).as_ref() == Some(handed_over));
     let has_ended = match handed_over {
         Stored::Attempt { spooled, .. } => !spooled.attempt.is_active(),
         Stored::End { .. } => true,
     };
-    if is_same && has_ended { folder.remove(name) } else { Ok(()) }
+    if is_same && has_ended {
+        folder.remove(name)?;
+    }
+    Ok(is_same && has_ended)
 }
 
 /// Says in the run-log's folder of start marks that an attempt may have been started: nobody takes it over as one that was
