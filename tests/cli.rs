@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 #![allow(clippy::disallowed_methods, reason = "what other processes do takes real time")]
 
+#[path = "cli/abandoned.rs"]
+mod abandoned;
 #[path = "cli/addresses.rs"]
 mod addresses;
 #[path = "cli/at_once.rs"]

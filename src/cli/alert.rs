@@ -29,12 +29,13 @@ enum What {
     List(List),
 }
 
-#[derive(clap::Args, Debug)]
+#[derive(clap::Args)]
 struct Test {
     #[command(flatten)]
     config: ConfigArgs,
-    #[command(flatten)]
-    outlets: OutletArgs,
+    /// Send it there, instead of where the configuration says; may be repeated
+    #[arg(long, value_name = "URL")]
+    alerter: Vec<String>,
     /// Through this alerter only
     name: Option<String>,
     /// How to print
@@ -62,10 +63,18 @@ impl AlertCommand {
     }
 }
 
+impl std::fmt::Debug for Test {
+    /// Addresses are secrets.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Test({} alerters, {:?})", self.alerter.len(), self.name)
+    }
+}
+
 impl Test {
     fn execute(&self) -> Exit {
         let no_run_log = RunLogArgs { run_log_url: None, no_run_log: true };
-        let session = Session::load_with(&self.config, &no_run_log, &self.outlets);
+        let outlets = OutletArgs { alerter: self.alerter.clone(), metrics: Vec::new() };
+        let session = Session::load_with(&self.config, &no_run_log, &outlets);
         session.tell_problems();
         let all = &session.outlets.alerters;
         let is_wanted = |outlet: &&Outlet| self.name.as_deref().is_none_or(|name| outlet.alerter.name() == name);
@@ -74,7 +83,12 @@ impl Test {
             match &self.name {
                 Some(name) => {
                     let names = all.iter().map(|outlet| outlet.alerter.name().to_owned());
-                    let help = typed::meant(names, name, "`alerters` in the configuration");
+                    let meant = typed::near(names.clone(), name).map(|near| format!("did you mean `{near}`? "));
+                    let all: Vec<_> = names.collect();
+                    let help = match all.is_empty() {
+                        true => "write `alerters:` and where to into the configuration, or add --alerter URL".into(),
+                        false => format!("{}there are: {}", meant.unwrap_or_default(), all.join(", ")),
+                    };
                     print::error(&format!("there is no alerter `{name}`"), &help);
                 }
                 None => print::error(

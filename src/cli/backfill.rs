@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -13,6 +14,7 @@ use super::exit::Exit;
 use super::print::{self, Format};
 use super::run_due::{exit_of, failed_json, print_unrecorded};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
+use super::typed::When;
 use super::{block_on, progress, signals, typed};
 use crate::occurrence::Run;
 use crate::pipeline::Pipeline;
@@ -33,12 +35,12 @@ pub struct Backfill {
     config: ConfigArgs,
     #[command(flatten)]
     run_log: RunLogArgs,
-    /// The first instant of the span
-    #[arg(long, value_name = "T", value_parser = typed::instant)]
-    from: Timestamp,
-    /// The end of the span, itself not in it
-    #[arg(long, value_name = "T", value_parser = typed::instant)]
-    to: Timestamp,
+    /// The first instant of the span; a date is the midnight that begins it in the pipeline's zone, 7d a week ago
+    #[arg(long, value_name = "T|DATE|AGO", value_parser = typed::when, allow_hyphen_values = true)]
+    from: When,
+    /// The end of the span, itself not in it; written like the other
+    #[arg(long, value_name = "T|DATE|AGO", value_parser = typed::when, allow_hyphen_values = true)]
+    to: When,
     /// Say what would be run, and do nothing
     #[arg(long)]
     dry_run: bool,
@@ -84,10 +86,11 @@ impl Backfill {
         let pipeline = session.pipeline(&self.name)?;
         block_on(async {
             let env = session.env(None, self.dry_run, signals::heeded())?;
-            let occurrences = self.occurrences(pipeline, env.clock.now())?;
+            let now = env.clock.now();
+            let occurrences = self.occurrences(pipeline, now)?;
             match self.dry_run {
                 true => self.tell_what_would_run(&env, pipeline, &occurrences).await,
-                false => Ok(self.run(env, pipeline, &occurrences).await),
+                false => Ok(self.run(env, pipeline, &occurrences, now).await),
             }
         })?
     }
@@ -98,7 +101,11 @@ impl Backfill {
             print::error(&message, help);
             Err(Exit::Usage)
         };
-        if self.from >= self.to {
+        let (from, to) = match self.span(pipeline, now) {
+            Ok(span) => span,
+            Err(message) => return refuse(message, ""),
+        };
+        if from >= to {
             return refuse("the span is empty: `--from` is not before `--to`".into(), "");
         }
         let Some(schedule) = &pipeline.schedule else {
@@ -107,17 +114,23 @@ impl Backfill {
         };
         let tiny = SignedDuration::from_micros(1);
         let before = |instant: Timestamp| instant.checked_sub(tiny).unwrap_or(Timestamp::MIN);
-        let until = before(self.to).min(now);
-        if until < before(self.to) {
+        let until = before(to).min(now);
+        if until < before(to) {
             print::note(&format!("note: what has not come yet is left to ticks: goes up to {}", print::instant(now)));
         }
         let most = if self.yes { usize::MAX } else { MANY + 1 };
-        let all: Vec<_> = schedule.occurrences_between(before(self.from), until).take(most).collect();
+        let all: Vec<_> = schedule.occurrences_between(before(from), until).take(most).collect();
         if all.len() > MANY && !self.yes {
             let help = "choose a shorter span, or add `--yes`";
             return refuse(format!("the span has more than {MANY} occurrences of `{}`", self.name), help);
         }
         Ok(all)
+    }
+
+    /// From when to when; days begin in the pipeline's zone.
+    fn span(&self, pipeline: &Pipeline, now: Timestamp) -> Result<(Timestamp, Timestamp), String> {
+        let zone = pipeline.schedule.as_ref().map_or(TimeZone::UTC, |schedule| schedule.zone().clone());
+        Ok((self.from.resolve(now, &zone)?, self.to.resolve(now, &zone)?))
     }
 
     async fn tell_what_would_run(
@@ -155,7 +168,7 @@ impl Backfill {
         Ok(Exit::Done)
     }
 
-    async fn run(&self, env: Env, pipeline: &Pipeline, occurrences: &[Timestamp]) -> Exit {
+    async fn run(&self, env: Env, pipeline: &Pipeline, occurrences: &[Timestamp], now: Timestamp) -> Exit {
         let progress = Arc::new(progress::Progress::start(self.output).of(occurrences.len()));
         let (watcher, waiter) = (progress.clone(), progress.clone());
         let is_quiet = self.output == Format::Json;
@@ -195,21 +208,28 @@ impl Backfill {
         }
         one.0.executor.close().await;
         progress.finish();
-        self.tell(pipeline, occurrences.len(), &sum)
+        self.tell(pipeline, occurrences.len(), &sum, now)
     }
 
-    fn tell(&self, pipeline: &Pipeline, occurrences: usize, sum: &Sum) -> Exit {
+    fn tell(&self, pipeline: &Pipeline, occurrences: usize, sum: &Sum, now: Timestamp) -> Exit {
         let mut exit = sum.exit.unwrap_or(Exit::Done);
         if let Some(error) = &sum.error {
             exit = exit.or_worse(run_log_failed(error));
         }
         if self.output == Format::Json {
-            print::json(&self.as_json(pipeline, occurrences, sum, exit));
+            let mut object = as_json(pipeline, occurrences, sum, exit);
+            if let Ok((from, to)) = self.span(pipeline, now) {
+                (object["from"], object["to"]) = (rfc3339(from).into(), rfc3339(to).into());
+            }
+            print::json(&object);
             return exit;
         }
         let mut parts = vec![format!("{} succeeded", sum.succeeded.len())];
+        let is_interrupted = |attempt: &&Attempt| attempt.outcome() == Some(Outcome::Interrupted);
+        let interrupted = sum.failed.iter().filter(is_interrupted).count();
         let others = [
-            (sum.failed.len(), "failed"),
+            (sum.failed.len() - interrupted, "failed"),
+            (interrupted, "interrupted"),
             (sum.done, "had succeeded before"),
             (sum.active, "run elsewhere"),
             (sum.left, "not begun"),
@@ -218,21 +238,21 @@ impl Backfill {
         print::note(&format!("backfill  {}: {}", pipeline.id, parts.join(", ")));
         exit
     }
+}
 
-    fn as_json(&self, pipeline: &Pipeline, occurrences: usize, sum: &Sum, exit: Exit) -> Value {
-        json!({
-            "pipeline": pipeline.id.to_string(),
-            "from": rfc3339(self.from),
-            "to": rfc3339(self.to),
-            "occurrences": occurrences,
-            "ran": sum.succeeded.iter().map(failed_json).collect::<Vec<_>>(),
-            "failed": sum.failed.iter().map(failed_json).collect::<Vec<_>>(),
-            "had_succeeded": sum.done,
-            "run_elsewhere": sum.active,
-            "not_begun": sum.left,
-            "rc": exit.code(),
-        })
-    }
+fn as_json(pipeline: &Pipeline, occurrences: usize, sum: &Sum, exit: Exit) -> Value {
+    json!({
+        "pipeline": pipeline.id.to_string(),
+        "from": null,
+        "to": null,
+        "occurrences": occurrences,
+        "ran": sum.succeeded.iter().map(failed_json).collect::<Vec<_>>(),
+        "failed": sum.failed.iter().map(failed_json).collect::<Vec<_>>(),
+        "had_succeeded": sum.done,
+        "run_elsewhere": sum.active,
+        "not_begun": sum.left,
+        "rc": exit.code(),
+    })
 }
 
 impl Sum {

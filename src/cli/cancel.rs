@@ -9,7 +9,7 @@ use serde_json::json;
 use super::exit::Exit;
 use super::print;
 use super::session::run_log_failed;
-use super::verb::{Needs, Several, Told, Verb};
+use super::verb::{self, Needs, Several, Told, Verb};
 use super::{block_on, history};
 use crate::plan::{Decision, Situation, controls};
 use crate::run::Attempt;
@@ -37,14 +37,19 @@ impl Cancel {
             Ok(verb) => verb,
             Err(exit) => return exit,
         };
-        let exit = verb.obey(self.several.place.output, |situation| self.ask(situation));
+        let place = &self.several.place;
+        let taken = match block_on(verb::take_over(&verb.session, &verb.run_log, place, &verb.ids)).flatten() {
+            Ok(taken) => taken,
+            Err(exit) => return exit,
+        };
+        let exit = verb.obey(place.output, |situation| self.ask(situation, &taken));
         match (exit, self.wait) {
             (Exit::Done, true) => block_on(self.until_ended(&verb)).unwrap_or_else(|exit| exit),
             _ => exit,
         }
     }
 
-    fn ask(&self, situation: &Situation<'_>) -> (Decision, Told) {
+    fn ask(&self, situation: &Situation<'_>, taken: &[Attempt]) -> (Decision, Told) {
         let (decision, stops) = controls::cancel(situation, &self.why);
         let active: Vec<&Attempt> = situation.open.iter().copied().filter(|attempt| attempt.is_active()).collect();
         // Its tick renews at a third of the lease, and has what it needs to end the command after that.
@@ -64,6 +69,11 @@ impl Cancel {
             more: json!({
                 "told_to_end": stops,
                 "retries_dropped": decision.closed.len(),
+                "taken_over": taken
+                    .iter()
+                    .filter(|attempt| attempt.run.pipeline == situation.pipeline.id)
+                    .map(history::attempt_json)
+                    .collect::<Vec<_>>(),
                 "seen_within_ms": u64::try_from(seen_within.as_millis()).unwrap_or(u64::MAX),
                 "active": active.iter().map(|attempt| history::attempt_json(attempt)).collect::<Vec<_>>(),
             }),
@@ -71,8 +81,8 @@ impl Cancel {
         (decision, told)
     }
 
-    /// Waits until none of the attempts that are told to end is active. A tick that is dead is no tick that ends them: the
-    /// next one takes over what it has left.
+    /// Waits until none of the attempts that are told to end is active. A tick that is dead ends none: what it has left is
+    /// taken over.
     async fn until_ended(&self, verb: &Verb) -> Exit {
         let clock = self.several.place.clock();
         loop {
@@ -83,6 +93,9 @@ impl Cancel {
             let is_ending = |attempt: &Attempt| attempt.is_active() && attempt.stop.is_some();
             if !view.open.values().flatten().any(is_ending) {
                 return Exit::Done;
+            }
+            if let Err(exit) = verb::take_over(&verb.session, &verb.run_log, &self.several.place, &verb.ids).await {
+                return exit;
             }
             clock.sleep_until(clock.boot().plus(LOOK_AGAIN)).await;
         }

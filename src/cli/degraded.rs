@@ -65,6 +65,12 @@ pub async fn run_due(
     let env = session.env_with(run_log, clock, signals::heeded());
     let look = Options { dry_run: true, ..options.clone() };
     let left_out = tick::run_due(&env, &skip, &look).await?.due.into_iter().map(|draft| draft.run).collect();
+    if no_disk.is_none() {
+        let seen = tick::first_sights(&env, &skip, options).await?;
+        if let Err(error) = keep::note_seen(&folder, seen) {
+            tracing::error!(%error, "what is new and was left out may not be decided when the run-log is back");
+        }
+    }
     let outage = Some(Outage { why: why.clone(), left_out });
     let report = match run.is_empty() {
         true => tick::run_due(&env, &run, &Options { outage, ..look }).await?,

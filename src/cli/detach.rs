@@ -175,7 +175,8 @@ fn tell(object: &Value, is_quiet: bool) {
     for (key, word) in groups.into_iter().filter(|(key, _)| !is_quiet || *key == "failed") {
         for run in object[key].as_array().into_iter().flatten() {
             let text = |key: &str| print::printable(run[key].as_str().unwrap_or_default());
-            print::note(&format!("{word:<9} {} of {}", text("pipeline"), text("scheduled_for")));
+            let why = run["reason"].as_str().map(|why| format!(" ({})", print::printable(why))).unwrap_or_default();
+            print::note(&format!("{word:<9} {} of {}{why}", text("pipeline"), text("scheduled_for")));
         }
     }
     for run in object["missed"].as_array().into_iter().flatten().filter(|_| !is_quiet) {

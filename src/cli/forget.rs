@@ -39,6 +39,7 @@ impl Forget {
             print::error(&what, "say so with `--yes`; its next occurrence then starts as that of a new pipeline");
             return Err(Exit::Usage);
         }
+        block_on(verb::take_over(&session, &run_log, &self.place, std::slice::from_ref(&id)))??;
         let forgotten = block_on(run_log.forget(id.clone()))?.map_err(|error| run_log_failed(&error))?;
         let (records, exit) = match forgotten {
             Forgotten::Done { records } => (Some(records), Exit::Done),

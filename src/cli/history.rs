@@ -247,5 +247,6 @@ pub fn attempt_json(attempt: &Attempt) -> Value {
         "peak_memory_bytes": end.map(|end| end.peak_memory_bytes),
         "output_bytes": end.map(|end| end.output_bytes),
         "results": end.and_then(|end| end.results.clone()),
+        "degraded": attempt.degraded,
     })
 }

@@ -50,7 +50,19 @@ impl Logs {
         let Some(attempt) = self.find(session, &*run_log)? else {
             let name = self.name.split_once('@').map_or(self.name.as_str(), |(name, _)| name);
             history::must_be_known(session, &history::id_within(session, name, &self.name)?, name)?;
-            print::error(&format!("no run of `{}` is known", self.name), "`tickward history` shows what there is");
+            let there = self.attempts(session, &*run_log, None)?;
+            let (message, help) = match (self.attempt, there.first()) {
+                (Some(number), Some(last)) => {
+                    let mut numbers: Vec<u32> =
+                        there.iter().filter(|attempt| attempt.run == last.run).map(|attempt| attempt.number).collect();
+                    numbers.sort_unstable();
+                    let numbers: Vec<String> = numbers.iter().map(u32::to_string).collect();
+                    let help = format!("its last run is `{}`, with attempt {}", last.run.id(), numbers.join(", "));
+                    (format!("no attempt {number} of `{}` is known", self.name), help)
+                }
+                _ => (format!("no run of `{}` is known", self.name), "`tickward history` shows what there is".into()),
+            };
+            print::error(&message, &help);
             return Err(Exit::Usage);
         };
         let file = output_file(&session.state_folder().join("output"), &attempt);
@@ -65,6 +77,11 @@ impl Logs {
     }
 
     fn find(&self, session: &Session, run_log: &dyn RunLog) -> Result<Option<Attempt>, Exit> {
+        Ok(self.attempts(session, run_log, self.attempt)?.into_iter().next())
+    }
+
+    /// The attempts with that number, or all of them, of what is named, the newest first; where one is enough, one.
+    fn attempts(&self, session: &Session, run_log: &dyn RunLog, number: Option<u32>) -> Result<Vec<Attempt>, Exit> {
         let (name, run_id) = match self.name.split_once('@') {
             Some((name, _)) => (name, Some(self.name.as_str())),
             None => (self.name.as_str(), None),
@@ -73,13 +90,14 @@ impl Logs {
         let limit = if run_id.is_some() || self.attempt.is_some() { 10_000 } else { 1 };
         let query = Query { pipeline, attempts_only: true, limit, ..Query::default() };
         let records = block_on(run_log.history(query))?.map_err(|error| run_log_failed(&error))?;
-        let mut attempts = records.into_iter().filter_map(|record| match record {
+        let attempts = records.into_iter().filter_map(|record| match record {
             Record::Attempt(attempt) => Some(*attempt),
             Record::NotRun(_) => None,
         });
-        Ok(attempts.find(|attempt| {
-            run_id.is_none_or(|id| attempt.run.id() == id) && self.attempt.is_none_or(|number| attempt.number == number)
-        }))
+        let is_wanted = |attempt: &Attempt| {
+            run_id.is_none_or(|id| attempt.run.id() == id) && number.is_none_or(|number| attempt.number == number)
+        };
+        Ok(attempts.filter(is_wanted).collect())
     }
 
     fn show_kept(&self, attempt: &Attempt) {

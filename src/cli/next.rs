@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::exit::Exit;
 use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session};
-use super::typed;
+use super::typed::{self, When};
 use crate::clock::{Clock, SystemClock};
 use crate::plan::constant_delay;
 use crate::schedule::{self, Schedule};
@@ -25,9 +25,10 @@ pub struct Next {
     /// The zone to read the schedule in
     #[arg(long, value_name = "ZONE", default_value = "UTC", conflicts_with = "name")]
     timezone: String,
-    /// Occurrences after this instant [default: now]
-    #[arg(long, value_name = "T", value_parser = typed::instant)]
-    after: Option<Timestamp>,
+    /// Occurrences after this instant [default: now]; a date is the midnight that begins it in the schedule's zone, 7d a
+    /// week ago
+    #[arg(long, value_name = "T|DATE|AGO", value_parser = typed::when, allow_hyphen_values = true)]
+    after: Option<When>,
     /// How many
     #[arg(long, value_name = "N", default_value = "5", value_parser = typed::count)]
     count: usize,
@@ -39,10 +40,7 @@ pub struct Next {
 impl Next {
     pub fn execute(&self) -> Exit {
         match self.schedule() {
-            Ok((Some(schedule), spread)) => {
-                self.print(&schedule, spread);
-                Exit::Done
-            }
+            Ok((Some(schedule), spread)) => self.print(&schedule, spread),
             Ok((None, _)) => {
                 match self.output {
                     Format::Json => print::json(&serde_json::json!([])),
@@ -80,11 +78,19 @@ impl Next {
         Schedule::parse(&texts, zone).map_err(mistake)
     }
 
-    fn print(&self, schedule: &Schedule, spread: SignedDuration) {
-        let after = self.after.unwrap_or_else(|| SystemClock.now());
+    fn print(&self, schedule: &Schedule, spread: SignedDuration) -> Exit {
+        let now = SystemClock.now();
+        let after = match self.after.map_or(Ok(now), |after| after.resolve(now, schedule.zone())) {
+            Ok(after) => after,
+            Err(error) => {
+                print::error(&error, "");
+                return Exit::Usage;
+            }
+        };
         let occurrences = schedule.occurrences_between(after, Timestamp::MAX).take(self.count);
         if self.output == Format::Json {
-            return print::json(&occurrences.map(rfc3339).collect());
+            print::json(&occurrences.map(rfc3339).collect());
+            return Exit::Done;
         }
         if schedule.next_after(after).is_none()
             && let Some(last) = schedule.previous_at_or_before(after)
@@ -96,5 +102,6 @@ impl Next {
             let jitter = if spread.is_zero() { String::new() } else { format!("  + {spread:#} jitter") };
             print::out(&format!("{}  {}{jitter}\n", rfc3339(at), local.strftime("%a %Y-%m-%d %H:%M:%S %Z")));
         }
+        Exit::Done
     }
 }

@@ -1,14 +1,16 @@
 //! `tickward retry`: the last run that failed or was lost, once more.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::block_on;
 use super::exit::Exit;
 use super::print;
 use super::run::{Again, Run};
-use super::run_due::WorkArgs;
+use super::run_due::{WorkArgs, parse_duration};
 use super::session::{Session, run_log_failed};
-use super::verb::Place;
+use super::verb::{self, Place};
 use crate::occurrence::PipelineId;
 use crate::run::{Attempt, Outcome};
 use crate::runlog::contract::{Query, Record};
@@ -21,8 +23,9 @@ pub struct Retry {
     name: String,
     #[command(flatten)]
     place: Place,
-    #[command(flatten)]
-    work: WorkArgs,
+    /// Stop what runs after this long
+    #[arg(long, value_name = "D", value_parser = parse_duration)]
+    time_budget: Option<Duration>,
 }
 
 /// So far back it is looked.
@@ -38,6 +41,10 @@ impl Retry {
             Ok(pipeline) => pipeline.id.clone(),
             Err(exit) => return self.refused(&session, exit),
         };
+        let ids = [id.clone()];
+        if let Err(exit) = block_on(verb::take_over(&session, &run_log, &self.place, &ids)).flatten() {
+            return exit;
+        }
         let query = Query { pipeline: Some(id.clone()), attempts_only: true, limit: LOOKED_AT, ..Query::default() };
         let records = match block_on(run_log.history(query)) {
             Ok(Ok(records)) => records,
@@ -47,8 +54,10 @@ impl Retry {
         drop(run_log);
         let Some(scheduled_for) = last_that_failed(&records) else { return self.nothing(&id) };
         print::note(&format!("{id}: once more the run of {}", rfc3339(scheduled_for)));
-        let Place { config, run_log, now, output } = self.place.clone();
-        let how = Again { config, run_log, now, work: self.work.clone(), output };
+        let run_log = self.place.run_log();
+        let Place { config, now, output, .. } = self.place.clone();
+        let work = WorkArgs { jobs: None, time_budget: self.time_budget };
+        let how = Again { config, run_log, now, work, output };
         Run::again(self.name.clone(), scheduled_for, how).execute()
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 
 use super::exit::Exit;
@@ -26,7 +26,7 @@ pub struct Run {
     config: ConfigArgs,
     #[command(flatten)]
     run_log: RunLogArgs,
-    /// Repeat the run of this instant: adds an attempt to it
+    /// Repeat the run of this instant: adds an attempt to it. One that is still to come must be of the schedule
     #[arg(long, value_name = "T", value_parser = typed::instant)]
     scheduled_for: Option<Timestamp>,
     /// Pretend that it is this instant, for tests and rehearsals
@@ -59,6 +59,16 @@ pub struct Again {
     pub work: WorkArgs,
     /// How to print.
     pub output: Format,
+}
+
+/// By how much clocks may differ.
+const SKEW: SignedDuration = SignedDuration::from_secs(60);
+
+/// Whether nothing is ever due then: no run can be repeated, and none of the schedule is made in advance.
+fn is_out_of_thin_air(pipeline: &Pipeline, at: Timestamp, now: Timestamp) -> bool {
+    let is_occurrence =
+        pipeline.schedule.as_ref().is_some_and(|schedule| schedule.previous_at_or_before(at) == Some(at));
+    at.duration_since(now) > SKEW && !is_occurrence
 }
 
 impl Run {
@@ -125,6 +135,15 @@ impl Run {
             Ok(env) => env,
             Err(exit) => return exit,
         };
+        if let Some(at) = self.scheduled_for.filter(|at| is_out_of_thin_air(pipeline, *at, env.clock.now())) {
+            let message =
+                format!("{} is still to come, and no instant of the schedule of `{}`", rfc3339(at), self.name);
+            print::error(
+                &message,
+                &format!("`tickward next {}` shows those it has; without the flag it runs now", self.name),
+            );
+            return Exit::Usage;
+        }
         let progress = Arc::new(progress::Progress::start(self.output));
         let watcher = progress.clone();
         let options = Options {

@@ -191,7 +191,7 @@ impl Session {
     /// `Usage` where none is wanted, `RunLog` where there is none yet, after saying so; else as `run_log`.
     pub fn existing_run_log(&self, rehearses: bool, clock: Arc<dyn Clock>) -> Result<Arc<dyn RunLog>, Exit> {
         if self.run_log_url().is_none_or(|url| url.starts_with("memory:")) {
-            print::error("there is no run-log to change", "leave out `--no-run-log`, or name one: `--run-log-url URL`");
+            print::error("there is no run-log to change", "name one: `--run-log-url URL`");
             return Err(Exit::Usage);
         }
         let is_blank = |path: &PathBuf| path.metadata().map_or(true, |data| data.is_file() && data.len() == 0);

@@ -6,14 +6,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::block_on;
 use super::exit::Exit;
 use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
-use super::typed;
-use crate::clock::SystemClock;
+use super::typed::{self, When};
+use crate::clock::{Clock, SystemClock};
 use crate::run::{Attempt, NotRun, Outcome};
 use crate::runlog::Purpose;
 use crate::runlog::contract::{Query, Record};
@@ -44,9 +45,9 @@ pub struct Report {
     /// Run-log of the shadow [default: shadow.db in the state folder]
     #[arg(long, value_name = "URL")]
     run_log_url: Option<String>,
-    /// Occurrences at or after this instant only
-    #[arg(long, value_name = "T", value_parser = typed::instant)]
-    since: Option<Timestamp>,
+    /// Occurrences at or after this instant only; a date is the midnight that begins it in UTC, 7d a week ago
+    #[arg(long, value_name = "T|DATE|AGO", value_parser = typed::when, allow_hyphen_values = true)]
+    since: Option<When>,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -80,9 +81,14 @@ impl Report {
         let run_log = session.run_log(Purpose::Read, Arc::new(SystemClock))?;
         let query = Query { limit: RECORDS, ..Query::default() };
         let records = block_on(run_log.history(query))?.map_err(|error| run_log_failed(&error))?;
-        let decided = self.by_pipeline(records)?;
+        let since = self.since.map(|since| since.resolve(SystemClock.now(), &TimeZone::UTC)).transpose();
+        let since = since.map_err(|error| {
+            print::error(&error, "");
+            Exit::Usage
+        })?;
+        let decided = by_pipeline(records, since)?;
         match self.output {
-            Format::Json => print::json(&self.as_json(&decided)),
+            Format::Json => print::json(&as_json(&decided, since)),
             Format::Text if decided.is_empty() => {
                 print::note("nothing was decided yet: call `tickward run-due --shadow` every minute, beside cron");
             }
@@ -90,65 +96,65 @@ impl Report {
         }
         Ok(Exit::Done)
     }
+}
 
-    fn by_pipeline(&self, records: Vec<Record>) -> Result<BTreeMap<String, Decided>, Exit> {
-        let mut decided: BTreeMap<String, Decided> = BTreeMap::new();
-        let is_wanted = |at: Timestamp| self.since.is_none_or(|since| at >= since);
-        for record in records {
-            match record {
-                // It was killed before it was recorded, and is claimed again.
-                Record::Attempt(attempt) if !attempt.outcome().is_some_and(Outcome::is_success) => {}
-                Record::Attempt(attempt) if !is_marked(&attempt) => {
-                    print::error("this run-log is no shadow's: it has runs that were really made", "");
-                    return Err(Exit::Usage);
-                }
-                Record::Attempt(attempt) if is_wanted(attempt.run.scheduled_for) => {
-                    decided.entry(attempt.run.pipeline.to_string()).or_default().runs.push(*attempt);
-                }
-                Record::NotRun(entry) if is_wanted(entry.last) => {
-                    decided.entry(entry.pipeline.to_string()).or_default().not_run.push(entry);
-                }
-                Record::Attempt(_) | Record::NotRun(_) => {}
+fn by_pipeline(records: Vec<Record>, since: Option<Timestamp>) -> Result<BTreeMap<String, Decided>, Exit> {
+    let mut decided: BTreeMap<String, Decided> = BTreeMap::new();
+    let is_wanted = |at: Timestamp| since.is_none_or(|since| at >= since);
+    for record in records {
+        match record {
+            // It was killed before it was recorded, and is claimed again.
+            Record::Attempt(attempt) if !attempt.outcome().is_some_and(Outcome::is_success) => {}
+            Record::Attempt(attempt) if !is_marked(&attempt) => {
+                print::error("this run-log is no shadow's: it has runs that were really made", "");
+                return Err(Exit::Usage);
             }
+            Record::Attempt(attempt) if is_wanted(attempt.run.scheduled_for) => {
+                decided.entry(attempt.run.pipeline.to_string()).or_default().runs.push(*attempt);
+            }
+            Record::NotRun(entry) if is_wanted(entry.last) => {
+                decided.entry(entry.pipeline.to_string()).or_default().not_run.push(entry);
+            }
+            Record::Attempt(_) | Record::NotRun(_) => {}
         }
-        for of_one in decided.values_mut() {
-            of_one.runs.sort_by_key(|attempt| (attempt.run.scheduled_for, attempt.number));
-            of_one.not_run.sort_by_key(|entry| (entry.first, entry.last));
-        }
-        Ok(decided)
     }
+    for of_one in decided.values_mut() {
+        of_one.runs.sort_by_key(|attempt| (attempt.run.scheduled_for, attempt.number));
+        of_one.not_run.sort_by_key(|entry| (entry.first, entry.last));
+    }
+    Ok(decided)
+}
 
-    fn as_json(&self, decided: &BTreeMap<String, Decided>) -> Value {
-        let pipelines = decided.iter().map(|(name, of_one)| {
-            let runs = of_one.runs.iter().map(|attempt| {
-                json!({
-                    "scheduled_for": rfc3339(attempt.run.scheduled_for),
-                    "decided_at": rfc3339(attempt.claimed_at),
-                    "trigger": attempt.trigger.word(),
-                })
-            });
-            let not_run = of_one.not_run.iter().map(|entry| {
-                json!({
-                    "reason": entry.reason.word(),
-                    "from": rfc3339(entry.first),
-                    "to": rfc3339(entry.last),
-                    "count": entry.count,
-                    "at_least": entry.at_least,
-                    "decided_at": rfc3339(entry.decided_at),
-                })
-            });
+fn as_json(decided: &BTreeMap<String, Decided>, since: Option<Timestamp>) -> Value {
+    let pipelines = decided.iter().map(|(name, of_one)| {
+        let runs = of_one.runs.iter().map(|attempt| {
             json!({
-                "pipeline": name,
-                "would_run": runs.collect::<Vec<_>>(),
-                "not_run": not_run.collect::<Vec<_>>(),
+                "scheduled_for": rfc3339(attempt.run.scheduled_for),
+                "decided_at": rfc3339(attempt.claimed_at),
+                "trigger": attempt.trigger.word(),
+            })
+        });
+        let not_run = of_one.not_run.iter().map(|entry| {
+            json!({
+                "reason": entry.reason.word(),
+                "from": rfc3339(entry.first),
+                "to": rfc3339(entry.last),
+                "count": entry.count,
+                "at_least": entry.at_least,
+                "decided_at": rfc3339(entry.decided_at),
             })
         });
         json!({
-            "since": self.since.map(rfc3339),
-            "pipelines": pipelines.collect::<Vec<_>>(),
-            "rc": Exit::Done.code(),
+            "pipeline": name,
+            "would_run": runs.collect::<Vec<_>>(),
+            "not_run": not_run.collect::<Vec<_>>(),
         })
-    }
+    });
+    json!({
+        "since": since.map(rfc3339),
+        "pipelines": pipelines.collect::<Vec<_>>(),
+        "rc": Exit::Done.code(),
+    })
 }
 
 fn is_marked(attempt: &Attempt) -> bool {

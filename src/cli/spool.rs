@@ -127,7 +127,7 @@ async fn import(session: &Session, file: &str) -> Result<Exit, Exit> {
     }
     let env = session.env(None, false, signals::heeded())?;
     let mut recovered = Recovered::default();
-    let taken = tick::take_in(&env, &kept, &mut recovered, |_, _| Ok(())).await;
+    let taken = tick::take_in(&env, &kept, &mut recovered, |_, _| Ok(true)).await;
     taken.map_err(|error| run_log_failed(&error))?;
     degraded::tell(&recovered);
     if passed_over > 0 {

@@ -10,6 +10,7 @@ use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
 use super::{block_on, history, list};
 use crate::clock::{Clock, SystemClock};
+use crate::config::Severity;
 use crate::occurrence::{Name, PipelineId};
 use crate::pipeline::Pipeline;
 use crate::plan::{Decision, WaitsFor};
@@ -112,6 +113,13 @@ pub fn id_as_written(name: &str) -> Option<PipelineId> {
 fn tell_problems(session: &Session) -> Exit {
     let loaded = &session.loaded;
     if loaded.files.is_empty() && loaded.pipelines.is_empty() && loaded.broken.is_empty() {
+        for problem in loaded.problems.iter().filter(|problem| problem.severity == Severity::Error) {
+            print::note(&print::printable(&format!(
+                "note: {}: {}",
+                problem.message,
+                problem.help.as_deref().unwrap_or_default()
+            )));
+        }
         return Exit::Done;
     }
     session.tell_problems();
@@ -177,7 +185,9 @@ impl Line<'_> {
             _ if self.standing.is_some_and(|standing| standing.held.is_some()) => "held",
             _ if self.overdue_since.is_some() => "overdue",
             (true, Some(_), _) => "retrying",
-            (true, None, Some(_)) => "waiting",
+            (true, None, Some(_)) if self.waits_for.is_some() => "waiting",
+            (true, None, Some(_)) if self.next.is_some() => "scheduled",
+            (true, None, Some(_)) => "idle",
             (true, None, None) => "not configured",
         }
     }
@@ -193,9 +203,11 @@ fn as_row(line: &Line<'_>) -> Vec<String> {
         }
         None if line.is_paused() => {
             let pause = line.standing.and_then(|standing| standing.paused.as_ref());
-            pause
+            let end = pause
                 .and_then(|pause| pause.until)
-                .map_or("when resumed".into(), |at| format!("paused until {}", print::instant(at)))
+                .map_or("when resumed".into(), |at| format!("paused until {}", print::instant(at)));
+            let note = pause.map_or("", |pause| &pause.note);
+            print::printable(&if note.is_empty() { end } else { format!("{end} ({note})") })
         }
         None if line.state() == "held" => "when reset".into(),
         None => line.next.map_or_else(dash, print::instant),

@@ -8,28 +8,31 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::chosen::chosen;
 use super::exit::Exit;
 use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
-use super::{block_on, typed};
+use super::{block_on, history, typed};
 use crate::clock::{Clock, Shifted, SystemClock};
 use crate::config::{self, Environment, Source};
 use crate::occurrence::PipelineId;
 use crate::pipeline::Pipeline;
 use crate::plan::{Decision, Situation};
+use crate::run::Attempt;
 use crate::runlog::RunLog;
 use crate::runlog::contract::{Scope, View};
-use crate::tick::{self, Controlled, Pipelines};
+use crate::tick::{self, Controlled, Pipelines, StopWish};
 
 /// Where a command looks, and by which time
 #[derive(clap::Args, Debug, Clone)]
 pub struct Place {
     #[command(flatten)]
     pub config: ConfigArgs,
-    #[command(flatten)]
-    pub run_log: RunLogArgs,
+    /// Run-log to use [default: sqlite, in the state folder]
+    #[arg(long, value_name = "URL")]
+    pub run_log_url: Option<String>,
     /// Pretend that it is this instant, for tests and rehearsals
     #[arg(long, value_name = "T", value_parser = typed::instant)]
     pub now: Option<Timestamp>,
@@ -47,12 +50,17 @@ impl Place {
         }
     }
 
+    /// Which run-log: there is no asking without one.
+    pub fn run_log(&self) -> RunLogArgs {
+        RunLogArgs { run_log_url: self.run_log_url.clone(), no_run_log: false }
+    }
+
     /// The configuration as far as it can be read, and the run-log that is there.
     ///
     /// # Errors
     /// As `Session::existing_run_log`.
     pub fn open(&self) -> Result<(Session, Arc<dyn RunLog>), Exit> {
-        let session = Session::load_quietly(&self.config, &self.run_log);
+        let session = Session::load_quietly(&self.config, &self.run_log());
         let run_log = session.existing_run_log(self.now.is_some(), self.clock())?;
         Ok((session, run_log))
     }
@@ -93,7 +101,7 @@ pub enum Needs {
 
 /// Everything that a command changes the pipelines with.
 pub struct Verb {
-    session: Session,
+    pub session: Session,
     pub run_log: Arc<dyn RunLog>,
     pub ids: Vec<PipelineId>,
 }
@@ -155,6 +163,28 @@ impl Verb {
         }
         exit
     }
+}
+
+/// Takes over what workers that are gone have left of `ids`, as the next tick would, and says so in the text form; returns
+/// what has ended by it.
+///
+/// # Errors
+/// `RunLog`, after saying why.
+pub async fn take_over(
+    session: &Session,
+    run_log: &Arc<dyn RunLog>,
+    place: &Place,
+    ids: &[PipelineId],
+) -> Result<Vec<Attempt>, Exit> {
+    let (_asks, stop) = watch::channel(StopWish::None);
+    let env = session.env_with(run_log.clone(), place.clock(), stop);
+    let taken = tick::take_over_left(&env, ids).await.map_err(|error| run_log_failed(&error))?;
+    for attempt in taken.iter().filter(|_| place.output == Format::Text) {
+        let Attempt { run, number, .. } = attempt;
+        let what = format!("the worker of its run of {} is gone", tick::rfc3339(run.scheduled_for));
+        print::note(&format!("{}: {what}: attempt {number} is {}", run.pipeline, history::state_word(attempt)));
+    }
+    Ok(taken)
 }
 
 /// All that the run-log knows.

@@ -57,7 +57,7 @@ struct Question<'a> {
 
 impl Why {
     pub fn execute(&self) -> Exit {
-        let session = Session::load_quietly(&self.place.config, &self.place.run_log);
+        let session = Session::load_quietly(&self.place.config, &self.place.run_log());
         self.answer(&session).unwrap_or_else(|exit| exit)
     }
 
@@ -165,6 +165,12 @@ impl Question<'_> {
     fn is_occurrence(&self) -> Option<bool> {
         let schedule = self.pipeline?.schedule.as_ref()?;
         Some(schedule.previous_at_or_before(self.at?) == self.at)
+    }
+
+    /// Whether a person does not want the run of the instant, which is not decided yet.
+    fn is_skipped(&self) -> bool {
+        let skips = self.view.rows.get(self.id).map_or(&[][..], |row| &row.standing.skips);
+        self.at.is_some_and(|at| skips.contains(&at.as_microsecond()))
     }
 
     fn open(&self) -> impl Iterator<Item = &Attempt> {

@@ -67,6 +67,52 @@ pub fn skip(situation: &Situation<'_>) -> (Decision, Option<Timestamp>) {
     (decision, instant)
 }
 
+/// What keeps an occurrence from being skipped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoSkip {
+    /// The schedule has no such instant.
+    NoOccurrence,
+    /// It ran, runs, or was recorded as not run.
+    Decided,
+}
+
+/// The occurrence of `at` is not to run; nothing changes where that is so already.
+///
+/// # Errors
+/// Where there is nothing to be skipped.
+pub fn skip_at(situation: &Situation<'_>, at: Timestamp) -> (Decision, Result<(), NoSkip>) {
+    let mut decision = Decision::unchanged(situation.row);
+    let schedule = situation.pipeline.schedule.as_ref();
+    if schedule.and_then(|schedule| schedule.previous_at_or_before(at)) != Some(at) {
+        return (decision, Err(NoSkip::NoOccurrence));
+    }
+    if situation.decided.contains(&at) || situation.row.cursor.is_some_and(|cursor| cursor >= at) {
+        return (decision, Err(NoSkip::Decided));
+    }
+    let skips = &mut decision.row.standing.skips;
+    if !skips.contains(&at.as_microsecond()) {
+        skips.push(at.as_microsecond());
+        skips.sort_unstable();
+        decision.changed = true;
+    }
+    (decision, Ok(()))
+}
+
+/// An occurrence that was skipped is to run after all: that of `at`, or else the last one. Returns which; none where
+/// nothing of that is skipped.
+pub fn unskip(situation: &Situation<'_>, at: Option<Timestamp>) -> (Decision, Option<Timestamp>) {
+    let mut decision = Decision::unchanged(situation.row);
+    let skips = &mut decision.row.standing.skips;
+    let index = match at {
+        Some(at) => skips.iter().position(|skipped| *skipped == at.as_microsecond()),
+        None => skips.len().checked_sub(1),
+    };
+    let Some(index) = index else { return (decision, None) };
+    let instant = Timestamp::from_microsecond(skips.remove(index)).ok();
+    decision.changed = true;
+    (decision, instant)
+}
+
 /// What runs is to end, and what would follow it does not start. Returns how many attempts are told to end.
 pub fn cancel(situation: &Situation<'_>, why: &str) -> (Decision, usize) {
     let mut decision = Decision::unchanged(situation.row);

@@ -26,9 +26,9 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
         retry::settle(situation, None, &mut decision);
         return decision;
     };
-    let held = retry::settle(situation, newest, &mut decision);
+    let settled = retry::settle(situation, newest, &mut decision);
     let mut kept = catch_up::apply(situation.pipeline.catch_up, due, until, situation.interval);
-    let blocked = what_blocks(situation, &kept, held, &decision);
+    let blocked = what_blocks(situation, &kept, settled.holds, &decision);
     if let Some(missed) = kept.missed {
         miss(situation, &sight, &mut decision, missed, blocked.as_ref());
     }
@@ -48,6 +48,9 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
             Some(upstream) => wait(situation, &mut decision, due[0], WaitsFor::Upstream(upstream.clone())),
             None => claim_oldest(situation, &sight, &mut decision, due),
         },
+    }
+    if let Some(retry) = settled.gives_way {
+        retry::after_what_is_due(retry, &kept.run, &mut decision);
     }
     sight.note_use(situation, &mut decision);
     alerts::of_decision(situation, &mut decision);

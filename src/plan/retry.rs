@@ -12,14 +12,21 @@ use crate::lease::AHEAD;
 use crate::pipeline::{CatchUp, Overlap, WhenNextDue};
 use crate::run::{Attempt, NotRun, Outcome, Reason, Trigger};
 
+/// What pending retries mean for what is due.
+#[derive(Default)]
+pub struct Settled<'a> {
+    /// Whether a scheduled run holds the pipeline: its retry is claimed now or waited for.
+    pub holds: bool,
+    /// The retry of a run that a person asked for: due, and made unless an occurrence has its turn now.
+    pub gives_way: Option<&'a Attempt>,
+}
+
 /// Handles the pipeline's pending retries; `newest_due` is the newest due occurrence of the schedule, if any.
-///
-/// Returns whether a scheduled run holds the pipeline: its retry is claimed now or waited for.
-pub fn settle(situation: &Situation<'_>, newest_due: Option<Timestamp>, decision: &mut Decision) -> bool {
+pub fn settle<'a>(situation: &Situation<'a>, newest_due: Option<Timestamp>, decision: &mut Decision) -> Settled<'a> {
     let busy = overlap::is_full(situation);
     let closed = gate::closed(situation);
     let beside = matches!(situation.pipeline.overlap, Overlap::Allow(_));
-    let mut holds = false;
+    let (mut holds, mut gives_way) = (false, None);
     for attempt in situation.open {
         let Some(stored) = attempt.retry_at else { continue };
         let retry_at = in_reach(attempt, stored, situation, decision);
@@ -29,6 +36,10 @@ pub fn settle(situation: &Situation<'_>, newest_due: Option<Timestamp>, decision
             decision.waiting = Some(Waiting { run: attempt.run.clone(), for_what: closed.clone() });
             holds |= !attempt.by_hand;
         } else if retry_at <= situation.now && !busy && decision.claim.is_none() {
+            if newest_due.is_some() && gives_way.is_none() && would_cost_a_turn(attempt, retry_at, situation) {
+                gives_way = Some(*attempt);
+                continue;
+            }
             decision.claim = Some(next_attempt(attempt));
             decision.changed = true;
             holds |= !beside;
@@ -41,7 +52,26 @@ pub fn settle(situation: &Situation<'_>, newest_due: Option<Timestamp>, decision
             holds |= !attempt.by_hand && !beside;
         }
     }
-    holds
+    Settled { holds, gives_way }
+}
+
+/// Whether this retry of a run by hand would take an occurrence's turn if it went first. Where occurrences wait it takes
+/// none; and it gives way once: after an occurrence that was decided since it was due, it is its own turn.
+fn would_cost_a_turn(attempt: &Attempt, retry_at: Timestamp, situation: &Situation<'_>) -> bool {
+    let waits = !matches!(situation.pipeline.overlap, Overlap::Skip | Overlap::Replace);
+    let gave_way = situation.row.cursor.is_some_and(|cursor| cursor >= retry_at);
+    attempt.by_hand && !waits && !gave_way && situation.row.backlog_until.is_none()
+}
+
+/// Makes the retry that has given way if no occurrence is `left` that starts or waits; else it waits its turn.
+pub fn after_what_is_due(attempt: &Attempt, left: &[Timestamp], decision: &mut Decision) {
+    if decision.claim.is_none() && left.is_empty() {
+        decision.claim = Some(next_attempt(attempt));
+        decision.changed = true;
+        return;
+    }
+    decision.more_is_due |= decision.claim.is_some();
+    decision.waiting.get_or_insert(Waiting { run: attempt.run.clone(), for_what: WaitsFor::EarlierRun });
 }
 
 /// When the retry is due: now, where a clock that was wrong at the failure has put it further off than its wait can be.

@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::jitter::stable_hash;
 use super::{Decision, Note, Situation, upstream};
-use crate::run::{KnownSchedule, ROLL_OUT};
+use crate::run::{KnownSchedule, ROLL_OUT, Row};
 
 /// How many schedules a row remembers.
 const REMEMBERED: usize = 4;
@@ -68,6 +68,24 @@ fn canonical(situation: &Situation<'_>) -> Option<String> {
             Some(format!("after {}", names.join(", ")))
         }
     }
+}
+
+/// Takes into `row` a schedule that a host saw first while it had no run-log, as if it had been noted then; returns whether
+/// it is new to the row.
+pub fn note_seen(row: &mut Row, seen: &KnownSchedule, now: Timestamp) -> bool {
+    let since = seen.since.min(now);
+    let is_older = row.schedules.first().is_some_and(|known| known.since > since);
+    if is_older || row.schedules.iter().any(|known| known.hash == seen.hash) {
+        return false;
+    }
+    if let Some(before) = row.schedules.first_mut() {
+        before.replaced_at.get_or_insert(now);
+    }
+    // As for any first sight: what is decided already is not decided again.
+    let since = since.max(*row.cursor.get_or_insert(since));
+    row.schedules.insert(0, KnownSchedule { since, cursor: Some(since), ..seen.clone() });
+    row.schedules.truncate(REMEMBERED);
+    true
 }
 
 fn first_sight(hash: String, situation: &Situation<'_>, decision: &mut Decision) -> usize {

@@ -48,6 +48,8 @@ pub enum Purpose {
     Rehearse,
     /// Ticks that decide and run nothing (`--shadow`). Only a shadow's store is taken; a new one is marked.
     Shadow,
+    /// The same by an invented time. Only such a store is taken; a new one has both marks.
+    RehearseShadow,
     /// Only looked at: what does not exist is not created.
     Read,
 }

@@ -9,6 +9,7 @@ use super::report::Report;
 use super::{Pipelines, renamed};
 use crate::clock::BootTime;
 use crate::failpoint::{self, Point};
+use crate::occurrence::PipelineId;
 use crate::plan::{Evidence, take_over};
 use crate::run::Attempt;
 use crate::runlog::Error;
@@ -44,16 +45,36 @@ pub async fn gather(env: &Env, pipelines: &Pipelines<'_>, report: &mut Report) -
     if ends.is_empty() {
         return Ok((view, time));
     }
-    let committed = env.in_time(env.run_log.commit(Batch { ends, transitions: Vec::new() })).await?;
-    failpoint::reached(Point::TakenOver);
-    for ended in committed.ends {
-        if let Ended::Folded(crate::plan::Folded::Ended, attempt) = ended {
-            tracing::warn!(run = attempt.run.id(), attempt = attempt.number, outcome = ?attempt.outcome(), "took over");
-            clear_mark(env, &attempt);
-            report.ended.push(*attempt);
-        }
+    for attempt in record(env, ends).await? {
+        tracing::warn!(run = attempt.run.id(), attempt = attempt.number, outcome = ?attempt.outcome(), "took over");
+        report.ended.push(attempt);
     }
     look(env).await
+}
+
+/// Takes over what dead or silent workers have left of these pipelines, as a tick does before it decides; returns the
+/// attempts that have ended by it.
+///
+/// # Errors
+/// Those of the run-log.
+pub async fn take_over_left(env: &Env, pipelines: &[PipelineId]) -> Result<Vec<Attempt>, Error> {
+    let view = env.in_time(env.run_log.load(Scope::Only(pipelines.to_vec()))).await?;
+    let ends = take_overs(env, &view).await;
+    if ends.is_empty() { Ok(Vec::new()) } else { record(env, ends).await }
+}
+
+/// Commits the ends, and returns the attempts that have ended by them.
+async fn record(env: &Env, ends: Vec<End>) -> Result<Vec<Attempt>, Error> {
+    let committed = env.in_time(env.run_log.commit(Batch { ends, transitions: Vec::new() })).await?;
+    failpoint::reached(Point::TakenOver);
+    let mut taken = Vec::new();
+    for ended in committed.ends {
+        if let Ended::Folded(crate::plan::Folded::Ended, attempt) = ended {
+            clear_mark(env, &attempt);
+            taken.push(*attempt);
+        }
+    }
+    Ok(taken)
 }
 
 /// Leases that a wrong clock has put far off would hold claims whose workers are long dead.

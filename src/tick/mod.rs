@@ -33,6 +33,7 @@ mod record;
 mod recover;
 mod renamed;
 mod report;
+mod sights;
 mod sweep;
 mod work;
 
@@ -40,11 +41,13 @@ pub use backfill::{Backfilled, Span, attempts_of, backfill};
 pub use control::{Controlled, control};
 pub use env::{Env, Host, StartMark, StopWish, StoreTime, held_file};
 pub use execute::rfc3339;
+pub use gather::take_over_left;
 pub use host::{SystemHost, host_name};
 pub use outlets::{Outlet, Outlets, tell_at_once};
 pub use output_files::{Keep, OutputFile, output_file};
 pub use recover::{Recovered, of_outage, recover, take_in};
 pub use report::{Event, Report};
+pub use sights::first_sights;
 pub use sweep::MarkFile;
 
 /// How a tick is to be done.
@@ -164,6 +167,8 @@ pub async fn run_by_hand(
         let work = work::Work::new(env, by_id, options, time, report).only(run.clone());
         let mut report = work.until_done(vec![decision]).await;
         outlets::deliver(env, options, &report, view.alerts_pending).await;
+        let known = options.outlets.known.iter().map(|(id, pipeline)| (id.clone(), pipeline)).collect();
+        figures::hand_over(env, options, &known, &report, view).await;
         // What was taken over from others on the way is no part of this run's answer.
         report.ended.retain(|attempt| attempt.run == run);
         if report.claimed_elsewhere == 0 || !report.ended.is_empty() || report.unrecorded.is_some() {

@@ -46,6 +46,7 @@ pub async fn recover(env: &Env, folder: &Folder) -> Result<Recovered, Error> {
     let local = Env { run_log: Arc::new(spool), ..env.clone() };
     gather(&local, &super::Pipelines::new(), &mut super::begun(env)).await?;
     let kept = keep::records(folder).map_err(unreadable)?;
+    super::sights::take_in(env, folder).await?;
     take_in(env, &kept, &mut recovered, |name, stored| keep::remove(folder, name, stored)).await?;
     if let Some(outage) = untold {
         let alert = of_outage(&env.owner.host, &outage, env.clock.now());
@@ -60,7 +61,8 @@ pub fn of_outage(host: &str, outage: &str, at: Timestamp) -> Alert {
     Alert { host: host.into(), ..Alert::new(Kind::Degraded, id, at) }
 }
 
-/// Takes in `kept`, each with a name that `done` is told when the run-log has it.
+/// Takes in `kept`, each with a name that `done` is told when the run-log has it; `done` answers whether it was ours to
+/// hand over, and not that of another tick.
 ///
 /// # Errors
 /// Those of the run-log.
@@ -68,12 +70,13 @@ pub async fn take_in(
     env: &Env,
     kept: &[(String, Stored)],
     recovered: &mut Recovered,
-    done: impl Fn(&str, &Stored) -> io::Result<()>,
+    done: impl Fn(&str, &Stored) -> io::Result<bool>,
 ) -> Result<(), Error> {
     let done = |name: &str, stored: &Stored| {
-        if let Err(error) = done(name, stored) {
+        done(name, stored).unwrap_or_else(|error| {
             tracing::error!(name, %error, "a record that the run-log has stays in the spool");
-        }
+            false
+        })
     };
     let mut attempts: Vec<(&(String, Stored), Spooled)> = kept
         .iter()
@@ -92,21 +95,18 @@ pub async fn take_in(
             Imported::Duplicate(_) => recovered.twice.push(spooled.attempt.run.id()),
             Imported::Taken | Imported::Known => {}
         }
-        recovered.taken += 1;
-        done(&entry.0, &entry.1);
+        recovered.taken += usize::from(done(&entry.0, &entry.1));
     }
     for (name, stored) in kept {
         let Stored::End { run, completion } = stored else { continue };
         let end = End { completion: (**completion).clone(), condition: Condition::Always };
         let committed = env.in_time(env.run_log.commit(Batch { ends: vec![end], transitions: Vec::new() })).await?;
-        match committed.ends.first() {
-            Some(Ended::Folded(..)) => recovered.taken += 1,
-            _ => {
-                tracing::error!(run, outcome = %completion.outcome, "no attempt for an outcome of the spool");
-                recovered.unknown.push(run.clone());
-            }
+        let is_taken = matches!(committed.ends.first(), Some(Ended::Folded(..)));
+        if !is_taken {
+            tracing::error!(run, outcome = %completion.outcome, "no attempt for an outcome of the spool");
+            recovered.unknown.push(run.clone());
         }
-        done(name, stored);
+        recovered.taken += usize::from(done(name, stored) && is_taken);
     }
     Ok(())
 }

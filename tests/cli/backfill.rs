@@ -143,7 +143,7 @@ fn told_to_stop_it_ends_what_runs_and_says_so() {
         signal(&child, by);
         let done = Done::wait(child).expect(code);
         let last = done.stderr.lines().last().unwrap();
-        assert_eq!(last, "backfill  daily: 0 succeeded, 1 failed, 6 not begun", "{done:?}");
+        assert_eq!(last, "backfill  daily: 0 succeeded, 1 interrupted, 6 not begun", "{done:?}");
         assert_eq!(states(&sandbox), [("2026-03-01T02:00:00Z".into(), vec!["interrupted".into()])]);
         sandbox.assert_nothing_left();
         sandbox.write("go", "");
@@ -200,4 +200,26 @@ fn what_makes_no_sense_is_refused_with_advice() {
         assert!(refused.stderr.contains(help), "{refused:?}");
     }
     assert_eq!(sandbox.starts(), []);
+}
+
+/// Midnight in New York, a week before and after the clocks there are set back.
+#[test]
+fn a_span_may_be_of_dates_which_begin_in_the_pipelines_zone() {
+    let daily = "schedule: '@daily', timezone: America/New_York, command: ENTER";
+    let sandbox = Sandbox::with(&format!("pipelines: {{ daily: {{ {daily} }} }}"));
+    let span = |words: &str| sandbox.run(&format!("backfill daily --dry-run -o json {words}")).expect(0).json();
+    let of_dates = span("--from 2025-10-31 --to 2025-11-04");
+    assert_eq!(of_dates["due"][0]["scheduled_for"], "2025-10-31T04:00:00Z");
+    assert_eq!(
+        (&of_dates["due"][3]["scheduled_for"], &of_dates["occurrences"]),
+        (&"2025-11-03T05:00:00Z".into(), &4.into())
+    );
+    for words in ["--from 7d --to 0s", "--from -7d --to 0s", "--from=-7d --to 2999-01-01"] {
+        let count = span(words)["occurrences"].as_u64().unwrap();
+        assert!((6..=8).contains(&count), "{words}: {count}");
+    }
+    let next = sandbox.run("next daily --after 2025-11-03 --count 1").expect(0).stdout;
+    assert!(next.starts_with("2025-11-04T05:00:00Z"), "after midnight there: {next}");
+    sandbox.run("shadow report --since 7d").expect(0);
+    sandbox.run("shadow report --since 2025-11-03").expect(0);
 }

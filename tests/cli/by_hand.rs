@@ -105,6 +105,26 @@ fn a_retry_that_is_due_soon_is_made_by_the_same_process() {
 }
 
 #[test]
+fn an_instant_to_come_is_one_of_the_schedule() {
+    let sandbox = Sandbox::with("pipelines: { one: { schedule: '@hourly', command: ENTER } }");
+    let run = |at: &str| sandbox.run(&format!("run one --scheduled-for {at} --now 2026-03-02T02:30:00Z"));
+    for (at, code, starts) in [
+        ("2026-03-02T02:30:50Z", 0, 1),
+        ("2026-03-02T02:40:00Z", 2, 1),
+        ("2026-03-02T03:00:00Z", 0, 2),
+        ("2026-03-02T01:10:00Z", 0, 3),
+    ] {
+        let done = run(at).expect(code);
+        assert_eq!(sandbox.starts().len(), starts, "{at}: {done:?}");
+        if code == 2 {
+            let told =
+                format!("error: {at} is still to come, and no instant of the schedule of `one`\nhelp: `tickward next");
+            assert!(done.stderr.starts_with(&told), "{done:?}");
+        }
+    }
+}
+
+#[test]
 fn a_name_that_is_not_there_gets_the_nearest_one_named() {
     let sandbox = Sandbox::with("pipelines: { nightly_export: { command: ENTER }, other: { command: ENTER } }");
     let done = sandbox.run("run nightly_exprot").expect(2);

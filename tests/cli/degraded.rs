@@ -70,6 +70,7 @@ fn what_is_due_runs_once_is_said_and_is_taken_into_the_run_log() {
         assert_eq!((sandbox.starts().len(), waiting(&sandbox)), (1, json!([])), "{what}: nothing runs twice");
         let attempts = sandbox.attempts();
         assert_eq!((attempts.len(), attempts[0].3.as_str()), (1, "succeeded"), "{what}");
+        assert_eq!(sandbox.run("history -o json").json()[0]["degraded"], true, "{what}");
         sandbox.run(TICK).expect(0);
         assert_eq!(sandbox.starts().len(), 1, "{what}");
     }
@@ -109,6 +110,18 @@ fn who_wants_no_degraded_runs_has_none() {
     }
 }
 
+/// The run-log has never seen it: it counts from the tick that named it.
+#[test]
+fn what_was_named_of_a_new_pipeline_and_left_out_is_decided_when_the_run_log_is_back() {
+    let sandbox = broken(&format!("on_run_log_error: skip\n{DAILY}"), GARBAGE);
+    let named = sandbox.run(TICK).expect(4).json()["skipped"].clone();
+    mend(&sandbox);
+    for (ran, what) in [(&named[0]["scheduled_for"], "it runs, however late"), (&json!(null), "once")] {
+        let done = sandbox.run("run-due --interval 0 -o json").expect(0);
+        assert_eq!((&done.json()["ran"][0]["scheduled_for"], sandbox.starts().len()), (ran, 1), "{what}: {done:?}");
+    }
+}
+
 #[test]
 fn what_is_refused_starts_nothing() {
     let sandbox = Sandbox::with(DAILY);
@@ -134,6 +147,16 @@ fn ticks_at_once_start_it_once() {
     let ticks: Vec<_> = (0..4).map(|_| sandbox.start(TICK)).collect();
     ticks.into_iter().for_each(|tick| drop(Done::wait(tick).expect(0)));
     assert_eq!(sandbox.starts().len(), 1);
+}
+
+#[test]
+fn of_ticks_at_once_only_the_one_that_has_recorded_it_says_so() {
+    let sandbox = broken(DAILY, GARBAGE);
+    sandbox.run(TICK).expect(0);
+    mend(&sandbox);
+    let ticks: Vec<_> = (0..4).map(|_| sandbox.start(TICK)).collect();
+    let said: Vec<_> = ticks.into_iter().map(|tick| Done::wait(tick).expect(0).stderr).collect();
+    assert_eq!(said.concat(), "recorded  1 from the spool of this host\n");
 }
 
 #[test]

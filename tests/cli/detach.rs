@@ -170,5 +170,9 @@ fn without_the_run_log_the_caller_hears_so_and_what_is_left_out() {
     assert_eq!((&report["tick"]["degraded"], &report["rc"]), (&true.into(), &4.into()), "{done:?}");
     assert_eq!(report["skipped"][0]["reason"], "run_log_error", "{done:?}");
     assert_eq!((&report["skipped"][0]["pipeline"], &report["started"][0]["pipeline"]), (&"k".into(), &"a".into()));
+    let text = sandbox.run("run-due --detach --interval 86400").expect(4).stderr;
+    let skipped =
+        format!("skipped   k of {} (run_log_error)\n", report["skipped"][0]["scheduled_for"].as_str().unwrap());
+    assert!(text.contains(&skipped), "{text}");
     sandbox.assert_nothing_left();
 }

@@ -66,11 +66,38 @@ fn status_shows_what_runs_what_failed_and_what_comes_next() {
     assert_eq!(
         unknown.stderr,
         "error: neither the configuration nor the run-log knows `nobody`\n\
-         help: did you mean `good`? `tickward status` shows all\n"
+         help: `tickward status` shows all\n"
     );
     sandbox.write("tickward.yaml", "pipelines: { hand: { command: x } }");
     let gone = sandbox.run("status -o json").expect(0).json();
-    assert_eq!(each(&gone, "state"), ["waiting", "not configured", "not configured"]);
+    assert_eq!(each(&gone, "state"), ["idle", "not configured", "not configured"]);
+}
+
+/// Only who really waits is `waiting`.
+#[test]
+fn status_says_scheduled_idle_or_waiting() {
+    let sandbox = Sandbox::with(
+        "pipelines:
+  load: { schedule: '@yearly', command: 'true' }
+  after: { depends_on: [load], command: 'true' }
+  hand: { command: 'true' }
+  waits: { schedule: '@daily', depends_on: [hand], command: 'true' }
+",
+    );
+    sandbox.run("run-due --interval 86400").expect(0);
+    let status = sandbox.run("status -o json").expect(0).json();
+    let shown: Vec<_> = each(&status, "pipeline").into_iter().zip(each(&status, "state")).collect();
+    assert_eq!(shown, [("load", "scheduled"), ("after", "idle"), ("hand", "idle"), ("waits", "waiting")]);
+    assert_eq!(status[3]["waits_for"], "`hand` to succeed");
+    sandbox.run("pause load --note moving").expect(0);
+    let text = sandbox.run("status load").expect(0).stdout;
+    assert!(text.trim_end().ends_with("when resumed (moving)"), "{text}");
+    std::fs::remove_file(sandbox.path("tickward.yaml")).unwrap();
+    let bare = sandbox.run("status").expect(0);
+    assert!(
+        bare.stderr.starts_with("note: no configuration found: name one with `--config`; looked for `"),
+        "{bare:?}"
+    );
 }
 
 #[test]
@@ -103,6 +130,7 @@ fn history_shows_what_ran_newest_first() {
     assert!(shown[..2].contains(&(&json!("good@20260303T020000Z"), &json!("succeeded"), &json!(0))), "{shown:?}");
     assert!(shown[..2].contains(&(&json!("bad@20260303T010000Z"), &json!("failed"), &json!(3))), "{shown:?}");
     assert_eq!(shown[2].0, &json!("good@20260302T020000Z"));
+    assert_eq!(history[0]["degraded"], false);
     let of_one = sandbox.run("history bad").expect(0).stdout;
     let lines: Vec<Vec<&str>> = of_one.lines().map(|line| line.split_whitespace().collect()).collect();
     assert_eq!(lines.len(), 2);
@@ -130,11 +158,14 @@ fn logs_shows_the_output_of_the_last_run_or_of_an_earlier_one() {
         let done = sandbox.run(arguments).expect(0);
         assert_eq!((done.stdout.as_str(), done.stderr.as_str()), (printed, ""), "{arguments}");
     }
+    let none = "its last run is `one@20260302T020100Z`, with attempt 1, 2\n";
+    let ninth = sandbox.run("logs one --attempt 9").expect(2);
+    assert_eq!(ninth.stderr, format!("error: no attempt 9 of `one` is known\nhelp: {none}"));
     let unknown = sandbox.run("logs two").expect(2);
     assert_eq!(
         unknown.stderr,
         "error: neither the configuration nor the run-log knows `two`\n\
-         help: did you mean `one`? `tickward status` shows all\n"
+         help: `tickward status` shows all\n"
     );
     let never = sandbox.run("logs one@20270101T000000Z").expect(2);
     assert!(never.stderr.starts_with("error: no run of `one@20270101T000000Z` is known\n"), "{never:?}");

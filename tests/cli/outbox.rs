@@ -267,6 +267,17 @@ fn the_figures_of_a_tick_are_in_the_file() {
 }
 
 #[test]
+fn a_run_by_hand_hands_over_figures_too() {
+    let sandbox = Sandbox::with("pipelines: { a: { command: 'true' }, b: { schedule: '@yearly', command: 'true' } }");
+    let url = format!("textfile://{}", sandbox.path("tickward.prom").display());
+    silent(sandbox.run(&format!("run a --metrics {url}"))).expect(0);
+    let text = sandbox.read("tickward.prom");
+    for line in ["{pipeline=\"a\",outcome=\"success\"} 1\n", "{pipeline=\"b\",outcome=\"success\"} 0\n"] {
+        assert!(text.contains(&format!("pipeline_runs_total{line}")), "no `{line}` in\n{text}");
+    }
+}
+
+#[test]
 fn a_test_alert_says_of_each_alerter_what_happened() {
     let (good, bad) = (Server::start(up()), Server::start(Manner::status(500)));
     let sandbox = Sandbox::with(&alerters(&[&good]));
@@ -278,7 +289,10 @@ fn a_test_alert_says_of_each_alerter_what_happened() {
     assert_eq!((&done["alerters"][0]["delivered"], &done["alerters"][1]["delivered"]), (&true.into(), &false.into()));
     assert!(done["alerters"][1]["error"].as_str().unwrap().contains("500"));
     let done = silent(sandbox.run("alert test webhok-http")).expect(2);
-    assert!(done.stderr.contains("webhook-http"), "{done:?}");
+    assert!(done.stderr.ends_with("help: did you mean `webhook-http`? there are: webhook-http\n"), "{done:?}");
+    let far = silent(sandbox.run("alert test pager")).expect(2);
+    assert!(far.stderr.ends_with("help: there are: webhook-http\n"), "{far:?}");
+    silent(sandbox.run("alert test --metrics stdout://")).expect(2);
     sandbox.write("tickward.yaml", FAILS);
     assert!(sandbox.run("alert test").expect(2).stderr.contains("there is no alerter"));
     assert_eq!(sandbox.run("alert list").expect(0).stdout, "no alert waits, and none is dead\n");

@@ -75,11 +75,27 @@ fn a_shadow_stays_quiet_where_it_is_told_to_and_reports_nothing_before_its_first
     assert!(!sandbox.state().exists(), "who looks makes nothing");
     let quiet = sandbox.run("run-due --shadow --quiet --now 2026-03-02T00:00:20Z").expect(0);
     assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
-    let real = sandbox.run("run-due --shadow -o json").expect(0).json();
+    let real = sandbox.run("run-due --shadow -o json --run-log-url sqlite:real.db").expect(0).json();
     assert_eq!(real["rc"], 0);
     sandbox.run("run-due --shadow --dry-run").expect(2);
     // A real run-log that is configured is not the shadow's.
     let url = [("TICKWARD_RUN_LOG_URL", "sqlite:elsewhere.db")];
-    sandbox.call_with(&["run-due", "--shadow"], &url).expect(0);
+    sandbox.call_with(&["run-due", "--shadow", "--now", "2026-03-02T00:01:20Z"], &url).expect(0);
     assert!(!sandbox.path("elsewhere.db").exists());
+}
+
+#[test]
+fn a_shadow_by_the_real_time_and_one_by_an_invented_time_refuse_each_other() {
+    let sandbox = Sandbox::with(CONFIG);
+    let now = "--now 2026-03-02T00:00:20Z";
+    for (made, by, other, told) in [
+        ("real.db", "", now, "--now is for rehearsals, and the shadow's run-log `real.db` is a real one"),
+        ("rehearsal.db", now, "", "the shadow's run-log `rehearsal.db` was created under --now, for a rehearsal"),
+    ] {
+        let tick = |time: &str| sandbox.run(&format!("run-due --shadow --run-log-url sqlite:{made} {time}"));
+        tick(by).expect(0);
+        let refused = tick(other).expect(2);
+        assert!(refused.stderr.starts_with(&format!("error: {told}\nhelp: ")), "{refused:?}");
+        tick(by).expect(0);
+    }
 }

@@ -55,7 +55,8 @@ pipelines:
         let none = sandbox.run(&format!("{verb} other")).expect(4);
         assert!(none.stderr.starts_with("error: there is no run-log `"), "{verb}: {none:?}");
         assert!(none.stderr.ends_with("help: the first tick makes it: `tickward run-due`\n"), "{verb}: {none:?}");
-        sandbox.run(&format!("{verb} other --no-run-log")).expect(2);
+        let without = sandbox.run(&format!("{verb} other --no-run-log")).expect(2);
+        assert!(without.stderr.contains("unexpected argument '--no-run-log'"), "{verb}: {without:?}");
     }
     assert!(!sandbox.state().exists());
     sandbox.tick("2026-03-02T02:00:05Z");
@@ -158,6 +159,39 @@ pipelines:
     sandbox.assert_nothing_left();
 }
 
+/// Each row: a command, its exit code, what it says.
+#[test]
+fn an_occurrence_is_skipped_by_its_instant_and_a_skip_is_taken_back() {
+    let sandbox = Sandbox::with(HOURLY);
+    sandbox.tick("2026-03-02T02:00:05Z");
+    for (line, code, told) in [
+        ("--at 2026-03-02T04:00:00Z", 0, "its occurrence of 2026-03-02T04:00:00Z is skipped"),
+        ("--at 2026-03-02T04:00:00Z", 0, "its occurrence of 2026-03-02T04:00:00Z is skipped already"),
+        ("--at 2026-03-02T04:10:00Z", 2, "2026-03-02T04:10:00Z is no instant of its schedule"),
+        ("--at 2026-03-02T02:00:00Z", 2, "2026-03-02T02:00:00Z is decided already: it ran, or was recorded as not run"),
+        ("--at 2026-03-02T03:00:00Z", 0, "its occurrence of 2026-03-02T03:00:00Z is skipped"),
+        ("--at 2026-03-02T03:00:00Z --undo", 0, "its occurrence of 2026-03-02T03:00:00Z is skipped no more"),
+        ("--at 2026-03-02T03:00:00Z --undo", 0, "its occurrence of 2026-03-02T03:00:00Z is not skipped"),
+        ("--at 2026-03-02T05:00:00Z", 0, "its occurrence of 2026-03-02T05:00:00Z is skipped"),
+        ("--undo", 0, "its occurrence of 2026-03-02T05:00:00Z is skipped no more"),
+    ] {
+        let done = sandbox.run(&format!("skip one {line} --now 2026-03-02T02:10:00Z")).expect(code);
+        assert_eq!(done.stderr, format!("one: {told}\n"), "{line}");
+    }
+    let why = sandbox.run("why one --at 2026-03-02T04:00:00Z -o json --now 2026-03-02T02:11:00Z").json();
+    assert_eq!(
+        why["answer"],
+        "It does not run for 2026-03-02T04:00:00Z because somebody has skipped it; `tickward skip one --at \
+         2026-03-02T04:00:00Z --undo` takes that back."
+    );
+    let stops = why["gates"].as_array().unwrap().iter().find(|gate| gate["verdict"] == "stops").unwrap();
+    assert_eq!(stops["gate"], "skipped");
+    assert_eq!(each(&sandbox.tick("2026-03-02T03:00:05Z")["ran"], "run_id"), ["one@20260302T030000Z"]);
+    assert_eq!(each(&sandbox.tick("2026-03-02T04:00:05Z")["skipped"], "reason"), ["skipped"]);
+    assert_eq!(each(&sandbox.tick("2026-03-02T05:00:05Z")["ran"], "run_id"), ["one@20260302T050000Z"]);
+    assert_eq!(sandbox.run("skip one --undo --now 2026-03-02T05:10:00Z").stderr, "one: nothing of it is skipped\n");
+}
+
 #[test]
 fn cancelling_drops_a_pending_retry() {
     let sandbox = Sandbox::with(
@@ -182,6 +216,7 @@ fn the_last_failed_run_is_made_once_more() {
     let numbers: Vec<_> = sandbox.starts().iter().map(|start| (start.scheduled_for.clone(), start.attempt)).collect();
     let at = "2026-03-02T02:00:00Z".to_string();
     assert_eq!(numbers, [(at.clone(), 1), (at, 2)]);
+    sandbox.run("retry one --jobs 2 --now 2026-03-02T02:40:00Z").expect(2);
     let nothing = sandbox.run("retry one --now 2026-03-02T02:40:00Z").expect(0);
     assert_eq!(nothing.stderr, "one: no run of it has failed or was lost\n");
 }

@@ -57,7 +57,10 @@ fn a_wrong_number_or_instant_is_told_with_the_forms_that_are_taken() {
         ("history -n 0", "write a whole number, 1 or more"),
         ("history -n many", "write a whole number, 1 or more"),
         ("next nightly --count 0", "write a whole number, 1 or more"),
-        ("next nightly --after tomorrow", instant),
+        (
+            "next nightly --after tomorrow",
+            "write an instant, as 2026-03-02T02:00:00Z, a date, as 2026-03-02, or how long",
+        ),
         ("run-due --now 2026-03-02", instant),
         ("run nightly --now noon", instant),
         ("run nightly --scheduled-for yesterday", instant),

@@ -98,6 +98,90 @@ fn its_retry_waits_for_a_run_that_is_going() {
 }
 
 #[test]
+fn its_retry_gives_way_to_an_occurrence_that_is_due_and_follows_it() {
+    let keys = "schedule: '@hourly'; retry: { max_attempts: 2, delay: 10m }";
+    play(
+        keys,
+        "00:30 tick => noted
+         00:50 run => manual 00:50#1
+         00:50 failed => again at 01:00
+         01:00 tick => schedule 01:00#1; 00:50 waits its turn; more is due
+         01:00:30 tick => 00:50 waits its turn
+         01:01 succeeded => over
+         01:01 tick => retry 00:50#2
+         02:00 tick => overlap 02:00",
+    );
+    play(
+        &format!("{keys}; overlap: replace"),
+        "00:30 tick => noted
+         00:50 run => manual 00:50#1
+         00:50 failed => again at 01:00
+         01:00 tick => schedule 01:00#1; 00:50 waits its turn; more is due
+         01:01 succeeded => over
+         01:01 tick => retry 00:50#2",
+    );
+}
+
+#[test]
+fn its_retry_gives_way_once_and_not_where_an_occurrence_can_wait() {
+    play(
+        "schedule: '@hourly'; retry: { max_attempts: 2, delay: 10m }",
+        "00:30 tick => noted
+         00:50 run => manual 00:50#1
+         00:50 failed => again at 01:00
+         04:00 tick => missed 01:00-03:00 (3); schedule 04:00#1; 00:50 waits its turn; more is due
+         04:59 succeeded => over
+         05:00 tick => overlap 05:00; retry 00:50#2",
+    );
+    play(
+        "schedule: '@hourly'; retry: { max_attempts: 2, delay: 10m }; overlap: queue",
+        "00:30 tick => noted
+         00:50 run => manual 00:50#1
+         00:50 failed => again at 01:00
+         01:00 tick => retry 00:50#2; 01:00 waits its turn; more is due
+         01:01 succeeded => over
+         01:01 tick => schedule 01:00#1",
+    );
+}
+
+#[test]
+fn its_retry_gives_way_to_nothing_that_does_not_run() {
+    let keys = "schedule: '@hourly'; retry: { max_attempts: 2, delay: 10m }";
+    play(
+        &format!("{keys}; catch_up: skip"),
+        "00:30 tick => noted
+         00:50 run => manual 00:50#1
+         00:50 failed => again at 01:00
+         02:30 tick => missed 01:00-02:00 (2); retry 00:50#2",
+    );
+    play(
+        keys,
+        "00:30 tick => noted
+         00:40 run 01:00 => manual 01:00#1
+         00:41 succeeded => over
+         00:50 run => manual 00:50#1
+         00:50 failed => again at 01:00
+         01:00 tick => retry 00:50#2",
+    );
+}
+
+/// Neither starts while the one that has the turn waits for others.
+#[test]
+fn its_retry_gives_way_to_an_occurrence_that_waits_for_others() {
+    play(
+        "schedule: '0 3 * * *'; depends_on: [daily]; retry: { max_attempts: 2, delay: 10m }",
+        "02:30 tick => noted
+         02:50 run => manual 02:50#1
+         02:50 failed => again at 03:00
+         03:00 tick => 03:00 waits for daily
+         03:10 daily 00:00 succeeded => noted
+         03:11 tick => catch_up 03:00#1; 02:50 waits its turn; more is due
+         03:12 succeeded => over
+         03:12 tick => retry 02:50#2",
+    );
+}
+
+#[test]
 fn an_occurrence_that_was_run_by_hand_already_is_not_run_again() {
     play(
         "schedule: '@hourly'",

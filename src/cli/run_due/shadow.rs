@@ -38,8 +38,9 @@ async fn decide(command: &RunDue, session: &Session, pipelines: &[&Pipeline]) ->
         None => Arc::new(SystemClock),
         Some(now) => Arc::new(Shifted::starting_at(now, SystemClock)),
     };
+    let purpose = if command.now.is_some() { Purpose::RehearseShadow } else { Purpose::Shadow };
     let env = Env {
-        run_log: session.run_log(Purpose::Shadow, clock.clone())?,
+        run_log: session.run_log(purpose, clock.clone())?,
         executor: Arc::new(NoBodies(clock.clone())),
         host: Arc::new(SystemHost),
         owner: SystemHost.owner(),

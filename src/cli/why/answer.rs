@@ -6,7 +6,7 @@ use super::super::print;
 use super::Question;
 use crate::plan::{WaitsFor, constant_delay};
 use crate::run::{Attempt, NotRun, Reason};
-use crate::tick::rfc3339;
+use crate::tick::{Host, SystemHost, rfc3339};
 
 /// What is answered.
 pub struct Answer {
@@ -57,6 +57,14 @@ fn of_instant(question: &Question<'_>) -> Answer {
         let sentence = format!("It did not run for {}: that is no instant of its schedule.", rfc3339(at));
         return Answer::stopped("schedule", sentence);
     }
+    if question.is_skipped() {
+        let (at, id) = (rfc3339(at), question.id);
+        let undo = format!("`tickward skip {id} --at {at} --undo` takes that back");
+        return Answer::stopped(
+            "skipped",
+            format!("It does not run for {at} because somebody has skipped it; {undo}."),
+        );
+    }
     if at > question.view.now {
         let sentence = format!("It has not run for {} because that is still to come.", rfc3339(at));
         return Answer::stopped("schedule", sentence);
@@ -104,6 +112,12 @@ fn attempted(question: &Question<'_>, attempt: &Attempt) -> Answer {
     let Some(end) = &attempt.end else {
         let (host, pid) = (&attempt.owner.host, attempt.owner.pid);
         let since = rfc3339(attempt.claimed_at);
+        if is_gone(attempt) {
+            return Answer::passed(format!(
+                "It does not run for {at} any more: attempt {number}, claimed at {since}, has no outcome, and process \
+                 {pid} on `{host}` is gone; the next tick takes it over."
+            ));
+        }
         let told = if attempt.stop.is_some() { "; it is told to end" } else { "" };
         return Answer::passed(format!(
             "It runs for {at}: attempt {number}, since {since}, on `{host}` by process {pid}{told}."
@@ -124,6 +138,11 @@ fn attempted(question: &Question<'_>, attempt: &Attempt) -> Answer {
     }
 }
 
+/// Whether the process that holds the claim is provably gone, as the next tick will find.
+pub fn is_gone(attempt: &Attempt) -> bool {
+    attempt.is_active() && SystemHost.is_gone(&attempt.owner)
+}
+
 fn participle(attempt: &Attempt) -> String {
     let outcome = attempt.outcome().map_or("ended", |outcome| outcome.word());
     match attempt.late_outcome {
@@ -139,6 +158,13 @@ fn would_happen(question: &Question<'_>) -> Option<Answer> {
     let told = rfc3339(at);
     if decision.claim.as_ref().is_some_and(|draft| draft.run.scheduled_for == at) {
         let sentence = format!("Nothing stops it: the next tick starts the run of {told}; does one come every minute?");
+        return Some(Answer::passed(sentence));
+    }
+    if let Some(left) = question.open().find(|attempt| is_gone(attempt)) {
+        let sentence = format!(
+            "The run of {told} is decided by the next tick, after it has taken over that of {}, whose worker is gone.",
+            rfc3339(left.run.scheduled_for)
+        );
         return Some(Answer::passed(sentence));
     }
     if let Some(waiting) = decision.waiting.as_ref().filter(|waiting| waiting.run.scheduled_for == at) {

@@ -6,6 +6,7 @@ use super::super::history::state_word;
 use super::super::pause;
 use super::super::{list, print};
 use super::Question;
+use super::answer::is_gone;
 use crate::pipeline::{CatchUp, Overlap, Pipeline, Upstream};
 use crate::plan::{WaitsFor, constant_delay};
 use crate::run::Row;
@@ -150,10 +151,11 @@ fn overlap(question: &Question<'_>, pipeline: &Pipeline) -> String {
     let active = question.open().filter(|attempt| attempt.is_active()).map(|attempt| {
         let owner = &attempt.owner;
         format!(
-            "`{}` is active on `{}`, process {}, since {}, lease until {}",
+            "`{}` is active on `{}`, process {}{}, since {}, lease until {}",
             attempt.run.id(),
             owner.host,
             owner.pid,
+            if is_gone(attempt) { ", which is gone" } else { "" },
             rfc3339(attempt.claimed_at),
             rfc3339(attempt.lease.until)
         )

@@ -7,11 +7,12 @@ use std::io::{self, ErrorKind};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-use super::{Folder, LOCK, OUTAGE, RECORDS, Stored};
+use super::{Folder, LOCK, OUTAGE, RECORDS, Seen, Stored};
 use crate::run::{Attempt, Completion};
 
 const ENDS: &str = "ends";
 const TOLD: &str = "told";
+const SEEN: &str = "seen.json";
 
 /// Whether there is anything to hand over.
 ///
@@ -19,7 +20,8 @@ const TOLD: &str = "told";
 /// Those of the file system.
 pub fn is_pending(folder: &Folder) -> io::Result<bool> {
     let is_empty = |name| Ok::<_, io::Error>(folder.folder(name).names()?.is_empty());
-    Ok(folder.read(OUTAGE)?.is_some() || !is_empty(RECORDS)? || !is_empty(ENDS)?)
+    let was_left = |name| Ok::<_, io::Error>(folder.read(name)?.is_some());
+    Ok(was_left(OUTAGE)? || was_left(SEEN)? || !is_empty(RECORDS)? || !is_empty(ENDS)?)
 }
 
 /// The outage that is going on, by its id; none where there is none, or none that can be read.
@@ -86,18 +88,58 @@ pub fn put_end(folder: &Folder, run: &str, completion: &Completion) -> io::Resul
     ends.put(&format!("{}.json", completion.token), stored.line().as_bytes())
 }
 
-/// Removes a file that has been handed over, unless it has changed since it was read.
+/// The schedules that were seen first while there was no run-log.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn remove(folder: &Folder, name: &str, handed_over: &Stored) -> io::Result<()> {
+pub fn seen(folder: &Folder) -> io::Result<Vec<Seen>> {
+    let bytes = folder.read(SEEN)?;
+    Ok(bytes.and_then(|bytes| serde_json::from_slice(&bytes).ok()).unwrap_or_default())
+}
+
+/// Keeps `new` beside those; what is kept already counts from then.
+///
+/// # Errors
+/// Those of the file system.
+pub fn note_seen(folder: &Folder, new: Vec<Seen>) -> io::Result<()> {
+    let _lock = folder.lock(LOCK)?;
+    let mut all = seen(folder)?;
+    let is_kept = |all: &[Seen], new: &Seen| {
+        all.iter().any(|kept| kept.pipeline == new.pipeline && kept.schedule.hash == new.schedule.hash)
+    };
+    let before = all.len();
+    for new in new {
+        if !is_kept(&all, &new) {
+            all.push(new);
+        }
+    }
+    if all.len() > before { folder.put(SEEN, &serde_json::to_vec(&all)?) } else { Ok(()) }
+}
+
+/// Removes those that the run-log knows now, unless more have been added since they were read.
+///
+/// # Errors
+/// Those of the file system.
+pub fn drop_seen(folder: &Folder, known: &[Seen]) -> io::Result<()> {
+    let _lock = folder.lock(LOCK)?;
+    if seen(folder)? == known { folder.remove(SEEN) } else { Ok(()) }
+}
+
+/// Removes a file that has been handed over, unless it has changed since it was read; returns whether it did.
+///
+/// # Errors
+/// Those of the file system.
+pub fn remove(folder: &Folder, name: &str, handed_over: &Stored) -> io::Result<bool> {
     let _lock = folder.lock(LOCK)?;
     let is_same = folder.read(name)?.is_some_and(|bytes| Stored::parse(&bytes).as_ref() == Some(handed_over));
     let has_ended = match handed_over {
         Stored::Attempt { spooled, .. } => !spooled.attempt.is_active(),
         Stored::End { .. } => true,
     };
-    if is_same && has_ended { folder.remove(name) } else { Ok(()) }
+    if is_same && has_ended {
+        folder.remove(name)?;
+    }
+    Ok(is_same && has_ended)
 }
 
 /// Says in the run-log's folder of start marks that an attempt may have been started: nobody takes it over as one that was

@@ -21,7 +21,7 @@ use super::memory::Tables;
 use crate::clock::Clock;
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
-use crate::run::{Attempt, Row};
+use crate::run::{Attempt, KnownSchedule, Row};
 
 pub mod beside;
 pub mod folder;
@@ -46,6 +46,15 @@ struct Outage {
     id: String,
     ticked_at: Timestamp,
     rows: Vec<Row>,
+}
+
+/// A schedule that was seen first while nothing could be noted of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Seen {
+    /// Of which pipeline.
+    pub pipeline: PipelineId,
+    /// As a row would have it.
+    pub schedule: KnownSchedule,
 }
 
 /// A run-log in the files of this host.

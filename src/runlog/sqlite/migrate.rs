@@ -51,10 +51,10 @@ fn apply(connection: &mut Connection, purpose: Purpose) -> rusqlite::Result<()> 
         set.execute(("schema", (done + 1).to_string()))?;
         if done == 0 {
             set.execute(("needs", "1"))?;
-            if purpose == Purpose::Rehearse {
+            if matches!(purpose, Purpose::Rehearse | Purpose::RehearseShadow) {
                 set.execute(("rehearsal", "yes"))?;
             }
-            if purpose == Purpose::Shadow {
+            if matches!(purpose, Purpose::Shadow | Purpose::RehearseShadow) {
                 set.execute(("shadow", "yes"))?;
             }
         }
@@ -119,7 +119,7 @@ impl Meta {
                     help: "use another run-log for real ticks, or delete this one".into(),
                 });
             }
-            (Purpose::Shadow, false) => {
+            (Purpose::Shadow | Purpose::RehearseShadow, false) => {
                 return Err(Error::Address {
                     message: format!("--shadow only decides, and the run-log `{file}` is no shadow's"),
                     help: "leave `--run-log-url` out, or name a file that does not exist yet".into(),
@@ -128,6 +128,14 @@ impl Meta {
             _ => {}
         }
         match (purpose, self.rehearsal) {
+            (Purpose::Shadow, true) => Err(Error::Address {
+                message: format!("the shadow's run-log `{file}` was created under --now, for a rehearsal"),
+                help: "use another run-log, `--run-log-url FILE`, or delete this one".into(),
+            }),
+            (Purpose::RehearseShadow, false) => Err(Error::Address {
+                message: format!("--now is for rehearsals, and the shadow's run-log `{file}` is a real one"),
+                help: "rehearse on a run-log of its own: --run-log-url sqlite:rehearsal.db".into(),
+            }),
             (Purpose::Work, true) => Err(Error::Address {
                 message: format!("the run-log `{file}` was created under --now, for a rehearsal"),
                 help: "use another run-log for real ticks, or delete this one".into(),
