@@ -1,15 +1,38 @@
-//! What tests of run-logs stand on: the proxy before their servers.
+//! What tests of run-logs stand on: the scripts that start servers, and the proxy before them.
+//!
+//! A server that can't be had here shows as ignored, and fails where the environment says `CI`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+#[path = "servers/alone.rs"]
+mod alone;
+#[path = "servers/further.rs"]
+mod further;
 #[path = "proxy/mod.rs"]
 mod proxy;
 #[path = "proxy/rules.rs"]
 mod rules;
+#[path = "servers/together.rs"]
+mod together;
 
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+/// Why a server is not to be had.
+type Missing = String;
+
+/// One thing that scripts promise.
+type Case = fn() -> Result<(), Missing>;
+
+/// There is nothing to test: for a user's machine that is no failure, for a machine that tests on purpose it is.
+fn outcome(tried: Result<(), Missing>) -> Result<Completion, Failed> {
+    match tried {
+        Ok(()) => Ok(Completion::Completed),
+        Err(why) if std::env::var_os("CI").is_some() => Err(Failed::from(why)),
+        Err(why) => Ok(Completion::ignored_with(why)),
+    }
+}
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
@@ -19,5 +42,7 @@ fn main() -> ExitCode {
             Ok(())
         })
     });
-    libtest_mimic::run(&arguments, of_proxy.collect()).exit_code()
+    let of_servers = alone::CASES.iter().chain(together::CASES);
+    let of_servers = of_servers.map(|(name, run)| Trial::ignorable_test(*name, || outcome(run())));
+    libtest_mimic::run(&arguments, of_proxy.chain(of_servers).collect()).exit_code()
 }
