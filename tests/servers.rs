@@ -1,6 +1,6 @@
 //! What tests of run-logs stand on: the scripts that start servers, and the proxy before them.
 //!
-//! A server that can't be had here shows as ignored, and fails where the environment says `CI`.
+//! What can't be had here shows as ignored. Where the environment says `CI`, a program that is missing fails.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
@@ -19,18 +19,17 @@ use std::process::ExitCode;
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-/// Why a server is not to be had.
-type Missing = String;
+use further::Lack;
 
 /// One thing that scripts promise.
-type Case = fn() -> Result<(), Missing>;
+type Case = fn() -> Result<(), Lack>;
 
 /// There is nothing to test: for a user's machine that is no failure, for a machine that tests on purpose it is.
-fn outcome(tried: Result<(), Missing>) -> Result<Completion, Failed> {
+fn outcome(tried: Result<(), Lack>) -> Result<Completion, Failed> {
     match tried {
         Ok(()) => Ok(Completion::Completed),
-        Err(why) if std::env::var_os("CI").is_some() => Err(Failed::from(why)),
-        Err(why) => Ok(Completion::ignored_with(why)),
+        Err(Lack::Program(why)) if std::env::var_os("CI").is_some() => Err(Failed::from(why)),
+        Err(Lack::Program(why) | Lack::Right(why)) => Ok(Completion::ignored_with(why)),
     }
 }
 

@@ -3,8 +3,8 @@
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
-use crate::further::{Server, script};
-use crate::{Case, Missing};
+use crate::Case;
+use crate::further::{Lack, Server, script};
 
 /// Every case, by its name.
 pub const CASES: &[(&str, Case)] = &[
@@ -52,7 +52,7 @@ fn assert_refused(answer: Result<String, String>, word: &str) {
     assert!(said.contains(word), "{said}");
 }
 
-fn postgres_after_a_crash() -> Result<(), Missing> {
+fn postgres_after_a_crash() -> Result<(), Lack> {
     let mut server = Server::start("postgres", &[])?;
     let url = server.url.clone();
     psql(&url, "CREATE TABLE kept AS SELECT 42 AS answer").unwrap();
@@ -61,11 +61,11 @@ fn postgres_after_a_crash() -> Result<(), Missing> {
     server.start_again(&["--set", "statement_timeout=4711ms"])?;
     assert_eq!(psql(&server.url, "SELECT answer FROM kept").unwrap(), "42");
     assert_eq!(psql(&server.url, "SHOW statement_timeout").unwrap(), "4711ms");
-    assert_refused(psql(&server.url.replace("throw-away", "wrong"), "SELECT 1"), "password authentication failed");
+    assert_refused(psql(&server.url.replace('@', "0@"), "SELECT 1"), "password authentication failed");
     Ok(())
 }
 
-fn postgres_replica() -> Result<(), Missing> {
+fn postgres_replica() -> Result<(), Lack> {
     let primary = Server::start("postgres", &[])?;
     psql(&primary.url, "CREATE TABLE kept AS SELECT 42 AS answer").unwrap();
     let replica = Server::start("postgres", &["--replica-of", primary.folder().to_str().unwrap()])?;
@@ -74,7 +74,7 @@ fn postgres_replica() -> Result<(), Missing> {
     Ok(())
 }
 
-fn postgres_tls() -> Result<(), Missing> {
+fn postgres_tls() -> Result<(), Lack> {
     let server = Server::start("postgres", &["--tls"])?;
     let other = Server::start("postgres", &["--tls"])?;
     let with = |server: &Server, ca: &Server| {
@@ -87,14 +87,14 @@ fn postgres_tls() -> Result<(), Missing> {
     Ok(())
 }
 
-fn postgres_small_disk() -> Result<(), Missing> {
+fn postgres_small_disk() -> Result<(), Lack> {
     let server = Server::start("postgres", &["--disk", "40"])?;
     let fill = "CREATE TABLE filling AS SELECT repeat('x', 100) FROM generate_series(1, 1000000)";
     assert_refused(psql(&server.url, fill), "No space left on device");
     Ok(())
 }
 
-fn mariadb_after_a_crash() -> Result<(), Missing> {
+fn mariadb_after_a_crash() -> Result<(), Lack> {
     let mut server = Server::start("mariadb", &[])?;
     let url = server.url.clone();
     mariadb(&url, &[], "CREATE TABLE kept AS SELECT 42 AS answer").unwrap();
@@ -103,11 +103,11 @@ fn mariadb_after_a_crash() -> Result<(), Missing> {
     server.start_again(&["--set", "lock-wait-timeout=4711"])?;
     let found = mariadb(&server.url, &[], "SELECT answer, @@lock_wait_timeout FROM kept");
     assert_eq!(found.unwrap(), "42\t4711");
-    assert_refused(mariadb(&server.url.replace("throw-away", "wrong"), &[], "SELECT 1"), "ERROR 1045");
+    assert_refused(mariadb(&server.url.replace('@', "0@"), &[], "SELECT 1"), "ERROR 1045");
     Ok(())
 }
 
-fn mariadb_read_only() -> Result<(), Missing> {
+fn mariadb_read_only() -> Result<(), Lack> {
     let mut server = Server::start("mariadb", &[])?;
     mariadb(&server.url, &[], "CREATE TABLE kept AS SELECT 42 AS answer").unwrap();
     server.stop();
@@ -120,7 +120,7 @@ fn mariadb_read_only() -> Result<(), Missing> {
     Ok(())
 }
 
-fn mariadb_tls() -> Result<(), Missing> {
+fn mariadb_tls() -> Result<(), Lack> {
     let server = Server::start("mariadb", &["--tls"])?;
     let ca = format!("--ssl-ca={}", server.ca.as_ref().unwrap().display());
     let question =
@@ -131,7 +131,7 @@ fn mariadb_tls() -> Result<(), Missing> {
     Ok(())
 }
 
-fn mariadb_small_disk() -> Result<(), Missing> {
+fn mariadb_small_disk() -> Result<(), Lack> {
     let server = Server::start("mariadb", &["--disk", "60"])?;
     let fill = "CREATE TABLE filling AS SELECT repeat('x', 100) AS x FROM seq_1_to_1000000";
     assert_refused(mariadb(&server.url, &[], fill), "full");
@@ -139,7 +139,7 @@ fn mariadb_small_disk() -> Result<(), Missing> {
 }
 
 /// Two clients at once are served by the same and only process of the server, which goes for no other mode.
-fn pgbouncer_shares() -> Result<(), Missing> {
+fn pgbouncer_shares() -> Result<(), Lack> {
     let server = Server::start("postgres", &[])?;
     let bouncer = Server::start("pgbouncer", &[&server.url, "--set", "default_pool_size=1"])?;
     assert_ne!(bouncer.url, server.url);
@@ -156,7 +156,7 @@ fn pgbouncer_shares() -> Result<(), Missing> {
     Ok(())
 }
 
-fn what_is_missing_is_named() -> Result<(), Missing> {
+fn what_is_missing_is_named() -> Result<(), Lack> {
     let empty = tempfile::tempdir().unwrap();
     for (kind, variable, package) in [
         ("postgres", "TICKWARD_TEST_POSTGRES_BIN", "sudo apt-get install postgresql"),
@@ -174,7 +174,7 @@ fn what_is_missing_is_named() -> Result<(), Missing> {
     Ok(())
 }
 
-fn what_they_do_not_know_is_refused() -> Result<(), Missing> {
+fn what_they_do_not_know_is_refused() -> Result<(), Lack> {
     for kind in ["postgres", "mariadb", "pgbouncer"] {
         for arguments in [&[][..], &["start"], &["begin", "/nowhere"]] {
             let output = Command::new(script(kind)).args(arguments).output().unwrap();

@@ -6,6 +6,15 @@ use std::process::{Command, Output};
 
 use tempfile::TempDir;
 
+/// Why there can be no such server here.
+#[derive(Debug)]
+pub enum Lack {
+    /// Something has to be installed.
+    Program(String),
+    /// The caller may not do what it takes: only root makes disks, and not everywhere.
+    Right(String),
+}
+
 /// A running server, or one that is stopped for a while.
 pub struct Server {
     kind: &'static str,
@@ -20,9 +29,12 @@ impl Server {
     /// Starts a `postgres`, `mariadb` or `pgbouncer`; the head of each script lists its arguments.
     ///
     /// # Errors
-    /// Why there can be none here: a program is missing, or a right.
-    pub fn start(kind: &'static str, arguments: &[&str]) -> Result<Server, String> {
-        let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    /// What is missing, with words for people.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub fn start(kind: &'static str, arguments: &[&str]) -> Result<Server, Lack> {
+        let folder = tempfile::tempdir().unwrap();
         let mut server = Server { kind, folder, url: String::new(), ca: None };
         server.start_again(arguments)?;
         Ok(server)
@@ -32,13 +44,18 @@ impl Server {
     ///
     /// # Errors
     /// As for `start`.
-    pub fn start_again(&mut self, arguments: &[&str]) -> Result<(), String> {
+    ///
+    /// # Panics
+    /// As for `start`.
+    pub fn start_again(&mut self, arguments: &[&str]) -> Result<(), Lack> {
         let output = self.call("start", arguments);
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
-        if output.status.code() == Some(77) {
-            return Err(said);
+        match output.status.code() {
+            Some(0) => {}
+            Some(77) => return Err(Lack::Program(said)),
+            Some(78) => return Err(Lack::Right(said)),
+            _ => panic!("{said}"),
         }
-        assert!(output.status.success(), "{said}");
         let printed = String::from_utf8(output.stdout).unwrap();
         let mut lines = printed.lines();
         self.url = lines.next().unwrap().into();

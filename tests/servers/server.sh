@@ -7,12 +7,17 @@ umask 022
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
 kind=${0##*/}
 user=tickward
-password=throw-away
 
-# Nothing can be tested: exit code 77, by which callers tell that from a failure.
-cannot() {
+# What has to be installed first is no failure of ours: exit code 77.
+lacks_program() {
     echo "tests/servers/$kind: $*" >&2
     exit 77
+}
+
+# Nor is what the caller may not do: exit code 78.
+lacks_right() {
+    echo "tests/servers/$kind: $*" >&2
+    exit 78
 }
 
 fail() {
@@ -29,7 +34,7 @@ usage() {
 need() {
     local program
     for program in "${@:2}"; do
-        command -v "$program" >/dev/null || cannot "\`${program##*/}\` is missing: sudo apt-get install $1"
+        command -v "$program" >/dev/null || lacks_program "\`${program##*/}\` is missing: sudo apt-get install $1"
     done
 }
 
@@ -53,22 +58,35 @@ take_folder() {
     find_folder "$1"
     as=(env -i PATH="$PATH" HOME="$folder" LC_ALL=C.UTF-8)
     if [ "$(id -u)" = 0 ]; then
-        id "$2" >/dev/null 2>&1 || cannot "there is no user \`$2\`: sudo apt-get install $3"
+        id "$2" >/dev/null 2>&1 || lacks_program "there is no user \`$2\`: sudo apt-get install $3"
         chown "$2" "$folder"
         as+=(setpriv "--reuid=$2" "--regid=$(id -g "$2")" --init-groups --)
     fi
+    # Whoever could read it could become the account: both servers run programs for their first user.
+    chmod 700 "$folder"
     cd "$folder"
     "${as[@]}" test -w "$folder" || fail "\`$2\` cannot enter \`$folder\`: a folder above it keeps others out"
     [ ${#folder} -le 80 ] || fail "\`$folder\` is too long for the path of a socket"
 }
 
+# write FILE: what it reads, into a file of the account.
+write() {
+    "${as[@]}" sh -c 'umask 077; cat >"$1"' sh "$1"
+}
+
+# The password of the server's first user: made once, for nobody else on this machine.
+choose_password() {
+    [ -s "$folder/password" ] || head -c 12 /dev/urandom | od -An -tx1 | tr -d ' ' | write "$folder/password"
+    password=$(cat "$folder/password")
+}
+
 # small_disk MEGABYTES: `data` is a file system of that size.
 small_disk() {
-    [ "$(id -u)" = 0 ] || cannot "only root can make a small disk"
+    [ "$(id -u)" = 0 ] || lacks_right "only root can make a small disk"
     mkdir -p "$folder/data"
     if ! is_mounted; then
         mount -t tmpfs -o "size=$1m" tickward-test "$folder/data" 2>"$folder/mount.log" ||
-            cannot "root may not mount here: $(cat "$folder/mount.log")"
+            lacks_right "root may not mount here: $(cat "$folder/mount.log")"
         chown --reference="$folder" "$folder/data"
         chmod 700 "$folder/data"
     fi
@@ -136,33 +154,42 @@ in_background() {
     set +m
     trap - INT TERM HUP
     for waited in {1..1200}; do
-        ! grep -qF "$ready" "$1" || return 0
-        is_running || return 1
+        [[ $(<"$1") != *"$ready"* ]] || return 0
+        # By its number alone: what it is called changes while it becomes the server.
+        kill -0 "$(<"$folder/pid")" 2>/dev/null || return 1
         sleep 0.05
     done
     end_process KILL
     return 1
 }
 
-# Whether the process of `pid` is there and still ours: not a corpse, not a stranger with the same number.
+# Whether the process of `pid` is there and still ours: not a stranger with the same number, nor a corpse that nobody has
+# taken away. It is no corpse while one of its threads is at work, for that has the files open.
 is_running() {
-    local pid
-    [ -s "$folder/pid" ] && pid=$(cat "$folder/pid") && kill -0 "$pid" 2>/dev/null || return 1
-    if [ -d /proc/self ]; then
-        ! grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null || return 1
-        tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | grep -qF "$folder"
+    local pid threads
+    [ -s "$folder/pid" ] && pid=$(<"$folder/pid") && kill -0 "$pid" 2>/dev/null || return 1
+    [ -d /proc/self ] || return 0
+    if grep -q '^State:[[:space:]]*Z' "/proc/$pid/status" 2>/dev/null; then
+        threads=("/proc/$pid/task"/*)
+        [ ${#threads[@]} -gt 1 ]
+    else
+        grep -qaF "$folder" "/proc/$pid/cmdline" 2>/dev/null
     fi
 }
 
 # end_process SIGNAL: sends it to the process of `pid`, and waits until that is gone.
 end_process() {
+    ! is_running || kill "-$1" "$(<"$folder/pid")" 2>/dev/null || true
+    wait_for_end
+}
+
+wait_for_end() {
     local waited
-    ! is_running || kill "-$1" "$(cat "$folder/pid")" 2>/dev/null || true
     for waited in {1..1200}; do
         is_running || { rm -f "$folder/pid"; return 0; }
         sleep 0.05
     done
-    fail "process $(cat "$folder/pid") does not end"
+    fail "process $(<"$folder/pid") does not end"
 }
 
 # Removes the folder and what is mounted there. The server is stopped.

@@ -11,9 +11,9 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use tempfile::TempDir;
 
-use crate::further::script;
+use crate::Case;
+use crate::further::{Lack, script};
 use crate::proxy::Proxy;
-use crate::{Case, Missing};
 
 /// Every case, by its name.
 pub const CASES: &[(&str, Case)] = &[
@@ -58,10 +58,10 @@ impl Run {
     }
 
     /// With both servers; or why one is missing.
-    fn with_both() -> Result<Run, Missing> {
+    fn with_both() -> Result<Run, Lack> {
         let run = Run::start(TELL, &[]);
         if [&run.postgres, &run.mysql].iter().any(|url| *url == "unset") {
-            return Err(run.end().1);
+            return Err(Lack::Program(run.end().1));
         }
         Ok(run)
     }
@@ -116,7 +116,7 @@ fn assert_answers(run: &Run) {
     assert_eq!(proxy.traffic().round_trips, 0);
 }
 
-fn two_at_once_have_servers_of_their_own() -> Result<(), Missing> {
+fn two_at_once_have_servers_of_their_own() -> Result<(), Lack> {
     let (one, two) = (Run::with_both()?, Run::with_both()?);
     assert!(one.postgres != two.postgres && one.mysql != two.mysql, "{} {}", one.postgres, one.mysql);
     assert_answers(&one);
@@ -126,7 +126,7 @@ fn two_at_once_have_servers_of_their_own() -> Result<(), Missing> {
     Ok(())
 }
 
-fn killed_or_told_to_end_it_leaves_nothing() -> Result<(), Missing> {
+fn killed_or_told_to_end_it_leaves_nothing() -> Result<(), Lack> {
     for (signal, code) in [(Signal::SIGKILL, None), (Signal::SIGTERM, Some(143))] {
         let run = Run::with_both()?;
         run.signal(signal);
@@ -136,19 +136,19 @@ fn killed_or_told_to_end_it_leaves_nothing() -> Result<(), Missing> {
     Ok(())
 }
 
-fn what_its_command_has_started_goes_too() -> Result<(), Missing> {
+fn what_its_command_has_started_goes_too() -> Result<(), Lack> {
     let command = format!("{} start \"$TMPDIR/further\" && echo", script("postgres").display());
     let run = Run::start(&command, &[("TICKWARD_TEST_POSTGRES_URL", "yours"), ("TICKWARD_TEST_MYSQL_URL", "yours")]);
     let url = run.postgres.clone();
     let (code, said) = run.end();
     if code == Some(77) {
-        return Err(said);
+        return Err(Lack::Program(said));
     }
     assert!(code == Some(0) && url.starts_with("postgres://"), "{url} {said}");
     Ok(())
 }
 
-fn what_is_missing_is_named_and_not_set() -> Result<(), Missing> {
+fn what_is_missing_is_named_and_not_set() -> Result<(), Lack> {
     let empty = tempfile::tempdir().unwrap();
     let nowhere = empty.path().to_str().unwrap();
     let run = Run::start(TELL, &[("TICKWARD_TEST_POSTGRES_BIN", nowhere), ("TICKWARD_TEST_MARIADB_BIN", nowhere)]);
@@ -166,7 +166,7 @@ fn what_is_missing_is_named_and_not_set() -> Result<(), Missing> {
     Ok(())
 }
 
-fn a_server_of_yours_is_left_alone() -> Result<(), Missing> {
+fn a_server_of_yours_is_left_alone() -> Result<(), Lack> {
     let yours = [("TICKWARD_TEST_POSTGRES_URL", "postgres://yours"), ("TICKWARD_TEST_MYSQL_URL", "mysql://yours")];
     let run = Run::start(TELL, &yours);
     assert_eq!([&run.postgres, &run.mysql], ["postgres://yours", "mysql://yours"]);
