@@ -4,6 +4,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use crate::proxy::{Direction, Proxy};
 
@@ -73,7 +74,10 @@ struct Client(TcpStream);
 
 impl Client {
     fn of(proxy: &Proxy) -> Client {
-        Client(TcpStream::connect(proxy.address()).unwrap())
+        let stream = TcpStream::connect(proxy.address()).unwrap();
+        // A byte that never comes fails the test, which would wait for it for ever.
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        Client(stream)
     }
 
     fn send(&mut self, text: &str) {
@@ -142,6 +146,14 @@ fn a_round_trip_is_a_client_that_begins_to_speak() {
         }
         assert_eq!(proxy.traffic().round_trips, expected, "{greeting:?} {connections:?}");
     }
+    let server = LineServer::start("");
+    let proxy = server.proxy();
+    let mut client = Client::of(&proxy);
+    client.send("in two ");
+    proxy.wait_until(|traffic| traffic.to_server == 7);
+    client.send("pieces\n");
+    assert_eq!(client.read(14), "in two pieces\n");
+    assert_eq!(proxy.traffic().round_trips, 1);
 }
 
 fn a_request_can_be_cut_at_every_byte() {
@@ -187,6 +199,7 @@ fn a_cut_counts_over_all_connections_and_hits_one() {
     one.ask("abc\n");
     two.send("defg\n");
     assert_eq!(two.rest(), "");
+    proxy.wait_until(|traffic| traffic.open == 1);
     one.ask("goes on\n");
     assert_eq!(proxy.traffic().cut, 1);
     let mut received = [server.received(0), server.received(1)];
@@ -226,7 +239,15 @@ fn what_is_taken_back_does_not_come_to_pass() {
     proxy.cut_after(Direction::ToClient, 3);
     proxy.drop_reply_after(b"COMMIT");
     proxy.disarm();
-    Client::of(&proxy).ask("COMMIT\n");
+    let mut client = Client::of(&proxy);
+    client.ask("COMMIT\n");
+    proxy.drop_reply_after(b"COMMIT");
+    client.send("COM");
+    proxy.wait_until(|traffic| traffic.to_server == 10);
+    proxy.disarm();
+    proxy.drop_reply_after(b"COMMIT");
+    client.send("MIT\n");
+    assert_eq!(client.read(7), "COMMIT\n");
     assert_eq!(proxy.traffic().cut, 0);
 }
 
