@@ -33,12 +33,10 @@ impl Meta {
 
     /// What a new store says of itself besides the number of its migrations.
     pub fn first(purpose: Purpose) -> Vec<(&'static str, &'static str)> {
-        let mark = match purpose {
-            Purpose::Rehearse => Some(("rehearsal", "yes")),
-            Purpose::Shadow => Some(("shadow", "yes")),
-            Purpose::Work | Purpose::Read => None,
-        };
-        [("needs", "1")].into_iter().chain(mark).collect()
+        let is_rehearsal = matches!(purpose, Purpose::Rehearse | Purpose::RehearseShadow);
+        let is_shadow = matches!(purpose, Purpose::Shadow | Purpose::RehearseShadow);
+        let marks = [("rehearsal", is_rehearsal), ("shadow", is_shadow)].into_iter().filter(|(_, is_so)| *is_so);
+        [("needs", "1")].into_iter().chain(marks.map(|(name, _)| (name, "yes"))).collect()
     }
 }
 
@@ -71,9 +69,17 @@ impl Form<'_> {
                 format!("the run-log `{shown}` was created under --shadow: nothing in it has been run"),
                 "use another run-log for real ticks, or delete this one",
             ),
-            (Purpose::Shadow, false, _) => (
+            (Purpose::Shadow | Purpose::RehearseShadow, false, _) => (
                 format!("--shadow only decides, and the run-log `{shown}` is no shadow's"),
                 "leave `--run-log-url` out, or name a file that does not exist yet",
+            ),
+            (Purpose::Shadow, _, true) => (
+                format!("the shadow's run-log `{shown}` was created under --now, for a rehearsal"),
+                "use another run-log, `--run-log-url FILE`, or delete this one",
+            ),
+            (Purpose::RehearseShadow, _, false) => (
+                format!("--now is for rehearsals, and the shadow's run-log `{shown}` is a real one"),
+                "rehearse on a run-log of its own: --run-log-url sqlite:rehearsal.db",
             ),
             (Purpose::Work, _, true) => (
                 format!("the run-log `{shown}` was created under --now, for a rehearsal"),

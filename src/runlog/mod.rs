@@ -12,7 +12,7 @@ use crate::scheme::{self, Scheme};
 
 pub mod contract;
 mod error;
-#[cfg(any(feature = "postgres", feature = "mysql", feature = "duckdb"))]
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql", feature = "duckdb"))]
 mod form;
 pub mod import;
 pub mod memory;

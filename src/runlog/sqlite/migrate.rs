@@ -7,6 +7,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
+use super::super::form::{Form, Meta};
 use super::super::{Error, OpenOptions, Purpose};
 use super::sorted;
 use crate::failpoint::{self, Point};
@@ -26,12 +27,12 @@ const MIGRATIONS: [&str; 5] = [
 /// `Refused` for a store that needs a newer program or is for another purpose; `Unavailable` for the rest.
 pub fn bring_up_to_date(connection: &mut Connection, path: &Path, options: &OpenOptions) -> Result<(), Error> {
     let sort = |error| sorted(path, error);
-    let mut meta = Meta::read(connection).map_err(sort)?;
+    let mut meta = read(connection).map_err(sort)?;
     if meta.schema < MIGRATIONS.len() {
         apply(connection, options.purpose).map_err(sort)?;
-        meta = Meta::read(connection).map_err(sort)?;
+        meta = read(connection).map_err(sort)?;
     }
-    meta.check(path, options.purpose)
+    Form { shown: &path.display().to_string(), known: MIGRATIONS.len() }.check(&meta, options.purpose)
 }
 
 /// Whether anybody has made the tables.
@@ -39,23 +40,19 @@ pub fn bring_up_to_date(connection: &mut Connection, path: &Path, options: &Open
 /// # Errors
 /// Those of the file.
 pub fn has_tables(connection: &Connection) -> rusqlite::Result<bool> {
-    Ok(Meta::read(connection)?.schema > 0)
+    Ok(read(connection)?.schema > 0)
 }
 
 fn apply(connection: &mut Connection, purpose: Purpose) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let applied = Meta::read(&transaction)?.schema;
+    let applied = read(&transaction)?.schema;
     for (done, statements) in MIGRATIONS.iter().enumerate().skip(applied) {
         transaction.execute_batch(statements)?;
         let mut set = transaction.prepare("INSERT OR REPLACE INTO tickward_meta (key, value) VALUES (?1, ?2)")?;
         set.execute(("schema", (done + 1).to_string()))?;
         if done == 0 {
-            set.execute(("needs", "1"))?;
-            if matches!(purpose, Purpose::Rehearse | Purpose::RehearseShadow) {
-                set.execute(("rehearsal", "yes"))?;
-            }
-            if matches!(purpose, Purpose::Shadow | Purpose::RehearseShadow) {
-                set.execute(("shadow", "yes"))?;
+            for pair in Meta::first(purpose) {
+                set.execute(pair)?;
             }
         }
     }
@@ -65,86 +62,12 @@ fn apply(connection: &mut Connection, purpose: Purpose) -> rusqlite::Result<()> 
     Ok(())
 }
 
-/// What a store says of itself.
-#[derive(Debug, Default)]
-struct Meta {
-    /// How many migrations it has seen.
-    schema: usize,
-    /// The number of migrations a program must know to use it.
-    needs: usize,
-    /// It was created under `--now`.
-    rehearsal: bool,
-    /// Nothing in it was run: it was created under `--shadow`.
-    shadow: bool,
-}
-
-impl Meta {
-    fn read(connection: &Connection) -> rusqlite::Result<Meta> {
-        let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tickward_meta'";
-        if connection.prepare(table)?.query_row((), |_| Ok(())).optional()?.is_none() {
-            return Ok(Meta::default());
-        }
-        let mut meta = Meta::default();
-        let mut statement = connection.prepare("SELECT key, value FROM tickward_meta")?;
-        let mut rows = statement.query(())?;
-        while let Some(row) = rows.next()? {
-            let (key, value): (String, String) = (row.get(0)?, row.get(1)?);
-            match key.as_str() {
-                "schema" => meta.schema = value.parse().unwrap_or(usize::MAX),
-                "needs" => meta.needs = value.parse().unwrap_or(usize::MAX),
-                "rehearsal" => meta.rehearsal = true,
-                "shadow" => meta.shadow = true,
-                _ => {}
-            }
-        }
-        Ok(meta)
+fn read(connection: &Connection) -> rusqlite::Result<Meta> {
+    let table = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'tickward_meta'";
+    if connection.prepare(table)?.query_row((), |_| Ok(())).optional()?.is_none() {
+        return Ok(Meta::default());
     }
-
-    fn check(&self, path: &Path, purpose: Purpose) -> Result<(), Error> {
-        let file = path.display();
-        if self.needs > MIGRATIONS.len() {
-            return Err(Error::Refused {
-                message: format!(
-                    "the run-log `{file}` needs a newer tickward: it has form {}, this program knows up to {}",
-                    self.schema,
-                    MIGRATIONS.len()
-                ),
-                help: "update this program, or use another run-log".into(),
-            });
-        }
-        match (purpose, self.shadow) {
-            (Purpose::Work | Purpose::Rehearse, true) => {
-                return Err(Error::Address {
-                    message: format!("the run-log `{file}` was created under --shadow: nothing in it has been run"),
-                    help: "use another run-log for real ticks, or delete this one".into(),
-                });
-            }
-            (Purpose::Shadow | Purpose::RehearseShadow, false) => {
-                return Err(Error::Address {
-                    message: format!("--shadow only decides, and the run-log `{file}` is no shadow's"),
-                    help: "leave `--run-log-url` out, or name a file that does not exist yet".into(),
-                });
-            }
-            _ => {}
-        }
-        match (purpose, self.rehearsal) {
-            (Purpose::Shadow, true) => Err(Error::Address {
-                message: format!("the shadow's run-log `{file}` was created under --now, for a rehearsal"),
-                help: "use another run-log, `--run-log-url FILE`, or delete this one".into(),
-            }),
-            (Purpose::RehearseShadow, false) => Err(Error::Address {
-                message: format!("--now is for rehearsals, and the shadow's run-log `{file}` is a real one"),
-                help: "rehearse on a run-log of its own: --run-log-url sqlite:rehearsal.db".into(),
-            }),
-            (Purpose::Work, true) => Err(Error::Address {
-                message: format!("the run-log `{file}` was created under --now, for a rehearsal"),
-                help: "use another run-log for real ticks, or delete this one".into(),
-            }),
-            (Purpose::Rehearse, false) => Err(Error::Address {
-                message: format!("--now is for rehearsals, and the run-log `{file}` is a real one"),
-                help: "add --dry-run, or rehearse on a run-log of its own: --run-log-url sqlite:rehearsal.db".into(),
-            }),
-            _ => Ok(()),
-        }
-    }
+    let mut statement = connection.prepare("SELECT key, value FROM tickward_meta")?;
+    let pairs = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(Meta::of(pairs.collect::<rusqlite::Result<Vec<(String, String)>>>()?.into_iter()))
 }
