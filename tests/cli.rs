@@ -42,10 +42,14 @@ mod looking;
 mod outbox;
 #[path = "cli/policies.rs"]
 mod policies;
+#[path = "cli/prune.rs"]
+mod prune;
 #[path = "cli/rehearse.rs"]
 mod rehearse;
 #[path = "cli/renamed.rs"]
 mod renamed;
+#[path = "cli/run_log.rs"]
+mod run_log;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
 #[path = "cli/secrets.rs"]

@@ -10,6 +10,8 @@
 mod bench;
 #[path = "runlog/claims.rs"]
 mod claims;
+#[path = "runlog/copying.rs"]
+mod copying;
 #[path = "runlog/ends.rs"]
 mod ends;
 #[path = "runlog/history.rs"]
@@ -24,6 +26,8 @@ mod leases;
 mod not_run;
 #[path = "runlog/outbox.rs"]
 mod outbox;
+#[path = "runlog/pruning.rs"]
+mod pruning;
 #[path = "runlog/races.rs"]
 mod races;
 #[path = "runlog/renaming.rs"]
@@ -152,6 +156,11 @@ fn everywhere() -> Vec<Case> {
             filters_leave_what_they_say, what_is_merged_counts_as_newly_decided;
         values: instants_are_kept_to_the_microsecond, odd_text_is_kept, large_numbers_are_kept, every_word_is_kept;
         races: each_occurrence_is_won_once, an_end_is_folded_once, of_many_renamings_one_is_won;
+        copying: everything_comes_once_in_a_fixed_order_whatever_the_page, what_is_taken_in_is_there_as_it_was,
+            what_is_there_stays, names_sort_by_their_bytes, a_store_says_what_it_is_and_asking_leaves_nothing;
+        pruning: what_is_older_goes_and_the_newest_run_and_success_stay,
+            failures_are_kept_for_longer_and_counts_leave_them_alone_then,
+            what_is_open_or_still_guards_an_occurrence_stays, much_goes_in_bounded_steps;
         renaming: what_is_forgotten_leaves_fence_and_version, nothing_is_forgotten_of_what_runs_or_is_unknown,
             all_that_is_known_goes_over_to_a_new_name, a_name_takes_over_once_and_only_where_it_is_free,
             a_pipeline_may_get_its_old_name_back, a_pause_under_the_new_name_is_kept,

@@ -29,11 +29,13 @@ mod pause;
 mod print;
 mod program;
 mod progress;
+mod prune;
 mod reset;
 mod resume;
 mod retry;
 mod run;
 mod run_due;
+mod run_log;
 mod schema;
 mod session;
 mod shadow;
@@ -84,6 +86,8 @@ enum Command {
     Validate(validate::Validate),
     Doctor(doctor::Doctor),
     Alert(alert::AlertCommand),
+    RunLog(run_log::RunLogCommand),
+    Prune(prune::Prune),
     Schema(schema::Schema),
     Init(init::Init),
     Import(import::Import),
@@ -144,6 +148,8 @@ pub fn main(mut registry: Registry) -> ExitCode {
         Command::Validate(command) => command.execute(),
         Command::Doctor(command) => command.execute(),
         Command::Alert(command) => command.execute(),
+        Command::RunLog(command) => command.execute(),
+        Command::Prune(command) => command.execute(),
         Command::Schema(command) => command.execute(),
         Command::Init(command) => command.execute(),
         Command::Import(command) => command.execute(),

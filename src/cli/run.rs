@@ -151,6 +151,7 @@ impl Run {
             time_budget: self.work.time_budget,
             watch: Arc::new(move |event| watcher.tell(&event)),
             outlets: session.outlets.clone(),
+            retention: session.loaded.retention.clone(),
             ..Options::default()
         };
         let scheduled_for = self.scheduled_for.map(crate::occurrence::whole_micros);

@@ -140,6 +140,7 @@ impl RunDue {
                 None => watcher.tell(&event),
             }),
             outlets: session.outlets.clone(),
+            retention: session.loaded.retention.clone(),
             gap,
             ..Options::default()
         };

@@ -131,7 +131,7 @@ impl Session {
     }
 
     /// The run-log's URL; none where none is wanted.
-    fn run_log_url(&self) -> Option<String> {
+    pub fn run_log_url(&self) -> Option<String> {
         let given = |url: &str| Some(url.to_string()).filter(|url| !url.is_empty());
         if self.run_log.no_run_log {
             return None;
@@ -194,12 +194,7 @@ impl Session {
             print::error("there is no run-log to change", "name one: `--run-log-url URL`");
             return Err(Exit::Usage);
         }
-        let is_blank = |path: &PathBuf| path.metadata().map_or(true, |data| data.is_file() && data.len() == 0);
-        if let Some(path) = self.run_log_file().filter(is_blank) {
-            let help = "the first tick makes it: `tickward run-due`";
-            print::error(&format!("there is no run-log `{}` yet", path.display()), help);
-            return Err(Exit::RunLog);
-        }
+        self.must_be_there("the first tick makes it: `tickward run-due`")?;
         let purpose = if rehearses { Purpose::Rehearse } else { Purpose::Work };
         let run_log = self.run_log(purpose, clock.clone())?;
         // What a person has asked for is to hold on this host also while the run-log cannot be used.
@@ -207,6 +202,26 @@ impl Session {
             Some(folder) => Arc::new(Mirrored::new(run_log, folder, clock)),
             None => run_log,
         })
+    }
+
+    /// Refuses a run-log in a file that nobody has made yet.
+    ///
+    /// # Errors
+    /// `RunLog`, after saying so with this advice.
+    pub fn must_be_there(&self, help: &str) -> Result<(), Exit> {
+        let is_blank = |path: &PathBuf| path.metadata().map_or(true, |data| data.is_file() && data.len() == 0);
+        match self.run_log_file().filter(is_blank) {
+            None => Ok(()),
+            Some(path) => {
+                print::error(&format!("there is no run-log `{}` yet", path.display()), help);
+                Err(Exit::RunLog)
+            }
+        }
+    }
+
+    /// The run-log's URL as it may be shown; none where none is wanted.
+    pub fn run_log_shown(&self) -> Option<String> {
+        self.run_log_url().map(|url| config::secret::masked(&url))
     }
 
     /// Opens the run-log to look at it, and says nothing where that fails.

@@ -13,6 +13,7 @@ use super::outlets::{self, AlerterSpec, SinkSpec};
 use super::overlay;
 use super::problem::{Place, Problem};
 use super::reader::{Entry, Reader};
+use super::retention::{self, Retention};
 use super::secret::Secret;
 use super::settings::{self, Given, Settings, Whose};
 use super::text::{SourceText, printable};
@@ -32,6 +33,7 @@ pub(super) struct Document {
     pub(super) pipelines: Vec<Pipeline>,
     pub(super) broken: Vec<String>,
     pub(super) run_log: Option<(Secret, Place)>,
+    pub(super) retention: Option<(Retention, Place)>,
     pub(super) alerters: Vec<AlerterSpec>,
     pub(super) metrics: Vec<SinkSpec>,
     pub(super) problems: Vec<Problem>,
@@ -113,6 +115,11 @@ impl<'a> Reading<'a, '_> {
                         settings::given(&mut self.reader, entry, settings::on_run_log_error);
                 }
                 "run_log" => self.run_log(entry),
+                "retention" => {
+                    let place = self.reader.source.place(self.reader.tree.node(entry.key).start);
+                    let kept = retention::read(&mut self.reader, entry);
+                    self.document.retention = kept.map(|kept| (kept, place));
+                }
                 "alerters" => self.document.alerters = outlets::alerters(&mut self.reader, entry),
                 "metrics" => self.document.metrics = outlets::metrics(&mut self.reader, entry),
                 "defaults" => self.defaults(entry),

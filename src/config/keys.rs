@@ -80,6 +80,7 @@ pub(super) const DOCUMENT: &[Key] = &[
     key("timezone", Kind::Text, Some("\"UTC\""), "\"Europe/Berlin\"", "Zone of the schedules and dates of this file's pipelines."),
     key("namespace", Kind::Text, Some("\"default\""), "\"team-a\"", "Keeps teams apart that share a run-log."),
     key("run_log", Kind::Text, None, "\"sqlite:///var/lib/tickward/run_log.db\"", "URL of the run-log; empty means none."),
+    key("retention", Kind::Keys(RETENTION), None, "{\"max_age\": \"90d\", \"failed_max_age\": \"365d\"}", "How long history is kept in the run-log; without it, for good."),
     key("on_run_log_error", Kind::Word(&["run", "skip"]), Some("\"run\""), "\"skip\"", "What happens while the run-log cannot be used: each host runs what is due by itself, or nothing starts."),
     key("env_files", Kind::EnvFiles, None, "[{\"path\": \".env\", \"optional\": true}]", "Files of `NAME=value` lines, for `${…}` in this file and for its commands; relative to this file."),
     key("environments", Kind::Environments, None, "{\"production\": {\"timezone\": \"Europe/Berlin\"}}", "Keys of a document that are laid over this one where `--env` or TICKWARD_ENV names them."),
@@ -87,6 +88,14 @@ pub(super) const DOCUMENT: &[Key] = &[
     key("metrics", Kind::Outlets(SINK), None, "[\"textfile:///var/lib/node_exporter/tickward.prom\"]", "Where figures go: URLs."),
     key("defaults", Kind::Defaults, None, "{\"timeout\": \"1h\"}", "What holds for every pipeline of this file that does not say otherwise."),
     key("pipelines", Kind::Pipelines, None, "{\"hello\": {\"command\": [\"echo\", \"hello\"]}}", "The pipelines, each under its name."),
+];
+
+/// The keys of `retention`.
+#[rustfmt::skip]
+pub(super) const RETENTION: &[Key] = &[
+    key("max_age", Kind::Duration, None, "\"90d\"", "What is older goes."),
+    key("failed_max_age", Kind::Duration, None, "\"365d\"", "Attempts that did not succeed go when they are older than this, and not before; without it, as the others."),
+    key("max_runs", Kind::Count(1, 1_000_000), None, "1000", "All but so many of the newest runs of each pipeline go."),
 ];
 
 /// The keys of an entry of `alerters`.

@@ -21,6 +21,7 @@ mod problem;
 mod quantity;
 mod reader;
 mod renamed;
+mod retention;
 mod schema;
 pub mod secret;
 mod settings;
@@ -39,6 +40,7 @@ pub use discover::{Discovered, Source, discover, discover_instead};
 pub use environment::Environment;
 pub use outlets::{AlerterSpec, SinkSpec, split_urls};
 pub use problem::{Place, Problem, Severity};
+pub use retention::Retention;
 pub use schema::schema;
 pub use secret::Secret;
 
@@ -66,6 +68,8 @@ pub struct Loaded {
     pub alerters: Vec<AlerterSpec>,
     /// Where figures go, as `alerters`.
     pub metrics: Vec<SinkSpec>,
+    /// How long history is kept. None: for good.
+    pub retention: Option<Retention>,
     /// Every mistake, source by source in the order of lines.
     pub problems: Vec<Problem>,
     /// The files that were asked for, broken ones too.
@@ -110,6 +114,7 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
     let mut seen = HashMap::new();
     let mut references = Vec::new();
     let mut run_log: Option<(Secret, Place)> = None;
+    let mut retention: Option<(Retention, Place)> = None;
     for index in 0..texts.len() {
         let document = document::read(&texts, index, environment, &mut seen);
         loaded.pipelines.extend(document.pipelines);
@@ -118,6 +123,15 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
         loaded.problems.extend(document.problems);
         outlets::add(&mut loaded.alerters, document.alerters);
         outlets::add(&mut loaded.metrics, document.metrics);
+        match (&retention, document.retention) {
+            (Some((first, place)), Some((second, at))) if *first != second => {
+                let message = format!("`retention` is set to something else by {}:{}", place.file, place.line);
+                let help = "keep one; the first is in force";
+                loaded.problems.push(Problem::error(Some(at), message).with_help(help));
+            }
+            (None, found) => retention = found,
+            _ => {}
+        }
         match (&run_log, document.run_log) {
             (Some((first, place)), Some((second, at))) if *first != second => {
                 let message = format!("`run_log` is set to something else by {}:{}", place.file, place.line);
@@ -128,6 +142,7 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
             _ => {}
         }
     }
+    loaded.retention = retention.map(|(kept, _)| kept);
     let lost = upstreams::check(&references, &mut loaded.pipelines, &mut loaded.broken);
     loaded.problems.extend(lost);
     loaded.problems.extend(renamed::check(&mut loaded.pipelines, &mut loaded.broken));

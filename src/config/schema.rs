@@ -206,6 +206,7 @@ mod tests {
             (keys::RETRY, "/$defs/pipeline/properties/retry/anyOf/0/properties"),
             (keys::CATCH_UP, "/$defs/pipeline/properties/catch_up/anyOf/2/properties"),
             (keys::ALERTER, "/properties/alerters/anyOf/1/properties"),
+            (keys::RETENTION, "/properties/retention/anyOf/0/properties"),
             (keys::SINK, "/properties/metrics/anyOf/1/properties"),
         ] {
             let properties = schema.pointer(at).and_then(Value::as_object).unwrap();
@@ -224,7 +225,7 @@ mod tests {
         let lists =
             [keys::DOCUMENT, keys::PIPELINE, keys::LIMITS, keys::RETRY, keys::CATCH_UP, keys::OVERLAP, keys::UPSTREAM]
                 .into_iter()
-                .chain([keys::HOOKS, keys::RESULTS, keys::ALERTER, keys::MATCH]);
+                .chain([keys::HOOKS, keys::RESULTS, keys::ALERTER, keys::MATCH, keys::RETENTION]);
         let missing: Vec<&str> = (lists.flatten().map(|key| key.name))
             .chain(crate::template::Value::ALL.iter().map(|(name, _)| *name))
             .filter(|name| {

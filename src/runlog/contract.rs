@@ -18,8 +18,11 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::Error;
+pub use super::copy::{Adopted, Item, Mark};
+pub use super::facts::{Facts, Rights, Role};
 pub use super::import::{Imported, Spooled};
 pub use super::outbox::{Outbox, Settled, Verdict as AlertVerdict, Waiting};
+pub use super::retention::{Pruned, Pruning, Retention};
 use crate::alert::Alert;
 use crate::clock::BootTime;
 use crate::lease::Lease;
@@ -91,6 +94,37 @@ pub trait RunLog: Send + Sync {
     /// # Errors
     /// `Unavailable`: nothing was moved. `Unknown`: it may have been.
     async fn rename(&self, from: PipelineId, to: PipelineId) -> Result<Verdict, Error>;
+
+    /// What the store says of itself, asked anew; what it tries for that leaves nothing behind.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn facts(&self) -> Result<Facts, Error>;
+
+    /// What is known, item by item, in the order of `Mark`: what comes after `after`, from the beginning where that is none, at
+    /// most `limit` items, and fewer only at the end. The outbox is an exception: once all else has been handed over, it comes
+    /// whole, in an answer of its own. An empty answer means that there is nothing more.
+    ///
+    /// # Errors
+    /// `Unavailable`.
+    async fn export(&self, after: Option<Mark>, limit: usize) -> Result<Vec<Item>, Error>;
+
+    /// Takes in what another run-log has exported, as it is: ends and retries included, nothing is told again. What is there
+    /// already stays (`copy::adopted` says what becomes of a row); an attempt is there where its key or its token is. The same
+    /// items may come again. A mark of taken alerts is dropped.
+    ///
+    /// # Errors
+    /// `Unavailable`: nothing was taken in. `Unknown`: send the same items again.
+    async fn adopt(&self, items: Vec<Item>) -> Result<Adopted, Error>;
+
+    /// Removes, or counts, history that `retention` does not keep: at most `limit` rows, pipeline by pipeline in the order of their names,
+    /// of each its attempts, the oldest run first, then what was not run. Stays whatever is asked for: rows of pipelines,
+    /// alerts, open attempts and all of their runs, and what `Spared` says; of each pipeline the newest attempt that succeeded.
+    ///
+    /// # Errors
+    /// `Unavailable`: nothing was removed. `Unknown`: some may have been.
+    async fn prune(&self, scope: Scope, retention: Retention, limit: usize, how: Pruning) -> Result<Pruned, Error>;
+
     /// Takes alerts that wait, oldest first: at most `limit`, each the caller's alone for `lease`. An alert is not taken while
     /// an older one of the same pipeline is with somebody else. What waits for longer than a day is dead.
     ///
@@ -152,6 +186,16 @@ pub enum Scope {
     All,
     /// These only, and with them the occurrences after the cursor that have attempts already.
     Only(Vec<PipelineId>),
+}
+
+impl Scope {
+    /// Whether it is about that pipeline.
+    pub fn has(&self, id: &PipelineId) -> bool {
+        match self {
+            Scope::All => true,
+            Scope::Only(ids) => ids.contains(id),
+        }
+    }
 }
 
 /// What a store knew at one instant.

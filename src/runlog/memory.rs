@@ -11,15 +11,17 @@ use async_trait::async_trait;
 
 use super::Error;
 use super::contract::{
-    Batch, Committed, Forgotten, Imported, Outbox, Query, Record, Renewed, RunLog, Scope, Settled, Spooled, Verdict,
-    View, Waiting,
+    Adopted, Batch, Committed, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query, Record, Renewed,
+    Retention, Rights, Role, RunLog, Scope, Settled, Spooled, Verdict, View, Waiting,
 };
 use crate::alert::Alert;
 use crate::clock::Clock;
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
 
+mod copy;
 mod outbox;
+mod prune;
 mod renaming;
 mod tables;
 
@@ -81,6 +83,34 @@ impl RunLog for MemoryRunLog {
     async fn rename(&self, from: PipelineId, to: PipelineId) -> Result<Verdict, Error> {
         let now = self.clock.now();
         Ok(self.tables().rename(&from, &to, now))
+    }
+
+    async fn facts(&self) -> Result<Facts, Error> {
+        Ok(Facts {
+            product: "memory".into(),
+            version: env!("CARGO_PKG_VERSION").into(),
+            role: Role::Primary,
+            form: 0,
+            found: 0,
+            clock: None,
+            rights: Rights::ALL,
+        })
+    }
+
+    async fn export(&self, after: Option<Mark>, limit: usize) -> Result<Vec<Item>, Error> {
+        Ok(self.tables().export(after.as_ref(), limit))
+    }
+
+    async fn adopt(&self, items: Vec<Item>) -> Result<Adopted, Error> {
+        Ok(self.tables().adopt(items))
+    }
+
+    async fn prune(&self, scope: Scope, retention: Retention, limit: usize, how: Pruning) -> Result<Pruned, Error> {
+        let now = self.clock.now();
+        Ok(match how {
+            Pruning::Remove => self.tables().prune(&scope, &retention, limit, now),
+            Pruning::Count => self.tables().clone().prune(&scope, &retention, limit, now),
+        })
     }
 
     async fn take_alerts(&self, limit: usize, lease: Duration) -> Result<Vec<Waiting>, Error> {

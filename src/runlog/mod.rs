@@ -9,9 +9,12 @@ use std::sync::Arc;
 use crate::clock::Clock;
 use crate::occurrence::PipelineId;
 use crate::scheme::{self, Scheme};
+use copy::Foreign;
 
 pub mod contract;
+pub mod copy;
 mod error;
+pub mod facts;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql", feature = "duckdb"))]
 mod form;
 pub mod import;
@@ -21,6 +24,7 @@ mod mysql;
 pub mod outbox;
 #[cfg(feature = "postgres")]
 mod postgres;
+pub mod retention;
 pub mod spool;
 #[cfg(any(feature = "postgres", feature = "mysql", feature = "duckdb"))]
 pub mod sql;
@@ -29,6 +33,7 @@ pub mod sqlite;
 
 pub use contract::RunLog;
 pub use error::Error;
+pub use facts::Schema;
 
 /// How a run-log is opened.
 #[derive(Clone)]
@@ -75,6 +80,34 @@ pub const SCHEMES: &[Scheme<Open>] = &[
     Scheme { names: &["s3"], feature: "", backend: None },
     Scheme { names: &["gs"], feature: "", backend: None },
     Scheme { names: &["azure"], feature: "", backend: None },
+];
+
+type ReadForeign = fn(&str) -> Result<Option<Foreign>, Error>;
+
+/// How the stores of other programs are read, by the scheme of their addresses.
+const FOREIGN: &[(&str, ReadForeign)] = &[
+    #[cfg(feature = "sqlite")]
+    ("sqlite", sqlite::peer::read),
+];
+
+/// What another program keeps at `url`; none where it is nothing that is known here.
+///
+/// # Errors
+/// As for `open`.
+pub fn foreign(url: &str) -> Result<Option<Foreign>, Error> {
+    let scheme = scheme::of(url).unwrap_or("sqlite");
+    let read = FOREIGN.iter().find(|(name, _)| *name == scheme).map(|(_, read)| read);
+    read.map_or(Ok(None), |read| read(url))
+}
+
+/// The stores that have tables, and how those are made.
+pub const DDL: &[Schema] = &[
+    #[cfg(feature = "sqlite")]
+    sqlite::TABLES,
+    #[cfg(feature = "postgres")]
+    postgres::TABLES,
+    #[cfg(feature = "mysql")]
+    mysql::TABLES,
 ];
 
 /// Opens the run-log at `url`; a text without a scheme is a path for SQLite.

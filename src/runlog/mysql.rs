@@ -9,22 +9,30 @@ use std::time::Duration;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{ConnectOptions, Connection};
 
+use super::facts::Migration;
 use super::sql::address::{self, Address};
 use super::sql::columns::{Column, Kind, Table};
 use super::sql::dialect::{Dialect, matched};
 use super::sql::driver;
 use super::sql::line::{Answers, Failure, Server, Session, Soon};
 use super::sql::{self, Backend};
-use super::{Error, OpenOptions, RunLog};
+use super::{Error, OpenOptions, RunLog, Schema};
 
 /// Each form of the tables, oldest first.
-const MIGRATIONS: [&str; 5] = [
-    include_str!("../../migrations/mysql/0001_run_log.sql"),
-    include_str!("../../migrations/mysql/0002_standing.sql"),
-    include_str!("../../migrations/mysql/0003_results.sql"),
-    include_str!("../../migrations/mysql/0004_outbox.sql"),
-    include_str!("../../migrations/mysql/0005_degraded.sql"),
+const MIGRATIONS: [Migration; 5] = [
+    Migration { name: "0001_run_log", statements: include_str!("../../migrations/mysql/0001_run_log.sql") },
+    Migration { name: "0002_standing", statements: include_str!("../../migrations/mysql/0002_standing.sql") },
+    Migration { name: "0003_results", statements: include_str!("../../migrations/mysql/0003_results.sql") },
+    Migration { name: "0004_outbox", statements: include_str!("../../migrations/mysql/0004_outbox.sql") },
+    Migration { name: "0005_degraded", statements: include_str!("../../migrations/mysql/0005_degraded.sql") },
 ];
+
+/// How the tables are made.
+pub const TABLES: Schema = Schema { name: "mysql", migrations: &MIGRATIONS, meta_key: "name", grants: GRANTS };
+
+const GRANTS: &str = "\
+-- GRANT SELECT, INSERT, UPDATE, DELETE ON jobs.* TO 'tickward'@'%';\n\
+-- and in the address: ?create_tables=false";
 
 /// What of an address is the driver's own.
 const KNOWN: [&str; 5] = ["ssl-mode", "ssl-ca", "ssl-cert", "ssl-key", "socket"];

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::config;
 use crate::occurrence::{PipelineId, Run};
 use crate::pipeline::Pipeline;
 use crate::plan::{self, Busy, Decision, Situation, UpstreamSight};
@@ -26,6 +27,7 @@ mod env;
 mod execute;
 mod figures;
 mod gather;
+mod history;
 mod host;
 mod outlets;
 mod output_files;
@@ -42,6 +44,7 @@ pub use control::{Controlled, control};
 pub use env::{Env, Host, StartMark, StopWish, StoreTime, held_file};
 pub use execute::rfc3339;
 pub use gather::take_over_left;
+pub use history::retention;
 pub use host::{SystemHost, host_name};
 pub use outlets::{Outlet, Outlets, tell_at_once};
 pub use output_files::{Keep, OutputFile, output_file};
@@ -65,6 +68,8 @@ pub struct Options {
     pub short_retry: Duration,
     /// How much output of each pipeline is kept on this host.
     pub keep: Keep,
+    /// How long history is kept in the run-log; none means for good.
+    pub retention: Option<config::Retention>,
     /// Where alerts and figures go.
     pub outlets: Outlets,
     /// How long no tick was made on this host before this one; none if that is not known.
@@ -93,6 +98,7 @@ impl Default for Options {
             time_budget: None,
             short_retry: Duration::from_secs(10),
             keep: Keep::default(),
+            retention: None,
             outlets: Outlets::default(),
             gap: None,
             outage: None,
@@ -125,6 +131,7 @@ pub async fn run_due(env: &Env, pipelines: &[&Pipeline], options: &Options) -> R
     }
     let report = work::Work::new(env, by_id.clone(), options, time, report).until_done(decided).await;
     outlets::deliver(env, options, &report, view.alerts_pending).await;
+    history::prune(env, options.retention.as_ref(), &report).await;
     figures::hand_over(env, options, &by_id, &report, view).await;
     Ok(report)
 }
@@ -169,6 +176,7 @@ pub async fn run_by_hand(
         outlets::deliver(env, options, &report, view.alerts_pending).await;
         let known = options.outlets.known.iter().map(|(id, pipeline)| (id.clone(), pipeline)).collect();
         figures::hand_over(env, options, &known, &report, view).await;
+        history::prune(env, options.retention.as_ref(), &report).await;
         // What was taken over from others on the way is no part of this run's answer.
         report.ended.retain(|attempt| attempt.run == run);
         if report.claimed_elsewhere == 0 || !report.ended.is_empty() || report.unrecorded.is_some() {

@@ -87,6 +87,16 @@ fn two_files_may_not_name_two_run_logs() {
 }
 
 #[test]
+fn two_files_may_not_keep_history_for_two_times() {
+    let a = format!("retention: {{ max_runs: 3 }}\n{RIGHT}");
+    let (loaded, text) = folder(&[("a.yaml", a.as_bytes()), ("b.yaml", b"retention: { max_runs: 4 }\n")]);
+    assert_eq!(loaded.retention.and_then(|kept| kept.max_runs), Some(3));
+    assert!(text.starts_with("error: `retention` is set to something else by a.yaml:1\n  --> b.yaml:1:1\n"), "{text}");
+    let (_, text) = folder(&[("a.yaml", a.as_bytes()), ("b.yaml", b"retention: { max_runs: 3 }\n")]);
+    assert!(!text.contains("retention"), "{text}");
+}
+
+#[test]
 fn no_pipelines_at_all_is_a_mistake() {
     let (loaded, text) = folder(&[("a.yaml", b"run_log: sqlite:a.db\n")]);
     assert!(text.starts_with("error: the configuration has no pipelines\n"), "{text}");

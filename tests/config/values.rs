@@ -265,3 +265,37 @@ fn a_mistake_in_an_alerter_takes_that_one_alone_away() {
         assert_eq!((names(&loaded), loaded.alerters.len()), (vec!["p"], 1), "{entry}");
     }
 }
+
+#[test]
+fn how_long_history_is_kept_is_read_and_two_files_agree() {
+    let day = std::time::Duration::from_secs(86_400);
+    let kept =
+        |max_age, failed_max_age, max_runs| Some(tickward::config::Retention { max_age, failed_max_age, max_runs });
+    let right = "pipelines: { p: { command: [x] } }\n";
+    for (text, expected) in [
+        ("", None),
+        ("retention:\n", None),
+        ("retention: {}\n", None),
+        ("retention: { max_age: }\n", None),
+        ("retention: { max_age: 90d }\n", kept(Some(90 * day), None, None)),
+        (
+            "retention: { max_age: 2w, failed_max_age: 365d, max_runs: 10 }\n",
+            kept(Some(14 * day), Some(365 * day), Some(10)),
+        ),
+    ] {
+        let loaded = loaded(&format!("{text}{right}"));
+        assert_eq!((loaded.retention.clone(), printed(&loaded).as_str()), (expected, ""), "{text}");
+    }
+    for (text, told) in [
+        ("retention: 90d\n", "`retention` is"),
+        ("retention: { max_agee: 90d }\n", "unknown key `max_agee` in `retention`"),
+        ("retention: { max_age: 0s }\n", "`max_age`"),
+        ("retention: { max_runs: 0 }\n", "`max_runs`"),
+        ("retention: { max_age: 90 }\n", "`90` is not a duration"),
+    ] {
+        let loaded = loaded(&format!("{text}{right}"));
+        let text = printed(&loaded);
+        assert_eq!((loaded.retention, loaded.pipelines.len()), (None, 1), "{text}");
+        assert!(text.starts_with("error: ") && text.contains(told), "{text}");
+    }
+}

@@ -11,7 +11,10 @@ use async_trait::async_trait;
 use tickward::lease::Lease;
 use tickward::occurrence::{PipelineId, Token};
 use tickward::runlog::Error;
-use tickward::runlog::contract::{Batch, Committed, Forgotten, Query, Record, Renewed, RunLog, Scope, Verdict, View};
+use tickward::runlog::contract::{
+    Adopted, Batch, Committed, Facts, Forgotten, Item, Mark, Pruned, Pruning, Query, Record, Renewed, Retention,
+    RunLog, Scope, Verdict, View,
+};
 
 use crate::broken;
 use crate::shape::Kind;
@@ -161,6 +164,22 @@ impl RunLog for Remote {
 
     async fn rename(&self, from: PipelineId, to: PipelineId) -> Result<Verdict, Error> {
         self.world.truth.rename(from, to).await
+    }
+
+    async fn facts(&self) -> Result<Facts, Error> {
+        self.world.truth.facts().await
+    }
+
+    async fn export(&self, after: Option<Mark>, limit: usize) -> Result<Vec<Item>, Error> {
+        self.world.truth.export(after, limit).await
+    }
+
+    async fn adopt(&self, items: Vec<Item>) -> Result<Adopted, Error> {
+        self.world.truth.adopt(items).await
+    }
+
+    async fn prune(&self, scope: Scope, retention: Retention, limit: usize, how: Pruning) -> Result<Pruned, Error> {
+        self.world.truth.prune(scope, retention, limit, how).await
     }
 
     fn start_marks(&self) -> Option<PathBuf> {

@@ -9,7 +9,10 @@ use async_trait::async_trait;
 use tickward::lease::Lease;
 use tickward::occurrence::{PipelineId, Token};
 use tickward::pipeline::Pipeline;
-use tickward::runlog::contract::{Batch, Committed, Forgotten, Query, Record, Renewed, RunLog, Scope, Verdict, View};
+use tickward::runlog::contract::{
+    Adopted, Batch, Committed, Facts, Forgotten, Item, Mark, Pruned, Pruning, Query, Record, Renewed, Retention,
+    RunLog, Scope, Verdict, View,
+};
 use tickward::runlog::{Error, memory::MemoryRunLog};
 use tickward::tick::{Options, Report, StopWish, run_due};
 use tokio::sync::watch;
@@ -63,6 +66,22 @@ impl RunLog for Stuck {
 
     async fn rename(&self, from: PipelineId, to: PipelineId) -> Result<Verdict, Error> {
         self.truth.rename(from, to).await
+    }
+
+    async fn facts(&self) -> Result<Facts, Error> {
+        self.truth.facts().await
+    }
+
+    async fn export(&self, after: Option<Mark>, limit: usize) -> Result<Vec<Item>, Error> {
+        self.truth.export(after, limit).await
+    }
+
+    async fn adopt(&self, items: Vec<Item>) -> Result<Adopted, Error> {
+        self.truth.adopt(items).await
+    }
+
+    async fn prune(&self, scope: Scope, retention: Retention, limit: usize, how: Pruning) -> Result<Pruned, Error> {
+        self.truth.prune(scope, retention, limit, how).await
     }
 
     fn start_marks(&self) -> Option<PathBuf> {

@@ -9,7 +9,10 @@ use super::clock::JumpingClock;
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
 use crate::runlog::Error;
-use crate::runlog::contract::{Batch, Committed, Forgotten, Query, Record, Renewed, RunLog, Scope, Verdict, View};
+use crate::runlog::contract::{
+    Adopted, Batch, Committed, Facts, Forgotten, Item, Mark, Pruned, Pruning, Query, Record, Renewed, Retention,
+    RunLog, Scope, Verdict, View,
+};
 use crate::runlog::memory::MemoryRunLog;
 
 /// The run-log of a simulation.
@@ -47,6 +50,22 @@ impl RunLog for ShortMemory {
 
     async fn rename(&self, from: PipelineId, to: PipelineId) -> Result<Verdict, Error> {
         self.0.rename(from, to).await
+    }
+
+    async fn facts(&self) -> Result<Facts, Error> {
+        self.0.facts().await
+    }
+
+    async fn export(&self, after: Option<Mark>, limit: usize) -> Result<Vec<Item>, Error> {
+        self.0.export(after, limit).await
+    }
+
+    async fn adopt(&self, items: Vec<Item>) -> Result<Adopted, Error> {
+        self.0.adopt(items).await
+    }
+
+    async fn prune(&self, scope: Scope, retention: Retention, limit: usize, how: Pruning) -> Result<Pruned, Error> {
+        self.0.prune(scope, retention, limit, how).await
     }
 
     fn start_marks(&self) -> Option<PathBuf> {

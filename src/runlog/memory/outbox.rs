@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use super::super::contract::Item;
 use super::super::outbox::{DIGEST, MOST, Outbox, Settled, Verdict, Waiting, about, dead_before, digest};
 use crate::alert::Alert;
 
@@ -92,6 +93,25 @@ impl Post {
         let mut waiting: Vec<Waiting> = self.waiting.values().flatten().cloned().collect();
         waiting.sort_by_key(|entry| entry.alert.at);
         Outbox { waiting, dead: self.dead.iter().cloned().collect(), dead_ever: self.dead_ever }
+    }
+
+    /// All that waits, then all that is dead, for another run-log.
+    pub fn export(&self) -> Vec<Item> {
+        let Outbox { waiting, dead, .. } = self.look();
+        waiting.into_iter().map(Item::Waiting).chain(dead.into_iter().map(Item::Dead)).collect()
+    }
+
+    /// Takes in an alert of another run-log; whether it was there already.
+    pub fn adopt(&mut self, entry: Waiting, is_dead: bool) -> bool {
+        let all = self.waiting.values().flatten().chain(&self.dead);
+        if all.into_iter().any(|there| there.alert.id == entry.alert.id) {
+            return true;
+        }
+        match is_dead {
+            true => self.keep_dead(entry),
+            false => self.waiting.entry(about(&entry.alert)).or_default().push_back(entry),
+        }
+        false
     }
 
     fn bury(&mut self, now: Timestamp) {

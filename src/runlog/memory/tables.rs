@@ -41,10 +41,7 @@ pub type Key = (PipelineId, Timestamp, u32);
 impl Tables {
     /// What a load of `scope` gives at `now`.
     pub fn view(&self, scope: &Scope, now: Timestamp) -> View {
-        let wanted = |id: &PipelineId| match scope {
-            Scope::All => true,
-            Scope::Only(ids) => ids.contains(id),
-        };
+        let wanted = |id: &PipelineId| scope.has(id);
         let rows: BTreeMap<_, _> =
             self.rows.iter().filter(|(id, _)| wanted(id)).map(|(id, row)| (id.clone(), row.clone())).collect();
         let alerts_pending = self.post.is_pending();
@@ -132,7 +129,15 @@ impl Tables {
         of_it.into_iter().filter_map(|key| self.attempts.remove(&key)).collect()
     }
 
-    fn with_token(&self, token: Token) -> Option<&Attempt> {
+    /// Takes an attempt out, and all that finds it.
+    pub(super) fn remove(&mut self, key: &Key) {
+        if let Some(attempt) = self.attempts.remove(key) {
+            self.tokens.remove(&attempt.token);
+            self.open.remove(key);
+        }
+    }
+
+    pub(super) fn with_token(&self, token: Token) -> Option<&Attempt> {
         self.tokens.get(&token).and_then(|key| self.attempts.get(key))
     }
 

@@ -16,8 +16,8 @@ use async_trait::async_trait;
 
 use super::super::Error;
 use super::super::contract::{
-    Batch, Committed, Forgotten, Imported, Outbox, Query, Record, Renewed, RunLog, Scope, Settled, Spooled, Transition,
-    Verdict, View, Waiting,
+    Adopted, Batch, Committed, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query, Record, Renewed,
+    Retention, RunLog, Scope, Settled, Spooled, Transition, Verdict, View, Waiting,
 };
 use super::{Folder, LOCK, keep, mirror};
 use crate::alert::Alert;
@@ -104,6 +104,22 @@ impl RunLog for Mirrored {
 
     async fn rename(&self, from: PipelineId, to: PipelineId) -> Result<Verdict, Error> {
         self.run_log.rename(from, to).await
+    }
+
+    async fn facts(&self) -> Result<Facts, Error> {
+        self.run_log.facts().await
+    }
+
+    async fn export(&self, after: Option<Mark>, limit: usize) -> Result<Vec<Item>, Error> {
+        self.run_log.export(after, limit).await
+    }
+
+    async fn adopt(&self, items: Vec<Item>) -> Result<Adopted, Error> {
+        self.run_log.adopt(items).await
+    }
+
+    async fn prune(&self, scope: Scope, retention: Retention, limit: usize, how: Pruning) -> Result<Pruned, Error> {
+        self.run_log.prune(scope, retention, limit, how).await
     }
 
     async fn take_alerts(&self, limit: usize, lease: Duration) -> Result<Vec<Waiting>, Error> {

@@ -16,7 +16,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::contract::{Batch, Committed, Forgotten, Query, Record, Renewed, RunLog, Scope, Spooled, Verdict, View};
+use super::contract::{
+    Adopted, Batch, Committed, Facts, Forgotten, Item, Mark, Pruned, Pruning, Query, Record, Renewed, Retention,
+    RunLog, Scope, Spooled, Verdict, View,
+};
 use super::memory::Tables;
 use crate::clock::Clock;
 use crate::lease::Lease;
@@ -249,14 +252,28 @@ impl RunLog for SpoolRunLog {
     }
 
     async fn forget(&self, _: PipelineId) -> Result<Forgotten, Error> {
-        Err(Error::Refused {
-            message: "a spool forgets nothing".into(),
-            help: "wait until the run-log can be used again".into(),
-        })
+        Err(refused("a spool forgets nothing"))
     }
 
     async fn rename(&self, _: PipelineId, _: PipelineId) -> Result<Verdict, Error> {
         Ok(Verdict::Lost)
+    }
+
+    async fn facts(&self) -> Result<Facts, Error> {
+        Err(refused("a spool is no store of its own"))
+    }
+
+    async fn export(&self, _: Option<Mark>, _: usize) -> Result<Vec<Item>, Error> {
+        Err(refused("a spool is handed over by `tickward spool`, and by the next tick"))
+    }
+
+    async fn adopt(&self, _: Vec<Item>) -> Result<Adopted, Error> {
+        Err(refused("a spool takes in nothing"))
+    }
+
+    /// What is in it goes once the run-log has it.
+    async fn prune(&self, _: Scope, _: Retention, _: usize, _: Pruning) -> Result<Pruned, Error> {
+        Ok(Pruned::default())
     }
 
     fn start_marks(&self) -> Option<PathBuf> {
@@ -266,4 +283,8 @@ impl RunLog for SpoolRunLog {
     fn is_degraded(&self) -> bool {
         true
     }
+}
+
+fn refused(message: &str) -> Error {
+    Error::Refused { message: message.into(), help: "wait until the run-log can be used again".into() }
 }

@@ -82,8 +82,8 @@ pub async fn apply(line: &Line, backend: &Backend, purpose: Purpose) -> Result<M
         meta = read(answers.pop());
     }
     let mut statements = Vec::new();
-    for (done, text) in backend.migrations.iter().enumerate().skip(meta.schema) {
-        statements.push(text.trim().trim_end_matches(';').to_owned());
+    for (done, migration) in backend.migrations.iter().enumerate().skip(meta.schema) {
+        statements.push(migration.statements.trim().trim_end_matches(';').to_owned());
         statements.push("DELETE FROM tickward_meta WHERE name = 'schema'".into());
         statements.push(format!("INSERT INTO tickward_meta (name, value) VALUES ('schema', '{}')", done + 1));
         if done == 0 {

@@ -16,9 +16,10 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 
 use super::contract::{
-    Batch, Committed, Forgotten, Imported, Outbox, Query, Record, Renewed, RunLog, Scope, Settled, Spooled, Verdict,
-    View, Waiting,
+    Adopted, Batch, Committed, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query, Record, Renewed,
+    Retention, RunLog, Scope, Settled, Spooled, Verdict, View, Waiting,
 };
+use super::facts::Migration;
 use super::memory::{MemoryRunLog, Post};
 use super::{Error, OpenOptions};
 use crate::alert::Alert;
@@ -56,7 +57,7 @@ pub struct Backend {
     /// How to reach it.
     pub server: Arc<dyn Server>,
     /// Its migrations, oldest first.
-    pub migrations: &'static [&'static str],
+    pub migrations: &'static [Migration],
     /// Its address, as messages name it: without secrets.
     pub shown: String,
     /// It may create and change its tables.
@@ -371,6 +372,22 @@ impl RunLog for SqlRunLog {
         let count = dead_ever.into_iter().next().and_then(|cells| cells.into_iter().next()?);
         all.dead_ever = count.and_then(|count| count.trim().parse().ok()).unwrap_or(0);
         Ok(all)
+    }
+
+    async fn facts(&self) -> Result<Facts, Error> {
+        Err(Error::Refused { message: "not yet".into(), help: String::new() })
+    }
+
+    async fn export(&self, _after: Option<Mark>, _limit: usize) -> Result<Vec<Item>, Error> {
+        Err(Error::Refused { message: "not yet".into(), help: String::new() })
+    }
+
+    async fn adopt(&self, _items: Vec<Item>) -> Result<Adopted, Error> {
+        Err(Error::Refused { message: "not yet".into(), help: String::new() })
+    }
+
+    async fn prune(&self, _scope: Scope, _retention: Retention, _limit: usize, _how: Pruning) -> Result<Pruned, Error> {
+        Err(Error::Refused { message: "not yet".into(), help: String::new() })
     }
 
     fn start_marks(&self) -> Option<PathBuf> {

@@ -7,32 +7,42 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
+use super::super::facts::Migration;
 use super::super::form::{Form, Meta};
 use super::super::{Error, OpenOptions, Purpose};
 use super::sorted;
 use crate::failpoint::{self, Point};
 
+/// A step from its file.
+macro_rules! step {
+    ($name:literal) => {
+        Migration { name: $name, statements: include_str!(concat!("../../../migrations/sqlite/", $name, ".sql")) }
+    };
+}
+
 /// Each form of the tables, oldest first; its number is its place, counted from 1.
-const MIGRATIONS: [&str; 5] = [
-    include_str!("../../../migrations/sqlite/0001_run_log.sql"),
-    include_str!("../../../migrations/sqlite/0002_standing.sql"),
-    include_str!("../../../migrations/sqlite/0003_results.sql"),
-    include_str!("../../../migrations/sqlite/0004_outbox.sql"),
-    include_str!("../../../migrations/sqlite/0005_degraded.sql"),
+pub const MIGRATIONS: &[Migration] = &[
+    step!("0001_run_log"),
+    step!("0002_standing"),
+    step!("0003_results"),
+    step!("0004_outbox"),
+    step!("0005_degraded"),
 ];
 
-/// Applies what is missing, then checks that the store is for this program and purpose.
+/// Applies what is missing, then checks that the store is for this program and purpose; returns the form as it was found.
 ///
 /// # Errors
 /// `Refused` for a store that needs a newer program or is for another purpose; `Unavailable` for the rest.
-pub fn bring_up_to_date(connection: &mut Connection, path: &Path, options: &OpenOptions) -> Result<(), Error> {
+pub fn bring_up_to_date(connection: &mut Connection, path: &Path, options: &OpenOptions) -> Result<usize, Error> {
     let sort = |error| sorted(path, error);
     let mut meta = read(connection).map_err(sort)?;
+    let found = meta.schema;
     if meta.schema < MIGRATIONS.len() {
         apply(connection, options.purpose).map_err(sort)?;
         meta = read(connection).map_err(sort)?;
     }
-    Form { shown: &path.display().to_string(), known: MIGRATIONS.len() }.check(&meta, options.purpose)
+    Form { shown: &path.display().to_string(), known: MIGRATIONS.len() }.check(&meta, options.purpose)?;
+    Ok(found)
 }
 
 /// Whether anybody has made the tables.
@@ -40,14 +50,22 @@ pub fn bring_up_to_date(connection: &mut Connection, path: &Path, options: &Open
 /// # Errors
 /// Those of the file.
 pub fn has_tables(connection: &Connection) -> rusqlite::Result<bool> {
-    Ok(read(connection)?.schema > 0)
+    Ok(form(connection)? > 0)
+}
+
+/// How many migrations the tables have seen; 0 where there are none.
+///
+/// # Errors
+/// Those of the file.
+pub fn form(connection: &Connection) -> rusqlite::Result<usize> {
+    Ok(read(connection)?.schema)
 }
 
 fn apply(connection: &mut Connection, purpose: Purpose) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let applied = read(&transaction)?.schema;
-    for (done, statements) in MIGRATIONS.iter().enumerate().skip(applied) {
-        transaction.execute_batch(statements)?;
+    for (done, migration) in MIGRATIONS.iter().enumerate().skip(applied) {
+        transaction.execute_batch(migration.statements)?;
         let mut set = transaction.prepare("INSERT OR REPLACE INTO tickward_meta (key, value) VALUES (?1, ?2)")?;
         set.execute(("schema", (done + 1).to_string()))?;
         if done == 0 {

@@ -14,26 +14,34 @@ use async_trait::async_trait;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::contract::{
-    Batch, Committed, Forgotten, Imported, Outbox, Query, Record, Renewed, RunLog, Scope, Settled, Spooled, Verdict,
-    View, Waiting,
+    Adopted, Batch, Committed, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query, Record, Renewed,
+    Retention, RunLog, Scope, Settled, Spooled, Verdict, View, Waiting,
 };
-use super::{Error, OpenOptions};
+use super::{Error, OpenOptions, Schema};
 use crate::alert::Alert;
 use crate::failpoint::{self, Point};
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
 
 mod address;
+mod copy;
+mod facts;
 mod import;
 mod migrate;
 mod open;
 mod outbox;
+mod pages;
+pub mod peer;
+mod prune;
 mod read;
 mod renaming;
 mod write;
 
 #[cfg(fuzzing)]
 pub use address::Address;
+
+/// How the tables of an SQLite run-log are made.
+pub const TABLES: Schema = Schema { name: "sqlite", migrations: migrate::MIGRATIONS, meta_key: "key", grants: "" };
 
 /// A run-log in an SQLite file.
 pub struct SqliteRunLog {
@@ -43,6 +51,8 @@ pub struct SqliteRunLog {
     /// The file itself.
     file: PathBuf,
     options: OpenOptions,
+    /// The form of the tables as they were found; 0 where there were none.
+    found: usize,
 }
 
 impl SqliteRunLog {
@@ -52,10 +62,10 @@ impl SqliteRunLog {
     /// `Address` for a URL that cannot be read, `Refused` for a file that must not be used, `Unavailable` for the rest.
     pub fn open(url: &str, options: OpenOptions) -> Result<Self, Error> {
         let address = address::Address::parse(url)?;
-        let connection = open::open(&address, &options)?;
+        let (connection, found) = open::open(&address, &options)?;
         // The folder of start marks lies beside the file itself: whoever came by a link has to find the same one.
         let file = std::fs::canonicalize(&address.path).unwrap_or_else(|_| address.path.clone());
-        Ok(SqliteRunLog { connection: Arc::new(Mutex::new(connection)), path: address.path, file, options })
+        Ok(SqliteRunLog { connection: Arc::new(Mutex::new(connection)), path: address.path, file, options, found })
     }
 
     /// Runs `work` with the connection on a thread that may block.
@@ -160,6 +170,44 @@ impl RunLog for SqliteRunLog {
             transaction.commit()?;
             failpoint::reached(Point::CommitDurable);
             Ok(verdict)
+        })
+        .await
+    }
+
+    async fn facts(&self) -> Result<Facts, Error> {
+        let found = self.found;
+        self.with(move |connection| facts::of(connection, found)).await
+    }
+
+    async fn export(&self, after: Option<Mark>, limit: usize) -> Result<Vec<Item>, Error> {
+        self.with(move |connection| {
+            let transaction = connection.transaction()?;
+            copy::export(&transaction, after.as_ref(), limit)
+        })
+        .await
+    }
+
+    async fn adopt(&self, items: Vec<Item>) -> Result<Adopted, Error> {
+        self.with(move |connection| {
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let adopted = copy::adopt(&transaction, &items)?;
+            transaction.commit()?;
+            Ok(adopted)
+        })
+        .await
+    }
+
+    async fn prune(&self, scope: Scope, retention: Retention, limit: usize, how: Pruning) -> Result<Pruned, Error> {
+        let clock = self.options.clock.clone();
+        self.with(move |connection| {
+            let behavior = match how {
+                Pruning::Remove => TransactionBehavior::Immediate,
+                Pruning::Count => TransactionBehavior::Deferred,
+            };
+            let transaction = connection.transaction_with_behavior(behavior)?;
+            let pruned = prune::prune(&transaction, &scope, &retention, (limit, how), clock.now())?;
+            transaction.commit()?;
+            Ok(pruned)
         })
         .await
     }

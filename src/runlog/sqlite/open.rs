@@ -20,11 +20,11 @@ const BUSY: Duration = Duration::from_secs(10);
 /// How often the journal's change is tried while others get in between.
 const CHANGES: usize = 100;
 
-/// Opens the file of `address`, ready for use.
+/// Opens the file of `address`, ready for use; with it comes the form in which its tables were found.
 ///
 /// # Errors
 /// `Refused` and `Unavailable`, in words.
-pub fn open(address: &Address, options: &OpenOptions) -> Result<Connection, Error> {
+pub fn open(address: &Address, options: &OpenOptions) -> Result<(Connection, usize), Error> {
     let path = &address.path;
     let reads = options.purpose == Purpose::Read;
     // A file without a byte is one that somebody else is about to fill, for a purpose that we do not know.
@@ -48,15 +48,15 @@ pub fn open(address: &Address, options: &OpenOptions) -> Result<Connection, Erro
     if reads && !migrate::has_tables(&connection).map_err(|error| sorted(path, error))? {
         return empty(path, options);
     }
-    migrate::bring_up_to_date(&mut connection, path, options)?;
-    Ok(connection)
+    let found = migrate::bring_up_to_date(&mut connection, path, options)?;
+    Ok((connection, found))
 }
 
 /// Who only looks leaves no file behind.
-fn empty(path: &Path, options: &OpenOptions) -> Result<Connection, Error> {
+fn empty(path: &Path, options: &OpenOptions) -> Result<(Connection, usize), Error> {
     let mut connection = Connection::open_in_memory().map_err(|error| sorted(path, error))?;
-    migrate::bring_up_to_date(&mut connection, path, options)?;
-    Ok(connection)
+    let found = migrate::bring_up_to_date(&mut connection, path, options)?;
+    Ok((connection, found))
 }
 
 fn prepare(connection: &Connection, journal: &str) -> rusqlite::Result<()> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row as SqlRow, params};
 
-use super::super::outbox::{DIGEST, MOST, Outbox, Settled, Verdict, Waiting, about, dead_before, digest};
+use super::super::outbox::{DIGEST, Done, MOST, Outbox, Settled, Verdict, Waiting, about, dead_before, digest};
 use super::read::json;
 use super::write::as_json;
 use crate::alert::Alert;
@@ -118,6 +118,23 @@ pub fn look(connection: &Connection) -> rusqlite::Result<Outbox> {
     let ever = "SELECT CAST(value AS INTEGER) FROM tickward_meta WHERE key = ?1";
     let dead_ever: Option<i64> = connection.prepare(ever)?.query_row([DEAD_EVER], |row| row.get(0)).optional()?;
     Ok(Outbox { waiting: all(ENTRY)?, dead: all(dead)?, dead_ever: dead_ever.unwrap_or(0).unsigned_abs() })
+}
+
+/// Takes in an alert of another run-log; whether it was there already.
+pub fn adopt(connection: &Connection, entry: &Waiting, is_dead: bool) -> rusqlite::Result<bool> {
+    let is_there = "SELECT EXISTS (SELECT 1 FROM tickward_outbox WHERE id = ?1)";
+    if connection.prepare_cached(is_there)?.query_row([&entry.alert.id], |row| row.get(0))? {
+        return Ok(true);
+    }
+    insert(connection, &entry.alert)?;
+    let update = "UPDATE tickward_outbox SET done = ?2, error = ?3, state = ?4 WHERE id = ?1";
+    let done = if entry.done == Done::default() { "{}".into() } else { as_json(&entry.done)? };
+    let state = if is_dead { "dead" } else { "waiting" };
+    connection.prepare_cached(update)?.execute((&entry.alert.id, done, &entry.error, state))?;
+    if is_dead {
+        count_dead(connection, 1)?;
+    }
+    Ok(false)
 }
 
 /// What has waited for too long is dead; of the dead, the last ones are kept.

@@ -18,15 +18,15 @@ use crate::lease::Lease;
 use crate::occurrence::{Name, PipelineId, Run, Token};
 use crate::run::{Attempt, Completion, LastEnd, NotRun, Outcome, Reason, Row, StopRequest, Trigger};
 
-const PIPELINE: &str = "SELECT namespace, pipeline, version, fence, cursor, backlog_until, schedules, totals, \
+pub(super) const PIPELINE: &str = "SELECT namespace, pipeline, version, fence, cursor, backlog_until, schedules, totals, \
      failures_in_a_row, last_scheduled_for, last_attempt, last_outcome, last_ended_at, standing FROM tickward_pipeline";
 
-const ATTEMPT: &str = "SELECT namespace, pipeline, scheduled_for, attempt, token, fence, state, trigger, by_hand, tries, \
+pub(super) const ATTEMPT: &str = "SELECT namespace, pipeline, scheduled_for, attempt, token, fence, state, trigger, by_hand, tries, \
      earlier_starts, interruptions, owner, policy, claimed_at, lease_us, lease_until, lease_until_boot, retry_at, gave_up, \
      late_outcome, fatal, started_at, ended_at, duration_us, exit_code, error, cpu_us, peak_memory_bytes, output_bytes, tail, \
      stop_request, results, degraded FROM tickward_attempt";
 
-const NOT_RUN: &str =
+pub(super) const NOT_RUN: &str =
     "SELECT namespace, pipeline, first, last, count, at_least, reason, decided_at FROM tickward_not_run";
 
 const OPEN: &str = "(state = 'claimed' OR retry_at IS NOT NULL)";
@@ -42,7 +42,7 @@ pub fn view(connection: &Connection, scope: &Scope, now: Timestamp) -> rusqlite:
             view.rows = rows.collect::<rusqlite::Result<_>>()?;
             // Without an ORDER BY the partial index is walked alone; with one, the planner prefers the primary key.
             let open = format!("{ATTEMPT} INDEXED BY tickward_attempt_open WHERE {OPEN}");
-            for found in connection.prepare_cached(&open)?.query_map((), attempt)? {
+            for found in connection.prepare_cached(&open)?.query_map((), attempt_in)? {
                 let found = found?;
                 view.open.entry(found.run.pipeline.clone()).or_default().push(found);
             }
@@ -67,7 +67,7 @@ fn view_of(connection: &Connection, id: &PipelineId, view: &mut View) -> rusqlit
     }
     // As above: an ORDER BY would walk the whole history of the pipeline.
     let open = format!("{ATTEMPT} INDEXED BY tickward_attempt_open WHERE namespace = ?1 AND pipeline = ?2 AND {OPEN}");
-    let mut open = connection.prepare_cached(&open)?.query_map(key, attempt)?.collect::<Result<Vec<_>, _>>()?;
+    let mut open = connection.prepare_cached(&open)?.query_map(key, attempt_in)?.collect::<Result<Vec<_>, _>>()?;
     open.sort_by_key(|attempt| (attempt.run.scheduled_for, attempt.number));
     if !open.is_empty() {
         view.open.insert(id.clone(), open);
@@ -90,14 +90,14 @@ fn view_of(connection: &Connection, id: &PipelineId, view: &mut View) -> rusqlit
 pub fn attempt_by_token(connection: &Connection, token: Token) -> rusqlite::Result<Option<Attempt>> {
     use rusqlite::OptionalExtension;
     let statement = format!("{ATTEMPT} WHERE token = ?1");
-    connection.prepare_cached(&statement)?.query_row([token.to_string()], attempt).optional()
+    connection.prepare_cached(&statement)?.query_row([token.to_string()], attempt_in).optional()
 }
 
 /// All attempts of a run, the first one first.
 pub fn attempts_of(connection: &Connection, run: &Run) -> rusqlite::Result<Vec<Attempt>> {
     let statement = format!("{ATTEMPT} WHERE namespace = ?1 AND pipeline = ?2 AND scheduled_for = ?3 ORDER BY attempt");
     let key = (run.pipeline.namespace.as_str(), run.pipeline.name.as_str(), run.scheduled_for.as_microsecond());
-    connection.prepare_cached(&statement)?.query_map(key, attempt)?.collect()
+    connection.prepare_cached(&statement)?.query_map(key, attempt_in)?.collect()
 }
 
 /// The row of a pipeline, if there is one.
@@ -135,7 +135,7 @@ pub fn history(connection: &Connection, query: &Query) -> rusqlite::Result<Vec<R
     );
     let parameters = params![namespace, name, instant, limit];
     let mut records = Vec::new();
-    for found in connection.prepare(&attempts)?.query_map(parameters, attempt)? {
+    for found in connection.prepare(&attempts)?.query_map(parameters, attempt_in)? {
         records.push(Record::Attempt(Box::new(found?)));
     }
     if !query.attempts_only {
@@ -148,7 +148,8 @@ pub fn history(connection: &Connection, query: &Query) -> rusqlite::Result<Vec<R
     Ok(records)
 }
 
-fn pipeline(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
+/// The row of a pipeline.
+pub fn pipeline(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
     let last = match (opt_instant(row, 9)?, get::<Option<u32>>(row, 10)?, opt_instant(row, 12)?) {
         (Some(scheduled_for), Some(attempt), Some(ended_at)) => {
             Some(LastEnd { scheduled_for, attempt, outcome: word(row, 11, Outcome::from_word)?, ended_at })
@@ -169,7 +170,8 @@ fn pipeline(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
     })
 }
 
-fn attempt(row: &SqlRow<'_>) -> rusqlite::Result<Attempt> {
+/// An attempt.
+pub fn attempt_in(row: &SqlRow<'_>) -> rusqlite::Result<Attempt> {
     let token = word(row, 4, Token::parse)?;
     let end = match text(row, 6)?.as_str() {
         "claimed" => None,
@@ -235,7 +237,8 @@ fn completion(row: &SqlRow<'_>, token: Token) -> rusqlite::Result<Completion> {
     })
 }
 
-fn not_run_entry(row: &SqlRow<'_>) -> rusqlite::Result<NotRun> {
+/// An entry of what was not run.
+pub fn not_run_entry(row: &SqlRow<'_>) -> rusqlite::Result<NotRun> {
     Ok(NotRun {
         pipeline: id(row)?,
         first: instant(row, 2)?,
@@ -253,7 +256,8 @@ fn id(row: &SqlRow<'_>) -> rusqlite::Result<PipelineId> {
     Ok(PipelineId { namespace: name(0)?, name: name(1)? })
 }
 
-fn instant(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<Timestamp> {
+/// A column of whole microseconds.
+pub fn instant(row: &SqlRow<'_>, column: usize) -> rusqlite::Result<Timestamp> {
     Timestamp::from_microsecond(get(row, column)?).map_err(|error| unreadable(row, column, error))
 }
 

@@ -234,6 +234,6 @@ fn micros(duration: Duration) -> i64 {
 }
 
 /// SQLite's integers are signed; none of our counters comes near the limit.
-fn signed(value: u64) -> i64 {
+pub(super) fn signed(value: u64) -> i64 {
     i64::try_from(value).unwrap_or(i64::MAX)
 }
