@@ -166,6 +166,21 @@ impl Dialect for MySql {
         "SELECT CASE WHEN @@global.read_only = 1 THEN 'is read-only' ELSE '' END"
     }
 
+    fn product(&self) -> &'static str {
+        "SELECT CASE WHEN VERSION() LIKE '%MariaDB%' THEN 'MariaDB' ELSE 'MySQL' END, VERSION()"
+    }
+
+    fn rights(&self) -> &'static str {
+        "SELECT COALESCE(SUM(granted = 'CREATE'), 0), COALESCE(SUM(granted = 'INSERT'), 0), \
+         COALESCE(SUM(granted = 'UPDATE'), 0), COALESCE(SUM(granted = 'DELETE'), 0) FROM ( \
+         SELECT grantee, privilege_type AS granted FROM information_schema.user_privileges \
+         UNION ALL SELECT grantee, privilege_type FROM information_schema.schema_privileges \
+         WHERE DATABASE() LIKE table_schema \
+         UNION ALL SELECT grantee, privilege_type FROM information_schema.table_privileges \
+         WHERE table_schema = DATABASE() AND table_name = 'tickward_attempt') each_one \
+         WHERE grantee = CONCAT('''', REPLACE(CURRENT_USER(), '@', '''@'''), '''')"
+    }
+
     fn begin_migrating(&self) -> Vec<String> {
         vec!["SELECT GET_LOCK(CONCAT('tickward_', DATABASE()), 30)".into()]
     }
@@ -207,9 +222,18 @@ impl Dialect for MySql {
         "a.is_open = 1"
     }
 
-    fn update(&self, table: &Table, set: &[&str], source: &str) -> String {
+    fn join(&self) -> &'static str {
+        "STRAIGHT_JOIN"
+    }
+
+    fn update(&self, table: &Table, set: &[&str], source: &str, which: &str) -> String {
         let set: Vec<String> = set.iter().map(|name| format!("t.{name} = d.{name}")).collect();
-        format!("UPDATE {} t JOIN {source} ON {} SET {}", table.name, matched("t", table.key()), set.join(", "))
+        let on = matched("t", table.key());
+        format!("UPDATE {source} STRAIGHT_JOIN {} t ON {on} SET {} WHERE {which}", table.name, set.join(", "))
+    }
+
+    fn delete(&self, table: &str, columns: &[Column], source: &str) -> String {
+        format!("DELETE t FROM {source} STRAIGHT_JOIN {table} t ON {}", matched("t", columns))
     }
 
     fn on_conflict_nothing(&self, table: &Table) -> String {

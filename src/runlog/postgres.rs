@@ -167,6 +167,17 @@ impl Dialect for Postgres {
          WHEN current_setting('default_transaction_read_only') = 'on' THEN 'is read-only' ELSE '' END"
     }
 
+    fn product(&self) -> &'static str {
+        "SELECT 'PostgreSQL', current_setting('server_version')"
+    }
+
+    fn rights(&self) -> &'static str {
+        "SELECT CAST(has_schema_privilege(current_schema(), 'CREATE') AS INT), \
+         CAST(has_table_privilege('tickward_attempt', 'INSERT') AS INT), \
+         CAST(has_table_privilege('tickward_attempt', 'UPDATE') AS INT), \
+         CAST(has_table_privilege('tickward_attempt', 'DELETE') AS INT)"
+    }
+
     fn begin_migrating(&self) -> Vec<String> {
         let mut statements = vec!["BEGIN".into(), "SELECT pg_advisory_xact_lock(7161634726410)".into()];
         if let Some(schema) = &self.schema {
@@ -212,9 +223,18 @@ impl Dialect for Postgres {
         "(a.state = 'claimed' OR a.retry_at IS NOT NULL)"
     }
 
-    fn update(&self, table: &Table, set: &[&str], source: &str) -> String {
+    fn join(&self) -> &'static str {
+        "JOIN"
+    }
+
+    fn update(&self, table: &Table, set: &[&str], source: &str, which: &str) -> String {
         let set: Vec<String> = set.iter().map(|name| format!("{name} = d.{name}")).collect();
-        format!("UPDATE {} t SET {} FROM {source} WHERE {}", table.name, set.join(", "), matched("t", table.key()))
+        let on = matched("t", table.key());
+        format!("UPDATE {} t SET {} FROM {source} WHERE {on} AND {which}", table.name, set.join(", "))
+    }
+
+    fn delete(&self, table: &str, columns: &[Column], source: &str) -> String {
+        format!("DELETE FROM {table} t USING {source} WHERE {}", matched("t", columns))
     }
 
     fn on_conflict_nothing(&self, _: &Table) -> String {

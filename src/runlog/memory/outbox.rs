@@ -23,9 +23,12 @@ impl Post {
         self.waiting.values().any(|queue| !queue.is_empty())
     }
 
-    /// Takes in one that waits already, behind those that came before.
-    pub fn load(&mut self, entry: Waiting) {
-        self.waiting.entry(about(&entry.alert)).or_default().push_back(entry);
+    /// Takes in one that is there already, behind those that came before.
+    pub fn load(&mut self, entry: Waiting, is_dead: bool) {
+        match is_dead {
+            true => self.dead.push_back(entry),
+            false => self.waiting.entry(about(&entry.alert)).or_default().push_back(entry),
+        }
     }
 
     /// Puts alerts in, at `now`.

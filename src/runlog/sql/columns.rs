@@ -127,10 +127,15 @@ pub const OUTBOX: Table = Table {
 };
 
 impl Table {
-    /// The names of its columns, for a SELECT of `alias`.
-    pub fn select(&self, alias: &str) -> String {
+    /// Its columns, for a SELECT of `alias`.
+    pub fn names(&self, alias: &str) -> String {
         let columns: Vec<String> = self.columns.iter().map(|(name, _)| format!("{alias}.{name}")).collect();
-        format!("SELECT {} FROM {} {alias}", columns.join(", "), self.name)
+        columns.join(", ")
+    }
+
+    /// A SELECT of it.
+    pub fn select(&self, alias: &str) -> String {
+        format!("SELECT {} FROM {} {alias}", self.names(alias), self.name)
     }
 
     /// Its key.

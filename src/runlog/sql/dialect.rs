@@ -21,6 +21,12 @@ pub trait Dialect: Send + Sync {
     /// Selects why the server takes no writes, in words that follow its name; nothing where it takes them.
     fn role(&self) -> &'static str;
 
+    /// Selects the server's name for itself, and its version.
+    fn product(&self) -> &'static str;
+
+    /// Selects whether this user may create tables, insert, update and delete: four numbers, 0 for no.
+    fn rights(&self) -> &'static str;
+
     /// Statements that begin to make tables and keep others from it meanwhile.
     fn begin_migrating(&self) -> Vec<String>;
 
@@ -45,8 +51,14 @@ pub trait Dialect: Send + Sync {
     /// Which attempts are open, as the index for them is declared.
     fn is_open(&self) -> &'static str;
 
-    /// Gives the rows of `table` that are in `source` its values of `set`.
-    fn update(&self, table: &Table, set: &[&str], source: &str) -> String;
+    /// What joins a table to the rows of a source before it: those few are walked, not the table.
+    fn join(&self) -> &'static str;
+
+    /// Gives the rows `t` of `table` that are in `source` its values of `set`, where `which` holds.
+    fn update(&self, table: &Table, set: &[&str], source: &str, which: &str) -> String;
+
+    /// Deletes the rows of a table whose values of `columns` are in `source`.
+    fn delete(&self, table: &str, columns: &[Column], source: &str) -> String;
 
     /// What, behind an INSERT, leaves rows as they are whose key is there.
     fn on_conflict_nothing(&self, table: &Table) -> String;
@@ -66,20 +78,34 @@ pub fn source(dialect: &dyn Dialect, rows: Vec<Object>, columns: &[Column]) -> S
     dialect.unpacked(&dialect.decoded(&literal(&json)), columns)
 }
 
-/// Inserts rows; `conflict` says what becomes of those that are there.
+/// Inserts rows, in the order in which they are given; `conflict` says what becomes of those that are there.
+///
+/// Who inserts rows that others may insert as well gives them in the order of their key: so that two wait for one another
+/// instead of for each other.
 pub fn insert(dialect: &dyn Dialect, table: &Table, rows: Vec<Object>, conflict: &str) -> String {
     let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
     let names = names.join(", ");
     let values: Vec<String> = table.columns.iter().map(|(name, _)| format!("d.{name}")).collect();
-    let order: Vec<String> = table.key().iter().map(|(name, _)| format!("d.{name}")).collect();
-    // In one order everywhere: so that two who insert the same rows wait for one another instead of for each other.
+    let columns: Vec<Column> = table.columns.iter().copied().chain([(PLACE, Kind::Number)]).collect();
+    let placed = rows.into_iter().enumerate().map(|(place, mut row)| {
+        row.insert(PLACE.into(), place.into());
+        row
+    });
     format!(
-        "INSERT INTO {} ({names}) SELECT {} FROM {} WHERE true ORDER BY {} {conflict}",
+        "INSERT INTO {} ({names}) SELECT {} FROM {} WHERE true ORDER BY d.{PLACE} {conflict}",
         table.name,
         values.join(", "),
-        source(dialect, rows, table.columns),
-        order.join(", ")
+        source(dialect, placed.collect(), &columns),
     )
+}
+
+/// The column of a row's place among those that are inserted.
+const PLACE: &str = "place";
+
+/// Selects the rows of a table whose values of `columns` are in `source`.
+pub fn select(dialect: &dyn Dialect, table: &Table, alias: &str, columns: &[Column], source: &str) -> String {
+    let (names, join, on) = (table.names(alias), dialect.join(), matched(alias, columns));
+    format!("SELECT {names} FROM {source} {join} {} {alias} ON {on}", table.name)
 }
 
 /// `t.a = d.a AND …` over the columns.

@@ -5,13 +5,17 @@
 
 use super::super::{Error, OpenOptions, Purpose};
 use super::line::{Answers, Failure, Line};
-use super::{Backend, failed, whole};
+use super::transaction::whole;
+use super::{Backend, failed};
 use crate::runlog::form::{Form, Meta};
 
 /// What opening has found.
 pub enum Opened {
-    /// It may be used.
-    Ready,
+    /// It may be used; its tables were found in this form.
+    Ready {
+        /// How many migrations they had seen.
+        found: usize,
+    },
     /// There are no tables, and who only looks makes none.
     Nothing,
 }
@@ -41,6 +45,7 @@ pub async fn open(line: &Line, backend: &Backend, options: &OpenOptions) -> Resu
         });
     }
     let mut meta = found.meta;
+    let found = meta.schema;
     if meta.schema < backend.migrations.len() && options.purpose != Purpose::Read {
         if !backend.creates_tables {
             return Err(Error::Refused {
@@ -61,7 +66,7 @@ pub async fn open(line: &Line, backend: &Backend, options: &OpenOptions) -> Resu
         return Ok(Opened::Nothing);
     }
     let form = Form { shown: &backend.shown, known: backend.migrations.len() };
-    form.check(&meta, options.purpose).map(|()| Opened::Ready)
+    form.check(&meta, options.purpose).map(|()| Opened::Ready { found })
 }
 
 /// Applies what is missing, under a lock, and returns what the store says of itself then.

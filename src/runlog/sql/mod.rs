@@ -13,14 +13,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use jiff::Timestamp;
 
 use super::contract::{
     Adopted, Batch, Committed, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query, Record, Renewed,
     Retention, RunLog, Scope, Settled, Spooled, Verdict, View, Waiting,
 };
 use super::facts::Migration;
-use super::memory::{MemoryRunLog, Post};
+use super::memory::MemoryRunLog;
 use super::{Error, OpenOptions};
 use crate::alert::Alert;
 use crate::clock::Clock;
@@ -31,24 +30,27 @@ use crate::run::Row;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub mod address;
 pub mod columns;
+mod copying;
 mod decode;
 pub mod dialect;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 pub mod driver;
 mod encode;
+mod facts;
 pub mod line;
 mod migrate;
 mod outbox;
 mod parts;
+mod pruning;
 mod reading;
 mod renaming;
 mod slice;
+mod transaction;
 
-use decode::Unreadable;
 use dialect::Dialect;
-use line::{Answers, Failure, Line, Server};
+use line::{Failure, Line, Server};
 use reading::last;
-use slice::{Slice, Wanted};
+use slice::Wanted;
 
 /// One kind of server at one address.
 pub struct Backend {
@@ -69,10 +71,9 @@ pub struct SqlRunLog {
     backend: Backend,
     line: Line,
     clock: Arc<dyn Clock>,
+    /// The form in which the tables were found.
+    found: usize,
 }
-
-/// How often a transaction is done again that the server has undone because of another one.
-const TRIES: u32 = 10;
 
 /// Opens the run-log of `backend`.
 ///
@@ -92,146 +93,9 @@ pub fn open(backend: Backend, options: OpenOptions) -> Result<Arc<dyn RunLog>, E
     let opened = std::thread::scope(|scope| scope.spawn(wait).join());
     let gone = |_| Err(Error::Unavailable { message: "the thread of the connection has ended".into(), source: None });
     Ok(match opened.unwrap_or_else(gone)? {
-        migrate::Opened::Ready => Arc::new(SqlRunLog { backend, line, clock: options.clock }),
+        migrate::Opened::Ready { found } => Arc::new(SqlRunLog { backend, line, clock: options.clock, found }),
         migrate::Opened::Nothing => Arc::new(MemoryRunLog::new(options.clock)),
     })
-}
-
-impl SqlRunLog {
-    fn dialect(&self) -> &dyn Dialect {
-        &*self.backend.dialect
-    }
-
-    /// The time of a clock that somebody has set, which is gone by instead of the server's.
-    fn own_time(&self) -> Option<Timestamp> {
-        self.clock.is_set().then(|| self.clock.now())
-    }
-
-    fn unreadable(&self, source: Unreadable) -> Error {
-        let message = format!("the run-log `{}` holds what this program cannot read", self.backend.shown);
-        Error::Unavailable { message, source: Some(Box::new(source)) }
-    }
-
-    async fn whole(&self, statements: Vec<String>) -> Result<Answers, Error> {
-        whole(&self.line, statements).await.map_err(|failure| failed(&self.backend, failure))
-    }
-
-    /// Runs `reads`, which begin a transaction and lock what they find, then `more`; commits what `decide` makes of the
-    /// answers to both.
-    async fn transact<T>(
-        &self,
-        reads: Vec<String>,
-        more: Vec<String>,
-        mut decide: impl FnMut(Answers, Answers) -> Result<(T, Vec<String>), Unreadable> + Send,
-    ) -> Result<T, Error> {
-        let mut tries = 0;
-        loop {
-            match self.try_once(reads.clone(), more.clone(), &mut decide).await {
-                Err(Failed::Server(Failure::Again(_))) if tries < TRIES => pause(&mut tries).await,
-                Err(Failed::Server(failure)) => return Err(failed(&self.backend, failure)),
-                Err(Failed::Reading(error)) => return Err(self.unreadable(error)),
-                Ok(result) => return Ok(result),
-            }
-        }
-    }
-
-    async fn try_once<T>(
-        &self,
-        reads: Vec<String>,
-        more: Vec<String>,
-        decide: &mut (impl FnMut(Answers, Answers) -> Result<(T, Vec<String>), Unreadable> + Send),
-    ) -> Result<T, Failed> {
-        let (mut open, read) = self.line.begin(reads).await.map_err(before_commit)?;
-        let more = match more.is_empty() {
-            true => Vec::new(),
-            false => open.more(more).await.map_err(before_commit)?,
-        };
-        let (result, mut writes) = decide(read, more).map_err(Failed::Reading)?;
-        let is_idle = writes.is_empty();
-        writes.push(if is_idle { "ROLLBACK" } else { "COMMIT" }.into());
-        open.end(writes).await.map_err(if is_idle { before_commit } else { Failed::Server })?;
-        Ok(result)
-    }
-
-    /// Reads and locks what is wanted, and commits what `decide` makes of it.
-    async fn change<T>(&self, wanted: &Wanted, mut decide: impl FnMut(&mut Slice) -> T + Send) -> Result<T, Error> {
-        let reads = wanted.statements(self.dialect());
-        self.transact(reads, Vec::new(), |read, _| {
-            let mut slice = Slice::read(read, self.own_time())?;
-            let result = decide(&mut slice);
-            Ok((result, slice.changes(self.dialect())))
-        })
-        .await
-    }
-
-    /// Reads what waits in the outbox, keeping others from it where it `locks`, and commits what `change` makes of it.
-    async fn change_outbox<T>(
-        &self,
-        locks: bool,
-        mut change: impl FnMut(&mut Post, Timestamp) -> T + Send,
-    ) -> Result<T, Error> {
-        let mut reads = self.dialect().begin_writing();
-        reads.extend([outbox::waiting(self.dialect(), locks), format!("SELECT {}", self.dialect().now())]);
-        self.transact(reads, Vec::new(), |read, _| {
-            let [waiting, now] = last(read);
-            let now = self.own_time().map_or_else(|| decode::instant(now), Ok)?;
-            let mut post = Post::default();
-            for cells in waiting {
-                post.load(decode::waiting(cells)?.0);
-            }
-            let before = post.look();
-            let result = change(&mut post, now);
-            Ok((result, outbox::changes(self.dialect(), &before, &post.look())))
-        })
-        .await
-    }
-
-    /// Locks the rows of `ids`, counts what is known of each, and commits what `decide` says.
-    async fn rewrite<T>(
-        &self,
-        ids: &[&PipelineId],
-        mut decide: impl FnMut(&Slice, &[renaming::Known]) -> (T, Vec<String>) + Send,
-    ) -> Result<T, Error> {
-        let wanted = Wanted { rows: ids.iter().map(|id| (*id).clone()).collect(), ..Wanted::default() };
-        self.transact(wanted.statements(self.dialect()), renaming::count(self.dialect(), ids), |read, counts| {
-            let slice = Slice::read(read, self.own_time())?;
-            Ok(decide(&slice, &renaming::counted(&counts)))
-        })
-        .await
-    }
-}
-
-/// Runs statements that are a transaction of their own, again where others were in the way.
-async fn whole(line: &Line, statements: Vec<String>) -> Result<Answers, Failure> {
-    let mut tries = 0;
-    loop {
-        match line.whole(statements.clone()).await {
-            Err(Failure::Again(_)) if tries < TRIES => pause(&mut tries).await,
-            done => return done,
-        }
-    }
-}
-
-enum Failed {
-    Server(Failure),
-    Reading(Unreadable),
-}
-
-/// Before the commit is sent, a lost connection has changed nothing.
-fn before_commit(failure: Failure) -> Failed {
-    Failed::Server(match failure {
-        Failure::Unanswered(why) => Failure::Unreachable(why),
-        failure => failure,
-    })
-}
-
-/// Waits a little longer each time, and not as long as the others.
-async fn pause(tries: &mut u32) {
-    *tries += 1;
-    let mut bytes = [0; 2];
-    let _ = getrandom::fill(&mut bytes);
-    let most = 10_u64 << (*tries).min(6);
-    tokio::time::sleep(Duration::from_millis(1 + u64::from(u16::from_le_bytes(bytes)) % most)).await;
 }
 
 /// What a failure means for the caller.
@@ -248,7 +112,10 @@ fn failed(backend: &Backend, failure: Failure) -> Error {
             Error::Unavailable { message: format!("the run-log `{shown}` cannot be reached: {why}"), source: None }
         }
         Failure::Again(why) => Error::Unavailable {
-            message: format!("the run-log `{shown}` undid each of {TRIES} tries because of others: {why}"),
+            message: format!(
+                "the run-log `{shown}` undid each of {} tries because of others: {why}",
+                transaction::TRIES
+            ),
             source: None,
         },
         Failure::Failed(why) => {
@@ -375,19 +242,37 @@ impl RunLog for SqlRunLog {
     }
 
     async fn facts(&self) -> Result<Facts, Error> {
-        Err(Error::Refused { message: "not yet".into(), help: String::new() })
+        let answers = self.whole(facts::ask(self.dialect())).await?;
+        facts::read(answers, self.found).map_err(|error| self.unreadable(error))
     }
 
-    async fn export(&self, _after: Option<Mark>, _limit: usize) -> Result<Vec<Item>, Error> {
-        Err(Error::Refused { message: "not yet".into(), help: String::new() })
+    async fn export(&self, after: Option<Mark>, limit: usize) -> Result<Vec<Item>, Error> {
+        let answers = self.whole(copying::export(self.dialect(), after.as_ref(), limit)).await?;
+        copying::items(answers, limit).map_err(|error| self.unreadable(error))
     }
 
-    async fn adopt(&self, _items: Vec<Item>) -> Result<Adopted, Error> {
-        Err(Error::Refused { message: "not yet".into(), help: String::new() })
+    async fn adopt(&self, items: Vec<Item>) -> Result<Adopted, Error> {
+        let wanted = Wanted::by_adoption(&items);
+        self.change(&wanted, |slice| slice.adopt(items.clone())).await
     }
 
-    async fn prune(&self, _scope: Scope, _retention: Retention, _limit: usize, _how: Pruning) -> Result<Pruned, Error> {
-        Err(Error::Refused { message: "not yet".into(), help: String::new() })
+    async fn prune(&self, scope: Scope, retention: Retention, limit: usize, how: Pruning) -> Result<Pruned, Error> {
+        let mut pruned = Pruned::default();
+        let ids: BTreeSet<PipelineId> = match scope {
+            Scope::Only(ids) => ids.into_iter().collect(),
+            Scope::All => self.load(Scope::All).await?.rows.into_keys().collect(),
+        };
+        for id in ids {
+            let left = limit.saturating_sub((pruned.attempts + pruned.not_run) as usize);
+            let one = self.prune_one(&id, &retention, left, how).await?;
+            pruned.attempts += one.attempts;
+            pruned.not_run += one.not_run;
+            pruned.more |= one.more;
+            if pruned.more {
+                break;
+            }
+        }
+        Ok(pruned)
     }
 
     fn start_marks(&self) -> Option<PathBuf> {

@@ -34,6 +34,13 @@ pub fn changes(dialect: &dyn Dialect, before: &Outbox, after: &Outbox) -> Vec<St
         statements.push(insert(dialect, &OUTBOX, rows, &dialect.on_conflict_nothing(&OUTBOX)));
     }
     let died: Vec<&Waiting> = after.dead.iter().filter(|entry| was(entry).is_some()).collect();
+    let was_dead = |entry: &&Waiting| before.dead.iter().any(|other| other.alert.id == entry.alert.id);
+    let brought = after.dead.iter().filter(|entry| was(entry).is_none() && !was_dead(entry));
+    let brought: Vec<_> = brought.map(|entry| of_waiting(entry, true)).collect();
+    let dead = died.len() + brought.len();
+    if !brought.is_empty() {
+        statements.push(insert(dialect, &OUTBOX, brought, &dialect.on_conflict_nothing(&OUTBOX)));
+    }
     let changed = known.into_iter().filter(|entry| was(entry) != Some(*entry)).map(|entry| of_waiting(entry, false));
     let changed: Vec<_> = changed.chain(died.iter().map(|entry| of_waiting(entry, true))).collect();
     if !changed.is_empty() {
@@ -45,13 +52,13 @@ pub fn changes(dialect: &dyn Dialect, before: &Outbox, after: &Outbox) -> Vec<St
         before.waiting.iter().filter(|entry| !remains(entry)).map(|entry| entry.alert.id.as_str()).collect();
     if !gone.is_empty() {
         let ids = words(dialect, "id", gone.into_iter());
-        statements.push(format!("DELETE FROM tickward_outbox WHERE id IN (SELECT d.id FROM {ids})"));
+        statements.push(dialect.delete(OUTBOX.name, OUTBOX.key(), &ids));
     }
-    if !died.is_empty() {
+    if dead > 0 {
         // Decimals and back: the one way to count in a column of text that every server has.
         statements.push(format!(
             "UPDATE tickward_meta SET value = CAST(CAST(value AS DECIMAL(20)) + {} AS CHAR(30)) WHERE name = '{DEAD_EVER}'",
-            died.len()
+            dead
         ));
         statements.push(format!(
             "DELETE FROM tickward_outbox WHERE state = '{DEAD}' AND number <= (SELECT n FROM (SELECT number AS n \

@@ -6,24 +6,25 @@ use jiff::Timestamp;
 
 use super::super::contract::{Query, Record, View};
 use super::super::newest_first;
-use super::columns::{ATTEMPT, Cells, Column, Kind, NOT_RUN, Object, PIPELINE, WAITING};
+use super::columns::{ATTEMPT, Cells, Column, Kind, NOT_RUN, Object, PIPELINE, Table, WAITING};
 use super::decode::{self, Unreadable};
-use super::dialect::{Dialect, literal, matched, source};
-use super::slice::{names, nothing, tokens};
-use crate::occurrence::PipelineId;
+use super::dialect::{Dialect, literal, matched, select, source};
+use super::slice::{TOKEN, names, nothing, tokens};
+use crate::lease::Lease;
+use crate::occurrence::{PipelineId, Token};
 
 /// Statements that load everything a tick decides by, or what is about `ids`; `view` reads their answers.
 pub fn load(dialect: &dyn Dialect, ids: Option<&[PipelineId]>) -> Vec<String> {
     let mut statements = dialect.begin_reading();
     statements.push(format!("SELECT {}", dialect.now()));
-    let of = |alias: &str| match ids {
-        None => String::new(),
-        Some(ids) => format!(" JOIN {} ON {}", names(dialect, ids.iter()), matched(alias, PIPELINE.key())),
+    let of = |table: &Table, alias: &str| match ids {
+        None => table.select(alias),
+        Some(ids) => select(dialect, table, alias, PIPELINE.key(), &names(dialect, ids.iter())),
     };
     let is_empty = ids.is_some_and(<[_]>::is_empty);
     let unless_empty = |statement: String| if is_empty { nothing() } else { statement };
-    statements.push(unless_empty(format!("{}{} WHERE p.version > 0", PIPELINE.select("p"), of("p"))));
-    statements.push(unless_empty(format!("{}{} WHERE {}", ATTEMPT.select("a"), of("a"), dialect.is_open())));
+    statements.push(unless_empty(format!("{} WHERE p.version > 0", of(&PIPELINE, "p"))));
+    statements.push(unless_empty(format!("{} WHERE {}", of(&ATTEMPT, "a"), dialect.is_open())));
     statements.push(format!("SELECT count(*) FROM tickward_outbox o WHERE o.state = '{WAITING}'"));
     statements.push("COMMIT".into());
     statements
@@ -65,8 +66,9 @@ pub fn load_decided(dialect: &dyn Dialect, ids: &[PipelineId], view: &View) -> V
     let source = source(dialect, ids.iter().map(object).collect::<Vec<Object>>(), COLUMNS);
     let mut statements = dialect.begin_reading();
     statements.push(format!(
-        "SELECT DISTINCT a.namespace, a.pipeline, a.scheduled_for FROM tickward_attempt a JOIN {source} \
+        "SELECT DISTINCT a.namespace, a.pipeline, a.scheduled_for FROM {source} {} tickward_attempt a \
          ON {} AND a.scheduled_for > d.after_at ORDER BY a.namespace, a.pipeline, a.scheduled_for",
+        dialect.join(),
         matched("a", PIPELINE.key())
     ));
     statements.push("COMMIT".into());
@@ -152,29 +154,46 @@ pub fn history(answers: Vec<Vec<Cells>>, query: &Query) -> Result<Vec<Record>, U
 }
 
 /// Statements that give claims a lease; `renewed` reads their answers.
-pub fn renew(
-    dialect: &dyn Dialect,
-    held: &BTreeSet<crate::occurrence::Token>,
-    lease: crate::lease::Lease,
-) -> Vec<String> {
-    let crate::lease::Lease { length, until, until_boot } = lease;
-    let (length, until, boot) =
-        (i64::try_from(length.as_micros()).unwrap_or(i64::MAX), until.as_microsecond(), until_boot.0);
+pub fn renew(dialect: &dyn Dialect, held: &BTreeSet<Token>, lease: Lease) -> Vec<String> {
+    const LEASE: Table = Table {
+        name: "tickward_attempt",
+        key: 1,
+        columns: &[
+            ("token", Kind::Word),
+            ("lease_us", Kind::Number),
+            ("lease_until", Kind::Number),
+            ("lease_until_boot", Kind::Number),
+        ],
+    };
+    let values = [
+        ("lease_us", i64::try_from(lease.length.as_micros()).unwrap_or(i64::MAX)),
+        ("lease_until", lease.until.as_microsecond()),
+        ("lease_until_boot", lease.until_boot.0),
+    ];
+    let row = |token: &Token| {
+        let mut row = Object::from_iter([("token".to_owned(), token.to_string().into())]);
+        row.extend(values.map(|(column, value)| (column.to_owned(), value.into())));
+        row
+    };
+    let set = values.map(|(column, _)| column);
     let mut statements = dialect.begin_writing();
+    // In one order everywhere: two who lock the same attempts wait for one another instead of for each other.
     statements.push(format!(
-        "SELECT a.token FROM tickward_attempt a JOIN {} ON a.token = d.token ORDER BY a.token {}",
-        tokens(dialect, held),
+        "{} ORDER BY a.token {}",
+        select(dialect, &LEASE, "a", TOKEN, &tokens(dialect, held)),
         dialect.for_update("a", false)
     ));
     // What arrives late takes nothing back: `Lease::renewed`.
-    statements.push(format!(
-        "UPDATE tickward_attempt SET lease_us = {length}, lease_until = {until}, lease_until_boot = {boot} \
-         WHERE state = 'claimed' AND lease_until_boot <= {boot} AND token IN (SELECT d.token FROM {})",
-        tokens(dialect, held)
+    statements.push(dialect.update(
+        &LEASE,
+        &set,
+        &source(dialect, held.iter().map(row).collect(), LEASE.columns),
+        "t.state = 'claimed' AND t.lease_until_boot <= d.lease_until_boot",
     ));
     statements.push(format!(
-        "SELECT a.token, a.stop_request FROM tickward_attempt a JOIN {} ON a.token = d.token WHERE a.state = 'claimed'",
-        tokens(dialect, held)
+        "SELECT a.token, a.stop_request FROM {} {} tickward_attempt a ON a.token = d.token WHERE a.state = 'claimed'",
+        tokens(dialect, held),
+        dialect.join()
     ));
     statements.push("COMMIT".into());
     statements

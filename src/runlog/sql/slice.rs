@@ -7,10 +7,10 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::super::contract::{Batch, Committed, Imported, Spooled, Verdict};
+use super::super::contract::{Adopted, Batch, Committed, Imported, Item, Spooled, Verdict};
 use super::super::memory::{Key, Tables};
 use super::columns::{ATTEMPT, Cells, Column, Kind, NOT_RUN, OUTBOX, Object, PIPELINE, Table, WAITING};
-use super::dialect::{self, Dialect, insert, matched, source, words};
+use super::dialect::{self, Dialect, insert, select, source, words};
 use super::{decode, encode};
 use crate::occurrence::{PipelineId, Run, Token};
 use crate::run::{NotRun, Row};
@@ -32,6 +32,8 @@ pub struct Wanted {
     pub not_run: Vec<NotRun>,
     /// The alerts that wait.
     pub alerts: bool,
+    /// Those that are dead too.
+    pub dead: bool,
 }
 
 impl Wanted {
@@ -70,42 +72,39 @@ impl Wanted {
             statements.push(insert(dialect, &PIPELINE, rows, &dialect.on_conflict_nothing(&PIPELINE)));
         }
         // What is waited for comes first, in one order: whoever holds the other locks waits for nobody.
+        let join = dialect.join();
         let of_ended = format!(
-            "{} WHERE EXISTS (SELECT 1 FROM tickward_attempt a, {} WHERE a.token = d.token AND a.namespace = p.namespace \
-             AND a.pipeline = p.pipeline) ORDER BY p.namespace, p.pipeline {}",
-            PIPELINE.select("p"),
+            "SELECT {} FROM {} {join} tickward_attempt a ON a.token = d.token {join} tickward_pipeline p \
+             ON p.namespace = a.namespace AND p.pipeline = a.pipeline ORDER BY p.namespace, p.pipeline {}",
+            PIPELINE.names("p"),
             tokens(dialect, &self.ended),
             dialect.for_update("p", false)
         );
         statements.push(if self.ended.is_empty() { nothing() } else { of_ended });
         for (ids, skips) in [(&self.rows, false), (&self.claimed, true)] {
             let of_ids = format!(
-                "{} JOIN {} ON {} ORDER BY p.namespace, p.pipeline {}",
-                PIPELINE.select("p"),
-                names(dialect, ids.iter()),
-                matched("p", PIPELINE.key()),
+                "{} ORDER BY p.namespace, p.pipeline {}",
+                select(dialect, &PIPELINE, "p", PIPELINE.key(), &names(dialect, ids.iter())),
                 dialect.for_update("p", skips)
             );
             statements.push(if ids.is_empty() { nothing() } else { of_ids });
         }
         let by_token: BTreeSet<Token> = self.ended.union(&self.tokens).copied().collect();
         let by_token_statement = format!(
-            "{} JOIN {} ON a.token = d.token ORDER BY a.token {}",
-            ATTEMPT.select("a"),
-            tokens(dialect, &by_token),
+            "{} ORDER BY a.token {}",
+            select(dialect, &ATTEMPT, "a", TOKEN, &tokens(dialect, &by_token)),
             dialect.for_update("a", false)
         );
         statements.push(if by_token.is_empty() { nothing() } else { by_token_statement });
-        let by_run = format!("{} JOIN {} ON {}", ATTEMPT.select("a"), runs(dialect, &self.runs), matched("a", RUN));
+        let by_run = select(dialect, &ATTEMPT, "a", RUN, &runs(dialect, &self.runs));
         statements.push(if self.runs.is_empty() { nothing() } else { by_run });
         let entries = format!(
-            "{} JOIN {} ON n.namespace = d.namespace AND n.pipeline = d.pipeline AND n.reason = d.reason \
-             AND (n.first_at = d.first_at OR n.last_at = d.last_at)",
-            NOT_RUN.select("n"),
-            entries(dialect, &self.not_run)
+            "{} AND n.reason = d.reason AND (n.first_at = d.first_at OR n.last_at = d.last_at)",
+            select(dialect, &NOT_RUN, "n", PIPELINE.key(), &entries(dialect, &self.not_run))
         );
         statements.push(if self.not_run.is_empty() { nothing() } else { entries });
-        let waiting = format!("{} WHERE o.state = '{WAITING}' ORDER BY o.number", OUTBOX.select("o"));
+        let which = if self.dead { String::new() } else { format!(" WHERE o.state = '{WAITING}'") };
+        let waiting = format!("{}{which} ORDER BY o.number", OUTBOX.select("o"));
         statements.push(if self.alerts { waiting } else { nothing() });
         statements.push(format!("SELECT {}", dialect.now()));
         statements
@@ -116,6 +115,9 @@ impl Wanted {
 pub fn nothing() -> String {
     "SELECT 1 FROM (SELECT 1 AS one) none WHERE 1 = 0".into()
 }
+
+/// The column of tokens.
+pub const TOKEN: &[Column] = &[("token", Kind::Word)];
 
 const RUN: &[Column] = &[("namespace", Kind::Word), ("pipeline", Kind::Word), ("scheduled_for", Kind::Number)];
 
@@ -203,7 +205,8 @@ impl Slice {
         }
         tables.not_run.sort_by_key(|entry| entry.first);
         for cells in waiting {
-            tables.post.load(decode::waiting(cells)?.0);
+            let (entry, is_dead) = decode::waiting(cells)?;
+            tables.post.load(entry, is_dead);
         }
         let now = own.map_or_else(|| decode::instant(now), Ok)?;
         Ok(Slice { before: tables.clone(), locked, tables, now })
@@ -226,6 +229,13 @@ impl Slice {
     /// Takes records in.
     pub fn import(&mut self, records: &[Spooled]) -> Vec<Imported> {
         self.tables.import(records, self.now)
+    }
+
+    /// Takes in what another run-log has exported.
+    pub fn adopt(&mut self, items: Vec<Item>) -> Adopted {
+        // A place that is held for a row is none.
+        self.tables.rows.retain(|_, row| row.version > 0);
+        self.tables.adopt(items)
     }
 
     /// What is known of a pipeline; none where it is as good as not there.
@@ -284,5 +294,5 @@ const PARTS: usize = 8;
 /// Gives rows of a table all their values anew, but for the key.
 pub fn update(dialect: &dyn Dialect, table: &Table, rows: Vec<Object>) -> String {
     let set: Vec<&str> = table.columns[table.key..].iter().map(|(name, _)| *name).collect();
-    dialect.update(table, &set, &dialect::source(dialect, rows, table.columns))
+    dialect.update(table, &set, &dialect::source(dialect, rows, table.columns), "1 = 1")
 }
