@@ -6,10 +6,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tickward::alert::Alert;
 use tickward::lease::Lease;
 use tickward::occurrence::{PipelineId, Token};
 use tickward::pipeline::Pipeline;
-use tickward::runlog::contract::{Batch, Committed, Forgotten, Query, Record, Renewed, RunLog, Scope, Verdict, View};
+use tickward::runlog::contract::{
+    Batch, Committed, Forgotten, Imported, Outbox, Query, Record, Renewed, RunLog, Scope, Settled, Spooled, Verdict,
+    View, Waiting,
+};
 use tickward::runlog::{Error, memory::MemoryRunLog};
 use tickward::tick::{Options, Report, StopWish, run_due};
 use tokio::sync::watch;
@@ -53,6 +57,10 @@ impl RunLog for Stuck {
         self.truth.renew(tokens, lease).await
     }
 
+    async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
+        self.truth.import(records).await
+    }
+
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
         self.truth.history(query).await
     }
@@ -65,8 +73,28 @@ impl RunLog for Stuck {
         self.truth.rename(from, to).await
     }
 
+    async fn take_alerts(&self, limit: usize, lease: Duration) -> Result<Vec<Waiting>, Error> {
+        self.truth.take_alerts(limit, lease).await
+    }
+
+    async fn settle_alerts(&self, settled: Vec<Settled>) -> Result<(), Error> {
+        self.truth.settle_alerts(settled).await
+    }
+
+    async fn post_alerts(&self, alerts: Vec<Alert>) -> Result<(), Error> {
+        self.truth.post_alerts(alerts).await
+    }
+
+    async fn outbox(&self) -> Result<Outbox, Error> {
+        self.truth.outbox().await
+    }
+
     fn start_marks(&self) -> Option<PathBuf> {
         None
+    }
+
+    fn is_degraded(&self) -> bool {
+        false
     }
 }
 

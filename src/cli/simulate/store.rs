@@ -2,14 +2,19 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::clock::JumpingClock;
+use crate::alert::Alert;
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
 use crate::runlog::Error;
-use crate::runlog::contract::{Batch, Committed, Forgotten, Query, Record, Renewed, RunLog, Scope, Verdict, View};
+use crate::runlog::contract::{
+    Batch, Committed, Forgotten, Imported, Outbox, Query, Record, Renewed, RunLog, Scope, Settled, Spooled, Verdict,
+    View, Waiting,
+};
 use crate::runlog::memory::MemoryRunLog;
 
 /// The run-log of a simulation.
@@ -37,6 +42,10 @@ impl RunLog for ShortMemory {
         self.0.renew(tokens, lease).await
     }
 
+    async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
+        self.0.import(records).await
+    }
+
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
         self.0.history(query).await
     }
@@ -49,7 +58,27 @@ impl RunLog for ShortMemory {
         self.0.rename(from, to).await
     }
 
+    async fn take_alerts(&self, limit: usize, lease: Duration) -> Result<Vec<Waiting>, Error> {
+        self.0.take_alerts(limit, lease).await
+    }
+
+    async fn settle_alerts(&self, settled: Vec<Settled>) -> Result<(), Error> {
+        self.0.settle_alerts(settled).await
+    }
+
+    async fn post_alerts(&self, alerts: Vec<Alert>) -> Result<(), Error> {
+        self.0.post_alerts(alerts).await
+    }
+
+    async fn outbox(&self) -> Result<Outbox, Error> {
+        self.0.outbox().await
+    }
+
     fn start_marks(&self) -> Option<PathBuf> {
         None
+    }
+
+    fn is_degraded(&self) -> bool {
+        false
     }
 }

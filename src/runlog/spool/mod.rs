@@ -10,14 +10,19 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
-use super::contract::{Batch, Committed, Forgotten, Query, Record, Renewed, RunLog, Scope, Spooled, Verdict, View};
+use super::contract::{
+    Batch, Committed, Forgotten, Imported, Outbox, Query, Record, Renewed, RunLog, Scope, Settled, Spooled, Verdict,
+    View, Waiting,
+};
 use super::memory::Tables;
+use crate::alert::Alert;
 use crate::clock::Clock;
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
@@ -190,6 +195,10 @@ impl Contents {
     }
 }
 
+fn refused<T>(why: &str) -> Result<T, Error> {
+    Err(Error::Refused { message: why.into(), help: "wait until the run-log can be used again".into() })
+}
+
 /// From where each claim has moved its cursor, where nothing was left out in between.
 fn moved_from(tables: &Tables, batch: &Batch) -> Vec<(Token, Option<Timestamp>)> {
     let claims = batch.transitions.iter().filter_map(|transition| Some((transition, transition.claim.as_ref()?)));
@@ -239,15 +248,33 @@ impl RunLog for SpoolRunLog {
         self.with(move |folder, _, _| Ok(Contents::read(folder)?.tables.history(&query))).await
     }
 
+    async fn import(&self, _: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
+        refused("a spool takes in nothing of another one")
+    }
+
     async fn forget(&self, _: PipelineId) -> Result<Forgotten, Error> {
-        Err(Error::Refused {
-            message: "a spool forgets nothing".into(),
-            help: "wait until the run-log can be used again".into(),
-        })
+        refused("a spool forgets nothing")
     }
 
     async fn rename(&self, _: PipelineId, _: PipelineId) -> Result<Verdict, Error> {
         Ok(Verdict::Lost)
+    }
+
+    // It has no outbox: what its ends tell follows from the records again when the run-log takes them in.
+    async fn take_alerts(&self, _: usize, _: Duration) -> Result<Vec<Waiting>, Error> {
+        Ok(Vec::new())
+    }
+
+    async fn settle_alerts(&self, _: Vec<Settled>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn post_alerts(&self, _: Vec<Alert>) -> Result<(), Error> {
+        refused("a spool keeps no alerts")
+    }
+
+    async fn outbox(&self) -> Result<Outbox, Error> {
+        Ok(Outbox::default())
     }
 
     fn start_marks(&self) -> Option<PathBuf> {

@@ -204,6 +204,10 @@ impl RunLog for SqliteRunLog {
     fn start_marks(&self) -> Option<PathBuf> {
         Some(with_suffix(&self.file, "-start"))
     }
+
+    fn is_degraded(&self) -> bool {
+        false
+    }
 }
 
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
