@@ -74,9 +74,8 @@ impl Post {
             let entry = &mut queue[at];
             entry.done.add(&done);
             (entry.not_before, entry.error) = (None, error);
-            let gone = if verdict == Verdict::Again { None } else { queue.remove(at) };
-            if let (Some(entry), Verdict::Dead) = (gone, verdict) {
-                self.keep_dead(entry);
+            if verdict == Verdict::Delivered {
+                queue.remove(at);
             }
         }
         self.waiting.retain(|_, queue| !queue.is_empty());

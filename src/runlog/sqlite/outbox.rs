@@ -93,7 +93,7 @@ pub fn take(connection: &Connection, limit: usize, lease: Duration, now: Timesta
 /// As the contract says.
 pub fn settle(connection: &Connection, settled: &[Settled]) -> rusqlite::Result<()> {
     let find = "SELECT alert, done, not_before, error FROM tickward_outbox WHERE id = ?1 AND state = 'waiting'";
-    let update = "UPDATE tickward_outbox SET done = ?2, error = ?3, state = ?4, not_before = NULL WHERE id = ?1";
+    let update = "UPDATE tickward_outbox SET done = ?2, error = ?3, not_before = NULL WHERE id = ?1";
     for Settled { id, done, verdict, error } in settled {
         let found = connection.prepare_cached(find)?.query_row([id], waiting).optional()?;
         let Some(mut entry) = found else { continue };
@@ -102,11 +102,7 @@ pub fn settle(connection: &Connection, settled: &[Settled]) -> rusqlite::Result<
             continue;
         }
         entry.done.add(done);
-        let state = if *verdict == Verdict::Dead { "dead" } else { "waiting" };
-        connection.prepare_cached(update)?.execute((id, as_json(&entry.done)?, error, state))?;
-        if *verdict == Verdict::Dead {
-            count_dead(connection, 1)?;
-        }
+        connection.prepare_cached(update)?.execute((id, as_json(&entry.done)?, error))?;
     }
     Ok(())
 }
