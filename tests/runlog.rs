@@ -128,7 +128,8 @@ fn everywhere() -> Vec<Case> {
             a_stretch_recorded_again_reaches_as_far_as_the_longer;
         outbox: an_end_is_told_as_it_ended, a_late_outcome_is_told_once, a_transition_that_is_refused_tells_nothing,
             an_alert_is_with_one_tick_at_a_time, alerts_of_a_pipeline_stay_in_order, the_same_alert_is_kept_once,
-            after_a_day_an_alert_is_dead, what_is_put_off_is_kept_with_its_instant, what_there_is_no_room_for_is_counted;
+            after_a_day_an_alert_is_dead, what_is_put_off_is_kept_with_its_instant,
+            what_happened_long_ago_is_told_for_a_day_too_and_in_its_turn, what_there_is_no_room_for_is_counted;
         history: newest_decisions_come_first, equal_decisions_have_a_fixed_order, a_limit_keeps_the_newest,
             filters_leave_what_they_say, what_is_merged_counts_as_newly_decided;
         values: instants_are_kept_to_the_microsecond, odd_text_is_kept, large_numbers_are_kept, every_word_is_kept;

@@ -49,7 +49,9 @@ pub struct Done {
 /// Until when an alerter is not told an alert again.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct PutOff {
-    /// By the store's clock.
+    /// Since when, by the store's clock: before that the clock was wrong then.
+    pub from: Timestamp,
+    /// The first instant at which it is told again.
     pub until: Timestamp,
     /// Why.
     pub why: Why,
@@ -76,10 +78,9 @@ impl Done {
         self.delivered.iter().any(|done| done == name)
     }
 
-    /// Why that alerter is not told it at `now`, and until when. A clock that was wrong once puts nothing off for longer than
-    /// an alert lasts.
+    /// Why that alerter is not told it at `now`, and until when. A clock that was ahead puts nothing off once it is right.
     pub fn put_off(&self, name: &str, now: Timestamp) -> Option<&PutOff> {
-        self.put_off.get(name).filter(|off| off.until > now && off.until.duration_since(now) <= LASTS)
+        self.put_off.get(name).filter(|off| off.from <= now && now < off.until)
     }
 
     /// Notes that the other side asks to be left alone for so long from `now` on.
@@ -87,14 +88,15 @@ impl Done {
         let after = SignedDuration::try_from(after).unwrap_or(LASTS).min(LASTS);
         let refusals = self.put_off.get(name).map_or(0, |off| off.refusals);
         let until = now.saturating_add(after).unwrap_or(now);
-        self.put_off.insert(name.into(), PutOff { until, why: Why::Asked, refusals });
+        self.put_off.insert(name.into(), PutOff { from: now, until, why: Why::Asked, refusals });
     }
 
     /// Notes a refusal at `now`: the wait for the next try doubles with each, up to a limit.
     pub fn refuse(&mut self, name: &str, why: Why, now: Timestamp) {
         let refusals = self.put_off.get(name).map_or(0, |off| off.refusals).saturating_add(1);
         let wait = FIRST_WAIT.saturating_mul(1 << refusals.saturating_sub(1).min(16)).min(LONGEST_WAIT);
-        self.put_off.insert(name.into(), PutOff { until: now.saturating_add(wait).unwrap_or(now), why, refusals });
+        let until = now.saturating_add(wait).unwrap_or(now);
+        self.put_off.insert(name.into(), PutOff { from: now, until, why, refusals });
     }
 
     /// Adds what another tick has come to.

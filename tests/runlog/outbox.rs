@@ -138,6 +138,22 @@ pub async fn alerts_of_a_pipeline_stay_in_order(bench: Bench) {
     assert_eq!((told(&left.waiting).len(), told(&left.dead), left.dead_ever), (2, vec![], 0));
 }
 
+pub async fn what_happened_long_ago_is_told_for_a_day_too_and_in_its_turn(bench: Bench) {
+    let long_ago = |what: &str| Alert { at: at("2025-12-01T00:00:00Z"), ..alert("p", what, &bench) };
+    for alert in [alert("p", "1", &bench), long_ago("2"), alert("p", "3", &bench), long_ago("4")] {
+        bench.log.post_alerts(vec![alert]).await.unwrap();
+    }
+    let entries = take(&bench).await;
+    let ids: Vec<_> = entries.iter().map(|entry| entry.alert.id.rsplit('/').next().unwrap()).collect();
+    assert_eq!(ids, ["1", "2", "3", "4"], "as they came in");
+    let shown: Vec<_> = outbox(&bench).await.waiting.into_iter().map(|entry| entry.alert.id).collect();
+    assert_eq!(shown, entries.iter().map(|entry| entry.alert.id.clone()).collect::<Vec<_>>());
+    bench.clock.advance(Duration::from_secs(24 * 3600));
+    assert_eq!(take(&bench).await.len(), 4);
+    bench.clock.advance(Duration::from_micros(1));
+    assert_eq!((take(&bench).await.len(), outbox(&bench).await.dead_ever), (0, 4));
+}
+
 pub async fn what_is_put_off_is_kept_with_its_instant(bench: Bench) {
     bench.log.post_alerts(vec![alert("p", "1", &bench)]).await.unwrap();
     // what the alerter has answered (none: a refusal), seconds until it is told again

@@ -11,7 +11,7 @@ use crate::{Played, play};
 /// Seeds in which a broken rule has to show itself.
 const SEEDS: u64 = 400;
 /// What is wrong when a run is doubled or lost.
-const TELLING: [&str; 7] = [
+const TELLING: [&str; 9] = [
     "started twice",
     "has started beside",
     "without a claim",
@@ -19,6 +19,8 @@ const TELLING: [&str; 7] = [
     "outcome of another",
     "recorded as released",
     "and is lost",
+    "has never arrived",
+    "has not arrived",
 ];
 /// The most lines of a trace that the page shows.
 const SHOWN: usize = 24;

@@ -19,6 +19,7 @@ use tokio::task::JoinSet;
 use crate::bodies::Bodies;
 use crate::clocks::{MachineClock, SERVER};
 use crate::disk::SimHost;
+use crate::post;
 use crate::shape::Kind;
 use crate::store::Remote;
 use crate::world::World;
@@ -82,6 +83,7 @@ fn trouble(world: &Arc<World>, n: usize) {
         world.say("the store's disk is full");
         world.known().full_until = now + chance.millis(1_000, 600_000);
     }
+    post::trouble(world);
     let machine = world.machine(n);
     if !world.shape.has_steps || n != machine {
         return;
@@ -119,7 +121,8 @@ async fn tick(world: Arc<World>, n: usize, version: usize, owner: String) {
     world.known().last_tick = Some(now);
     let (wish, stop) = watch::channel(StopWish::None);
     let env = env(&world, n, &owner, stop);
-    let options = Options { jobs: world.chance.between(1, 5) as usize, ..Options::default() };
+    let jobs = world.chance.between(1, 5) as usize;
+    let options = Options { jobs, outlets: post::outlets(&world), ..Options::default() };
     let fate = if world.has_faults() { world.chance.number() % 100 } else { 99 };
     let after = world.chance.millis(0, 30_000);
     let work = Box::pin(work(world.clone(), env, version, options));

@@ -15,6 +15,7 @@ mod counterexamples;
 mod disk;
 mod hosts;
 mod plants;
+mod post;
 mod shape;
 mod store;
 mod stuck;
@@ -100,6 +101,7 @@ fn play(shape: Shape, seed: u64) -> Played {
         let world = Arc::new(World::new(shape, seed));
         hosts::live(world.clone()).await;
         audit::audit(&world).await;
+        post::audit(&world).await;
         let known = world.known();
         Played { trace: known.trace.clone(), wrong: known.wrong.clone() }
     })

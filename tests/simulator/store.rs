@@ -18,6 +18,7 @@ use tickward::runlog::contract::{
 };
 
 use crate::broken;
+use crate::post;
 use crate::shape::Kind;
 use crate::watch;
 use crate::world::World;
@@ -102,6 +103,7 @@ impl Remote {
     async fn apply(&self, batch: Batch, heard: &'static str) -> Result<Committed, Error> {
         let before = watch::before(&self.world, &batch).await;
         let committed = broken::commit(self, &batch).await?;
+        post::note(&self.world).await;
         watch::committed(self, &batch, &committed, before.as_ref(), heard);
         Ok(committed)
     }
@@ -158,8 +160,13 @@ impl RunLog for Remote {
     }
 
     async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
-        let truth = self.world.truth.clone();
-        self.write(async move { truth.import(records).await }).await
+        let world = self.world.clone();
+        let taken = async move {
+            let imported = world.truth.import(records).await;
+            post::note(&world).await;
+            imported
+        };
+        self.write(taken).await
     }
 
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
@@ -178,8 +185,8 @@ impl RunLog for Remote {
     }
 
     async fn take_alerts(&self, limit: usize, lease: Duration) -> Result<Vec<Waiting>, Error> {
-        let truth = self.world.truth.clone();
-        self.write(async move { truth.take_alerts(limit, lease).await }).await
+        let way = self.clone();
+        self.write(async move { broken::take_alerts(&way, limit, lease).await }).await
     }
 
     async fn settle_alerts(&self, settled: Vec<Settled>) -> Result<(), Error> {
@@ -188,8 +195,13 @@ impl RunLog for Remote {
     }
 
     async fn post_alerts(&self, alerts: Vec<Alert>) -> Result<(), Error> {
-        let truth = self.world.truth.clone();
-        self.write(async move { truth.post_alerts(alerts).await }).await
+        let world = self.world.clone();
+        let posted = async move {
+            world.truth.post_alerts(alerts).await?;
+            post::note(&world).await;
+            Ok(())
+        };
+        self.write(posted).await
     }
 
     async fn outbox(&self) -> Result<Outbox, Error> {

@@ -15,6 +15,7 @@ use tickward::runlog::memory::MemoryRunLog;
 
 use crate::chance::Chance;
 use crate::clocks::{MachineClock, SERVER, Time};
+use crate::post::Post;
 use crate::shape::{Kind, Shape};
 
 /// Everything there is.
@@ -26,6 +27,7 @@ pub struct World {
     pub truth: Arc<MemoryRunLog>,
     /// The pipelines before and after the edit.
     pub pipelines: [Vec<Pipeline>; 2],
+    pub post: Post,
     known: Mutex<Known>,
     is_live: bool,
 }
@@ -72,6 +74,7 @@ impl World {
             chance: Chance::new(seed),
             shape,
             time,
+            post: Post::default(),
             known: Mutex::default(),
             is_live: std::env::var_os("TICKWARD_SIM_LIVE").is_some(),
         }

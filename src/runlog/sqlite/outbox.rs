@@ -38,7 +38,7 @@ pub fn put(connection: &Connection, alerts: &[Alert], now: Timestamp) -> rusqlit
             continue;
         }
         match (waiting as usize) < MOST {
-            true => insert(connection, alert)?,
+            true => insert(connection, alert, now)?,
             false => count_one_more(connection, now)?,
         }
         waiting += 1;
@@ -46,9 +46,9 @@ pub fn put(connection: &Connection, alerts: &[Alert], now: Timestamp) -> rusqlit
     Ok(())
 }
 
-fn insert(connection: &Connection, alert: &Alert) -> rusqlite::Result<()> {
+fn insert(connection: &Connection, alert: &Alert, now: Timestamp) -> rusqlite::Result<()> {
     let insert = "INSERT INTO tickward_outbox (id, about, alert, at) VALUES (?1, ?2, ?3, ?4)";
-    let values = params![alert.id, about(alert), as_json(alert)?, alert.at.as_microsecond()];
+    let values = params![alert.id, about(alert), as_json(alert)?, now.as_microsecond()];
     connection.prepare_cached(insert)?.execute(values).map(drop)
 }
 
@@ -58,7 +58,7 @@ fn count_one_more(connection: &Connection, now: Timestamp) -> rusqlite::Result<(
     let is_first = before.is_none();
     let digest = digest(before, now);
     if is_first {
-        return insert(connection, &digest);
+        return insert(connection, &digest, now);
     }
     let update = "UPDATE tickward_outbox SET alert = ?2 WHERE id = ?1";
     connection.prepare(update)?.execute((&digest.id, as_json(&digest)?)).map(drop)
