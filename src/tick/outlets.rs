@@ -21,6 +21,7 @@ use crate::alert::{Alert, Kind};
 use crate::alerter::{Alerter, SendError};
 use crate::clock::BootTime;
 use crate::config::AlerterSpec;
+use crate::failpoint::{self, Point};
 use crate::occurrence::{Name, PipelineId};
 use crate::pipeline::Pipeline;
 use crate::runlog::contract::{AlertVerdict, Settled, Waiting};
@@ -73,6 +74,7 @@ pub async fn deliver(env: &Env, options: &Options, report: &Report, pending: boo
         Err(error) => return tracing::warn!(%error, "alerts wait: the run-log did not give them"),
     };
     let Some(time) = taken.first().map(|entry| store_time(env, entry, asked_at)) else { return };
+    failpoint::reached(Point::AlertsTaken);
     let alerts: Arc<Vec<Alert>> =
         Arc::new(taken.iter().map(|entry| dressed(&entry.alert, &options.outlets.known, report)).collect());
     let mut settling: Vec<Settling> = taken.into_iter().map(Settling::new).collect();
@@ -97,6 +99,7 @@ pub async fn deliver(env: &Env, options: &Options, report: &Report, pending: boo
     if let Err(error) = env.in_time(env.run_log.settle_alerts(settled)).await {
         tracing::warn!(%error, "alerts may be told again: the run-log did not take that they were delivered");
     }
+    failpoint::reached(Point::AlertsSettled);
 }
 
 /// The store's time, from until when it has lent an alert.
@@ -164,6 +167,7 @@ async fn tell(
         if let Err(SendError::Retriable { .. } | SendError::Refused { .. }) = &answer {
             held_back.insert(about(alert));
         }
+        failpoint::reached(Point::AlertSent);
         let wants_time = matches!(answer, Err(SendError::Retriable { after: Some(_), .. }));
         answers.push((at, answer));
         if wants_time {
