@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a world that cannot be made is a failed test")]
 
+mod alone;
 mod audit;
 mod bodies;
 mod broken;
@@ -102,6 +103,7 @@ fn play(shape: Shape, seed: u64) -> Played {
         hosts::live(world.clone()).await;
         audit::audit(&world).await;
         post::audit(&world).await;
+        alone::audit(&world);
         let known = world.known();
         Played { trace: known.trace.clone(), wrong: known.wrong.clone() }
     })

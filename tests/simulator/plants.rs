@@ -20,10 +20,12 @@ pub enum Plant {
     WallClockOnOneHost,
     SettleBeforeSend,
     NewestFirst,
+    PlanBeforeImport,
+    NoMirror,
 }
 
 /// Name on the command line, the rule, and what the broken tick does.
-pub const PLANTS: [(Plant, &str, &str, &str); 14] = [
+pub const PLANTS: [(Plant, &str, &str, &str); 16] = [
     (
         Plant::StartWithoutWon,
         "start-without-won",
@@ -108,6 +110,18 @@ pub const PLANTS: [(Plant, &str, &str, &str); 14] = [
         "Alerts of a pipeline are told in their order",
         "A tick tells what it has taken from the newest to the oldest.",
     ),
+    (
+        Plant::PlanBeforeImport,
+        "plan-before-import",
+        "What ran without the run-log is taken into it before anything is planned",
+        "A tick that has the run-log again takes the spool in after its own work.",
+    ),
+    (
+        Plant::NoMirror,
+        "no-mirror",
+        "Every tick mirrors what it knows of the run-log to its host",
+        "Nothing is mirrored.",
+    ),
 ];
 
 impl Plant {
@@ -125,6 +139,10 @@ impl Plant {
 
     pub fn needs_receivers(self) -> bool {
         matches!(self, Plant::SettleBeforeSend | Plant::NewestFirst)
+    }
+
+    pub fn needs_spools(self) -> bool {
+        matches!(self, Plant::PlanBeforeImport | Plant::NoMirror)
     }
 
     pub fn needs_steps(self) -> bool {

@@ -119,8 +119,17 @@ fn in_a_world(catch_up: &str, then: impl AsyncFnOnce(Arc<World>)) {
     );
     let files = [file.clone(), file];
     let kind = Kind::Server;
-    let quiet =
-        Shape { kind, loops: 1, minutes: 0, files, has_steps: false, slow_start_ms: 900, receivers: 0, plant: None };
+    let quiet = Shape {
+        kind,
+        loops: 1,
+        minutes: 0,
+        files,
+        has_steps: false,
+        slow_start_ms: 900,
+        receivers: 0,
+        has_spools: false,
+        plant: None,
+    };
     let shape = quiet;
     runtime.block_on(async { then(Arc::new(World::new(shape, 1))).await });
 }
