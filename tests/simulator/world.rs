@@ -145,7 +145,9 @@ impl World {
     pub fn say(&self, line: impl Into<String>) {
         let ms = self.time.elapsed().as_millis();
         let (h, m, s, ms) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000);
-        let line = format!("{h:02}:{m:02}:{s:02}.{ms:03} {}", line.into());
+        // Where the folder lies is no part of the world.
+        let folder = self.state.as_ref().map(|state| state.path().display().to_string()).unwrap_or("\n".into());
+        let line = format!("{h:02}:{m:02}:{s:02}.{ms:03} {}", line.into().replace(&folder, ""));
         if self.is_live {
             eprintln!("{line}");
         }
