@@ -6,12 +6,13 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tickward::alert::Alert;
 use tickward::lease::Lease;
 use tickward::occurrence::{PipelineId, Token};
 use tickward::pipeline::Pipeline;
 use tickward::runlog::contract::{
-    Adopted, Batch, Committed, Facts, Forgotten, Item, Mark, Pruned, Pruning, Query, Record, Renewed, Retention,
-    RunLog, Scope, Verdict, View,
+    Adopted, Batch, Committed, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query, Record, Renewed,
+    Retention, RunLog, Scope, Settled, Spooled, Verdict, View, Waiting,
 };
 use tickward::runlog::{Error, memory::MemoryRunLog};
 use tickward::tick::{Options, Report, StopWish, run_due};
@@ -56,6 +57,10 @@ impl RunLog for Stuck {
         self.truth.renew(tokens, lease).await
     }
 
+    async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
+        self.truth.import(records).await
+    }
+
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
         self.truth.history(query).await
     }
@@ -84,8 +89,28 @@ impl RunLog for Stuck {
         self.truth.prune(scope, retention, limit, how).await
     }
 
+    async fn take_alerts(&self, limit: usize, lease: Duration) -> Result<Vec<Waiting>, Error> {
+        self.truth.take_alerts(limit, lease).await
+    }
+
+    async fn settle_alerts(&self, settled: Vec<Settled>) -> Result<(), Error> {
+        self.truth.settle_alerts(settled).await
+    }
+
+    async fn post_alerts(&self, alerts: Vec<Alert>) -> Result<(), Error> {
+        self.truth.post_alerts(alerts).await
+    }
+
+    async fn outbox(&self) -> Result<Outbox, Error> {
+        self.truth.outbox().await
+    }
+
     fn start_marks(&self) -> Option<PathBuf> {
         None
+    }
+
+    fn is_degraded(&self) -> bool {
+        false
     }
 }
 
@@ -110,7 +135,18 @@ fn in_a_world(catch_up: &str, then: impl AsyncFnOnce(Arc<World>)) {
     );
     let files = [file.clone(), file];
     let kind = Kind::Server;
-    let shape = Shape { kind, loops: 1, minutes: 0, files, has_steps: false, slow_start_ms: 900, plant: None };
+    let quiet = Shape {
+        kind,
+        loops: 1,
+        minutes: 0,
+        files,
+        has_steps: false,
+        slow_start_ms: 900,
+        receivers: 0,
+        has_spools: false,
+        plant: None,
+    };
+    let shape = quiet;
     runtime.block_on(async { then(Arc::new(World::new(shape, 1))).await });
 }
 

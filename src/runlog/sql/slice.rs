@@ -205,8 +205,8 @@ impl Slice {
         }
         tables.not_run.sort_by_key(|entry| entry.first);
         for cells in waiting {
-            let (entry, is_dead) = decode::waiting(cells)?;
-            tables.post.load(entry, is_dead);
+            let (entry, since, is_dead) = decode::waiting(cells)?;
+            tables.post.load(entry, since, is_dead);
         }
         let now = own.map_or_else(|| decode::instant(now), Ok)?;
         Ok(Slice { before: tables.clone(), locked, tables, now })
@@ -283,7 +283,12 @@ impl Slice {
         if !entries.is_empty() {
             statements.push(insert(dialect, &NOT_RUN, entries, &dialect.on_conflict_replace(&NOT_RUN)));
         }
-        statements.extend(super::outbox::changes(dialect, &self.before.post.look(), &self.tables.post.look()));
+        statements.extend(super::outbox::changes(
+            dialect,
+            &self.before.post.look(),
+            &self.tables.post.look(),
+            self.now,
+        ));
         statements
     }
 }
