@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tickward::clock::BootTime;
 use tickward::lease::Lease;
 use tickward::occurrence::{PipelineId, Token};
 use tickward::pipeline::Pipeline;
@@ -14,7 +15,9 @@ use tickward::runlog::contract::{
     RunLog, Scope, Verdict, View,
 };
 use tickward::runlog::{Error, memory::MemoryRunLog};
-use tickward::tick::{Options, Report, StopWish, run_due};
+use tickward::executor::{End, Ended, Executor, Job, Output, Stop};
+use tickward::run::Outcome;
+use tickward::tick::{ByHand, Options, Report, StopWish, run_by_hand, run_due};
 use tokio::sync::watch;
 
 use crate::hosts::env;
@@ -27,6 +30,8 @@ struct Stuck {
     loads_left: AtomicU32,
     commits_left: AtomicU32,
     unheard: AtomicBool,
+    /// How long it takes to begin with a commit.
+    slowness: Duration,
 }
 
 const ALL: u32 = 1000;
@@ -45,6 +50,7 @@ impl RunLog for Stuck {
 
     async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
         take_one(&self.commits_left)?;
+        tokio::time::sleep(self.slowness).await;
         let committed = self.truth.commit(batch).await?;
         match self.unheard.swap(false, Ordering::SeqCst) {
             true => Err(Error::Unknown { message: "the answer was lost".into(), source: None }),
@@ -98,6 +104,7 @@ async fn tick(world: &Arc<World>, loads: u32, commits: u32, unheard: bool) -> Re
         loads_left: AtomicU32::new(loads),
         commits_left: AtomicU32::new(commits),
         unheard: AtomicBool::new(unheard),
+        slowness: Duration::ZERO,
     });
     let pipelines: Vec<&Pipeline> = world.pipelines[0].iter().collect();
     run_due(&env, &pipelines, &Options::default()).await.unwrap()
@@ -150,4 +157,57 @@ fn a_commit_that_nobody_heard_of_and_that_is_found_is_recorded() {
         assert_eq!(report.unrecorded, None, "{report:?}");
         assert_eq!(report.not_run.len(), 1, "{report:?}");
     });
+}
+
+/// Bodies that fail at once.
+struct Failing;
+
+#[async_trait]
+impl Executor for Failing {
+    async fn run(&self, _: Job) -> Ended {
+        Ended {
+            end: End::Exited(1),
+            stopped: None,
+            started_at: None,
+            duration: Duration::ZERO,
+            cpu: Duration::ZERO,
+            peak_memory_bytes: 0,
+            output: Output::default(),
+        }
+    }
+
+    fn extend(&self, _: Token, _: BootTime) {}
+
+    fn stop(&self, _: Token, _: Stop) {}
+
+    fn kill_all(&self) {}
+
+    async fn close(&self) {}
+}
+
+/// By what the tick counts from a slow commit, its retry is due before the store, asked again, agrees.
+#[test]
+fn a_run_by_hand_makes_its_short_retry_however_slow_commits_are() {
+    for slowness in [0, 3, 40, 900].map(Duration::from_millis) {
+        in_a_world("skip", async |world| {
+            let (_wish, stop) = watch::channel(StopWish::None);
+            let mut env = env(&world, 0, "by hand", stop);
+            env.executor = Arc::new(Failing);
+            env.run_log = Arc::new(Stuck {
+                truth: world.truth.clone(),
+                loads_left: AtomicU32::new(ALL),
+                commits_left: AtomicU32::new(ALL),
+                unheard: AtomicBool::new(false),
+                slowness,
+            });
+            let mut pipeline = world.pipelines[0][0].clone();
+            pipeline.retry.max_attempts = 3;
+            pipeline.retry.delay = Duration::from_secs(1);
+            let done = run_by_hand(&env, &pipeline, None, &Options::default()).await.unwrap();
+            let ByHand::Done(report) = done else { panic!("{slowness:?}: busy") };
+            let ended: Vec<_> = report.ended.iter().map(|attempt| (attempt.number, attempt.outcome())).collect();
+            let failed = Some(Outcome::Failed);
+            assert_eq!(ended, [(1, failed), (2, failed), (3, failed)], "{slowness:?}");
+        });
+    }
 }
