@@ -6,20 +6,22 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 use tickward::clock::BootTime;
+use tickward::executor::{End, Ended, Executor, Job, Output, Stop};
 use tickward::lease::Lease;
 use tickward::occurrence::{PipelineId, Token};
 use tickward::pipeline::Pipeline;
+use tickward::run::Outcome;
 use tickward::runlog::contract::{
     Adopted, Batch, Committed, Facts, Forgotten, Item, Mark, Pruned, Pruning, Query, Record, Renewed, Retention,
     RunLog, Scope, Verdict, View,
 };
 use tickward::runlog::{Error, memory::MemoryRunLog};
-use tickward::executor::{End, Ended, Executor, Job, Output, Stop};
-use tickward::run::Outcome;
 use tickward::tick::{ByHand, Options, Report, StopWish, run_by_hand, run_due};
 use tokio::sync::watch;
 
+use crate::clocks::begin;
 use crate::hosts::env;
 use crate::shape::{Kind, Shape};
 use crate::world::World;
@@ -185,29 +187,53 @@ impl Executor for Failing {
     async fn close(&self) {}
 }
 
+/// A person runs the pipeline of a world, whose body fails; the store takes so many commits, this slowly.
+async fn by_hand(
+    world: &Arc<World>,
+    for_when: Option<Timestamp>,
+    attempts: u32,
+    commits: u32,
+    slowness: Duration,
+) -> Report {
+    let (_wish, stop) = watch::channel(StopWish::None);
+    let mut env = env(world, 0, "by hand", stop);
+    env.executor = Arc::new(Failing);
+    env.run_log = Arc::new(Stuck {
+        truth: world.truth.clone(),
+        loads_left: AtomicU32::new(ALL),
+        commits_left: AtomicU32::new(commits),
+        unheard: AtomicBool::new(false),
+        slowness,
+    });
+    let mut pipeline = world.pipelines[0][0].clone();
+    pipeline.retry.max_attempts = attempts;
+    pipeline.retry.delay = Duration::from_secs(1);
+    match run_by_hand(&env, &pipeline, for_when, &Options::default()).await.unwrap() {
+        ByHand::Done(report) => *report,
+        ByHand::Busy(busy) => panic!("{busy:?}"),
+    }
+}
+
 /// By what the tick counts from a slow commit, its retry is due before the store, asked again, agrees.
 #[test]
 fn a_run_by_hand_makes_its_short_retry_however_slow_commits_are() {
     for slowness in [0, 3, 40, 900].map(Duration::from_millis) {
         in_a_world("skip", async |world| {
-            let (_wish, stop) = watch::channel(StopWish::None);
-            let mut env = env(&world, 0, "by hand", stop);
-            env.executor = Arc::new(Failing);
-            env.run_log = Arc::new(Stuck {
-                truth: world.truth.clone(),
-                loads_left: AtomicU32::new(ALL),
-                commits_left: AtomicU32::new(ALL),
-                unheard: AtomicBool::new(false),
-                slowness,
-            });
-            let mut pipeline = world.pipelines[0][0].clone();
-            pipeline.retry.max_attempts = 3;
-            pipeline.retry.delay = Duration::from_secs(1);
-            let done = run_by_hand(&env, &pipeline, None, &Options::default()).await.unwrap();
-            let ByHand::Done(report) = done else { panic!("{slowness:?}: busy") };
+            let report = by_hand(&world, None, 3, ALL, slowness).await;
             let ended: Vec<_> = report.ended.iter().map(|attempt| (attempt.number, attempt.outcome())).collect();
             let failed = Some(Outcome::Failed);
             assert_eq!(ended, [(1, failed), (2, failed), (3, failed)], "{slowness:?}");
         });
     }
+}
+
+#[test]
+fn a_run_by_hand_whose_claim_is_not_taken_says_so() {
+    in_a_world("skip", async |world| {
+        // No instant of the schedule: no tick would make this run.
+        let instant = begin() - SignedDuration::from_secs(90);
+        let report = by_hand(&world, Some(instant), 1, 0, Duration::ZERO).await;
+        assert_eq!(report.ended, [], "it did not run");
+        assert_eq!(report.unrecorded.as_deref(), Some("the disk is full"));
+    });
 }
