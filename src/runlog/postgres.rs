@@ -181,7 +181,10 @@ impl Dialect for Postgres {
     fn begin_migrating(&self) -> Vec<String> {
         let mut statements = vec!["BEGIN".into(), "SELECT pg_advisory_xact_lock(7161634726410)".into()];
         if let Some(schema) = &self.schema {
-            statements.push(format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""));
+            // `IF NOT EXISTS` alone asks for the right to make schemas even where there is this one.
+            statements.push(format!(
+                "DO $$ BEGIN IF to_regnamespace('\"{schema}\"') IS NULL THEN CREATE SCHEMA \"{schema}\"; END IF; END $$"
+            ));
             statements.push(format!("SET LOCAL search_path TO \"{schema}\""));
         }
         statements
