@@ -1,9 +1,13 @@
 //! The examples run as they stand and give the results that their READMEs show.
 //!
 //! QuickETL's needs its virtual environment: `QUICKETL_VENV`, else `examples/quicketl/.venv`. Without one it is shown as
-//! ignored; where `CI` is set, it fails instead.
+//! ignored; where `CI` is set, it fails instead. The fence's needs `psql` and `TICKWARD_TEST_POSTGRES_URL`, and is ignored
+//! without.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+#[path = "examples/fence.rs"]
+mod fence;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -26,7 +30,14 @@ fn main() {
         })
         .with_ignored_flag(is_missing && !in_ci)
     };
+    let server = std::env::var("TICKWARD_TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty());
+    let has_no_server = server.is_none();
+    let fence = Trial::test("fence_postgres_refuses_a_late_writer", move || {
+        fence::a_late_writer_is_refused(&server.ok_or("TICKWARD_TEST_POSTGRES_URL is not set")?);
+        Ok(())
+    });
     let trials = vec![
+        fence.with_ignored_flag(has_no_server && !in_ci),
         plain("hello_runs_what_fell_due_and_keeps_its_output", hello),
         plain("around_is_partial_by_its_results_and_tells_of_a_hook", around),
         plain("sales_of_a_day_are_summed_by_region", sales_of_a_day),
