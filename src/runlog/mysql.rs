@@ -64,6 +64,8 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
         Some(socket) => format!("mysql://{}/{database}", socket.display()),
         None => format!("mysql://{}:{}/{database}", connect.get_host(), connect.get_port()),
     };
+    let host = address::looked_up(connect.get_host()).to_owned();
+    let connect = connect.host(&host);
     let backend = Backend {
         dialect: Box::new(MySql),
         server: Arc::new(Reach { connect: connect.disable_statement_logging(), patience: address.connect_timeout }),

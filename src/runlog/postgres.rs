@@ -61,6 +61,8 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
     let connect = PgConnectOptions::from_str(&address.url).map_err(unreadable)?;
     let connect = if connect.get_application_name().is_none() { connect.application_name("tickward") } else { connect };
     let shown = shown(&connect);
+    let host = address::looked_up(connect.get_host()).to_owned();
+    let connect = connect.host(&host);
     // A pooler does not know it, and there is no number with a point in what is read.
     let connect = connect.extra_float_digits(None).disable_statement_logging();
     let backend = Backend {
