@@ -36,7 +36,10 @@ pub fn look(session: &Session, findings: &mut Findings) {
         Ok((view, last)) => {
             let last =
                 last.map_or("nothing has run yet".into(), |at| format!("the last claim was at {}", print::instant(at)));
-            findings.add(Level::Good, "run-log", None, &format!("it can be read; {last}"), "");
+            let what = format!("{} can be read; {last}", session.run_log_server().unwrap_or("it".into()));
+            let help = "`tickward run-log check` tries whether it takes claims";
+            let help = if session.run_log_server().is_some() { help } else { "" };
+            findings.add(Level::Good, "run-log", None, &what, help);
             ticks(session, &view, findings);
             leases(&view, findings);
         }
