@@ -8,6 +8,9 @@
 
 #[path = "examples/fence.rs"]
 mod fence;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[path = "examples/roles.rs"]
+mod roles;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -30,14 +33,29 @@ fn main() {
         })
         .with_ignored_flag(is_missing && !in_ci)
     };
-    let server = std::env::var("TICKWARD_TEST_POSTGRES_URL").ok().filter(|url| !url.is_empty());
-    let has_no_server = server.is_none();
-    let fence = Trial::test("fence_postgres_refuses_a_late_writer", move || {
-        fence::a_late_writer_is_refused(&server.ok_or("TICKWARD_TEST_POSTGRES_URL is not set")?);
-        Ok(())
-    });
+    let on_server = |name, variable: &'static str, test: fn(&str)| {
+        let url = std::env::var(variable).ok().filter(|url| !url.is_empty());
+        let has_none = url.is_none();
+        Trial::test(name, move || {
+            test(&url.ok_or(format!("{variable} is not set: `tests/servers/run` starts a server and sets it"))?);
+            Ok(())
+        })
+        .with_ignored_flag(has_none && !in_ci)
+    };
     let trials = vec![
-        fence.with_ignored_flag(has_no_server && !in_ci),
+        on_server(
+            "fence_postgres_refuses_a_late_writer",
+            "TICKWARD_TEST_POSTGRES_URL",
+            fence::a_late_writer_is_refused,
+        ),
+        #[cfg(feature = "postgres")]
+        on_server("the_roles_of_the_page_on_postgres_tick", "TICKWARD_TEST_POSTGRES_URL", |url| {
+            roles::those_of_the_page_make_tables_and_tick(url, "docs/run-log-postgres.md");
+        }),
+        #[cfg(feature = "mysql")]
+        on_server("the_roles_of_the_page_on_mysql_tick", "TICKWARD_TEST_MYSQL_URL", |url| {
+            roles::those_of_the_page_make_tables_and_tick(url, "docs/run-log-mysql.md");
+        }),
         plain("hello_runs_what_fell_due_and_keeps_its_output", hello),
         plain("around_is_partial_by_its_results_and_tells_of_a_hook", around),
         plain("sales_of_a_day_are_summed_by_region", sales_of_a_day),
