@@ -51,6 +51,13 @@ fn sql_of(page: &str, word: &str) -> String {
     rest.split_once("```").unwrap().0.replace("tickward", word).replace("jobs", word)
 }
 
+/// What a verb of `run-log` says.
+fn run_log(sandbox: &Sandbox, arguments: &[&str]) -> String {
+    let output = sandbox.tickward(&["run-log"]).args(arguments).output().unwrap();
+    succeeded(&output);
+    text(&output.stdout) + &text(&output.stderr)
+}
+
 pub fn those_of_the_page_make_tables_and_tick(url: &str, page: &str) {
     let server = Server::of(url);
     let word = format!("roles_{}", std::process::id());
@@ -74,16 +81,28 @@ pub fn those_of_the_page_make_tables_and_tick(url: &str, page: &str) {
     };
     let refused = run(&["run", "hello"], &ticks, 4);
     assert!(refused.contains("has no tables, and create_tables=false"), "{refused}");
-    run(&["run-due", "--interval", "0"], &owner, 0);
+    let made = run_log(&sandbox, &["migrate", &owner]);
+    assert!(made.contains("applied   0001_run_log\n"), "{made}");
     let said = run(&["run", "hello"], &ticks, 0);
     assert!(said.starts_with("succeeded hello@"), "{said}");
-    let doctor = sandbox.tickward(&["doctor", "-c", "examples/hello.yaml", "--run-log-url", &ticks]).output().unwrap();
-    let told = text(&doctor.stdout);
-    assert!(
-        told.contains("can be read; the last claim was at ") && told.contains("`tickward run-log check` tries"),
-        "{told}"
-    );
+    let doctor = |url: &str, code: i32| {
+        let arguments = ["doctor", "-c", "examples/hello.yaml", "--run-log-url", url];
+        let output = sandbox.tickward(&arguments).output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        text(&output.stdout)
+    };
+    let told = doctor(&ticks, 0);
     assert!(told.contains(&format!("{word}:***@")) && !told.contains("change-me"), "{told}");
+    assert!(told.contains("can be read and written (") && told.contains("; the last claim was at "), "{told}");
+    let checked = run_log(&sandbox, &["check", &ticks, "--rounds", "1"]);
+    assert!(checked.contains("8 claimed one occurrence at once, 1 won"), "{checked}");
     run(&["pause", "hello"], &ticks, 0);
     run(&["forget", "hello", "--yes"], &ticks, 0);
+    let (object, role) = match server.scheme {
+        "postgres" => (format!("{word}.tickward_attempt"), word.clone()),
+        _ => (format!("{word}.*"), format!("'{word}'@'%'")),
+    };
+    server.apply(&format!("REVOKE UPDATE, DELETE ON {object} FROM {role}"));
+    let told = doctor(&ticks, 1);
+    assert!(told.contains("does not let this user update and delete\n"), "{told}");
 }
