@@ -1,5 +1,7 @@
 //! The fence in Postgres: an attempt whose host stood still, and that goes on after another one has written, writes nothing.
 
+#![allow(clippy::disallowed_methods, reason = "what other processes do takes real time")]
+
 use std::fs::{File, OpenOptions};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
