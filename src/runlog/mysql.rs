@@ -64,6 +64,8 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
         Some(socket) => format!("mysql://{}/{database}", socket.display()),
         None => format!("mysql://{}:{}/{database}", connect.get_host(), connect.get_port()),
     };
+    let host = address::looked_up(connect.get_host()).to_owned();
+    let connect = connect.host(&host);
     let backend = Backend {
         dialect: Box::new(MySql),
         server: Arc::new(Reach { connect: connect.disable_statement_logging(), patience: address.connect_timeout }),
@@ -113,11 +115,16 @@ impl Session for Connected {
     }
 }
 
+/// What the server says, but for the sign before which a password is looked for by who masks it: `'user'@'host'`.
+fn without_at(message: &str) -> String {
+    message.replace('@', " at ")
+}
+
 /// What an error means, by the server's number for it.
 fn sorted(error: &sqlx::Error) -> Failure {
     driver::sorted(error, |said| {
         let number = said.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number);
-        let message = said.message().to_owned();
+        let message = without_at(said.message());
         match number {
             // A lock that was not to be had, a deadlock, a row that somebody else was faster with or has changed, tables
             // that somebody else is making.
@@ -246,5 +253,16 @@ impl Dialect for MySql {
         let set: Vec<String> =
             table.columns[table.key..].iter().map(|(name, _)| format!("{name} = VALUES({name})")).collect();
         format!("ON DUPLICATE KEY UPDATE {}", set.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_the_server_says_looks_like_a_password() {
+        let said = "Access denied for user 'tickward'@'127.0.0.1' (using password: YES)";
+        assert_eq!(without_at(said), "Access denied for user 'tickward' at '127.0.0.1' (using password: YES)");
     }
 }

@@ -199,7 +199,10 @@ impl<'a> Work<'a> {
             self.report.could_not_claim = !self.may_have_claimed && self.gives_up_at.is_some() && !self.stopping;
         }
         self.report.to_spool.extend(stopping::to_spool(&self.handed_over, &self.unrecorded));
-        self.report.unrecorded = self.report.unrecorded.take().or(self.untaken.take());
+        // A claim that a person asked for, and that the run-log did not take, is made by nobody else.
+        let was_refused = self.only.is_some() && self.report.ended.is_empty() && self.report.claimed_elsewhere == 0;
+        let refusal = self.last_failure.take().filter(|_| was_refused && !self.stopping);
+        self.report.unrecorded = self.report.unrecorded.take().or(self.untaken.take()).or(refusal);
         if self.marks_ready {
             sweep(self.env).await;
         }

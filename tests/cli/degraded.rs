@@ -441,3 +441,17 @@ fn beside_a_tick_that_may_be_claiming_nothing_starts() {
     sandbox.run(TICK).expect(0);
     assert_eq!(sandbox.starts().len(), 1);
 }
+
+/// The port of nobody.
+#[cfg(feature = "postgres")]
+#[test]
+fn a_new_password_of_a_server_is_no_other_run_log() {
+    let sandbox = Sandbox::with(DAILY);
+    for (password, ran) in [("one", 1), ("two", 0)] {
+        let url = format!("postgres://u:{password}@127.0.0.1:1/d");
+        let done =
+            sandbox.call_with(&["run-due", "--interval", "86400", "-o", "json"], &[("TICKWARD_RUN_LOG_URL", &url)]);
+        assert_eq!(done.expect(0).json()["ran"].as_array().unwrap().len(), ran, "{password}");
+    }
+    assert_eq!(fs::read_dir(sandbox.state().join("host")).unwrap().count(), 1);
+}

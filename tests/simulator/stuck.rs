@@ -6,18 +6,23 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
 use tickward::alert::Alert;
+use tickward::clock::BootTime;
+use tickward::executor::{End, Ended, Executor, Job, Output, Stop};
 use tickward::lease::Lease;
 use tickward::occurrence::{PipelineId, Token};
 use tickward::pipeline::Pipeline;
+use tickward::run::Outcome;
 use tickward::runlog::contract::{
     Adopted, Batch, Committed, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query, Record, Renewed,
     Retention, RunLog, Scope, Settled, Spooled, Verdict, View, Waiting,
 };
 use tickward::runlog::{Error, memory::MemoryRunLog};
-use tickward::tick::{Options, Report, StopWish, run_due};
+use tickward::tick::{ByHand, Options, Report, StopWish, run_by_hand, run_due};
 use tokio::sync::watch;
 
+use crate::clocks::begin;
 use crate::hosts::env;
 use crate::shape::{Kind, Shape};
 use crate::world::World;
@@ -28,6 +33,8 @@ struct Stuck {
     loads_left: AtomicU32,
     commits_left: AtomicU32,
     unheard: AtomicBool,
+    /// How long it takes to begin with a commit.
+    slowness: Duration,
 }
 
 const ALL: u32 = 1000;
@@ -46,6 +53,7 @@ impl RunLog for Stuck {
 
     async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
         take_one(&self.commits_left)?;
+        tokio::time::sleep(self.slowness).await;
         let committed = self.truth.commit(batch).await?;
         match self.unheard.swap(false, Ordering::SeqCst) {
             true => Err(Error::Unknown { message: "the answer was lost".into(), source: None }),
@@ -123,6 +131,7 @@ async fn tick(world: &Arc<World>, loads: u32, commits: u32, unheard: bool) -> Re
         loads_left: AtomicU32::new(loads),
         commits_left: AtomicU32::new(commits),
         unheard: AtomicBool::new(unheard),
+        slowness: Duration::ZERO,
     });
     let pipelines: Vec<&Pipeline> = world.pipelines[0].iter().collect();
     run_due(&env, &pipelines, &Options::default()).await.unwrap()
@@ -185,5 +194,82 @@ fn a_commit_that_nobody_heard_of_and_that_is_found_is_recorded() {
         let report = tick(&world, ALL, ALL, true).await;
         assert_eq!(report.unrecorded, None, "{report:?}");
         assert_eq!(report.not_run.len(), 1, "{report:?}");
+    });
+}
+
+/// Bodies that fail at once.
+struct Failing;
+
+#[async_trait]
+impl Executor for Failing {
+    async fn run(&self, _: Job) -> Ended {
+        Ended {
+            end: End::Exited(1),
+            stopped: None,
+            started_at: None,
+            duration: Duration::ZERO,
+            cpu: Duration::ZERO,
+            peak_memory_bytes: 0,
+            output: Output::default(),
+        }
+    }
+
+    fn extend(&self, _: Token, _: BootTime) {}
+
+    fn stop(&self, _: Token, _: Stop) {}
+
+    fn kill_all(&self) {}
+
+    async fn close(&self) {}
+}
+
+/// A person runs the pipeline of a world, whose body fails; the store takes so many commits, this slowly.
+async fn by_hand(
+    world: &Arc<World>,
+    for_when: Option<Timestamp>,
+    attempts: u32,
+    commits: u32,
+    slowness: Duration,
+) -> Report {
+    let (_wish, stop) = watch::channel(StopWish::None);
+    let mut env = env(world, 0, "by hand", stop);
+    env.executor = Arc::new(Failing);
+    env.run_log = Arc::new(Stuck {
+        truth: world.truth.clone(),
+        loads_left: AtomicU32::new(ALL),
+        commits_left: AtomicU32::new(commits),
+        unheard: AtomicBool::new(false),
+        slowness,
+    });
+    let mut pipeline = world.pipelines[0][0].clone();
+    pipeline.retry.max_attempts = attempts;
+    pipeline.retry.delay = Duration::from_secs(1);
+    match run_by_hand(&env, &pipeline, for_when, &Options::default()).await.unwrap() {
+        ByHand::Done(report) => *report,
+        ByHand::Busy(busy) => panic!("{busy:?}"),
+    }
+}
+
+/// By what the tick counts from a slow commit, its retry is due before the store, asked again, agrees.
+#[test]
+fn a_run_by_hand_makes_its_short_retry_however_slow_commits_are() {
+    for slowness in [0, 3, 40, 900].map(Duration::from_millis) {
+        in_a_world("skip", async |world| {
+            let report = by_hand(&world, None, 3, ALL, slowness).await;
+            let ended: Vec<_> = report.ended.iter().map(|attempt| (attempt.number, attempt.outcome())).collect();
+            let failed = Some(Outcome::Failed);
+            assert_eq!(ended, [(1, failed), (2, failed), (3, failed)], "{slowness:?}");
+        });
+    }
+}
+
+#[test]
+fn a_run_by_hand_whose_claim_is_not_taken_says_so() {
+    in_a_world("skip", async |world| {
+        // No instant of the schedule: no tick would make this run.
+        let instant = begin() - SignedDuration::from_secs(90);
+        let report = by_hand(&world, Some(instant), 1, 0, Duration::ZERO).await;
+        assert_eq!(report.ended, [], "it did not run");
+        assert_eq!(report.unrecorded.as_deref(), Some("the disk is full"));
     });
 }

@@ -74,6 +74,11 @@ impl Address {
     }
 }
 
+/// A host as it is looked up: an address of IPv6 is in brackets in a URL alone, and the drivers leave them there.
+pub fn looked_up(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
 /// A name that somebody typed, as far as it can be one.
 fn shown(name: &str) -> String {
     name.chars().filter(|c| c.is_ascii_alphanumeric() || "_-.".contains(*c)).take(40).collect()
@@ -94,6 +99,13 @@ pub fn unreadable(example: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_of_ipv6_is_looked_up_without_its_brackets() {
+        for (host, wanted) in [("[fd00::5]", "fd00::5"), ("db", "db"), ("10.0.0.5", "10.0.0.5"), ("[x", "[x")] {
+            assert_eq!(looked_up(host), wanted, "{host}");
+        }
+    }
 
     #[test]
     fn parameters_are_read_or_refused_by_name() {
