@@ -18,6 +18,8 @@ use super::sql::line::{Answers, Failure, Server, Session, Soon};
 use super::sql::{self, Backend};
 use super::{Error, OpenOptions, RunLog, Schema};
 
+mod ddl;
+
 /// Each form of the tables, oldest first.
 const MIGRATIONS: [Migration; 5] = [
     Migration { name: "0001_run_log", statements: include_str!("../../migrations/mysql/0001_run_log.sql") },
@@ -187,6 +189,10 @@ impl Dialect for MySql {
 
     fn end_migrating(&self) -> Vec<String> {
         vec!["DO RELEASE_LOCK(CONCAT('tickward_', DATABASE()))".into()]
+    }
+
+    fn migration(&self, statements: &str) -> Vec<String> {
+        ddl::repeatable(statements)
     }
 
     fn has_tables(&self) -> &'static str {

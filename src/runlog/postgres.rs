@@ -191,6 +191,10 @@ impl Dialect for Postgres {
         vec!["COMMIT".into()]
     }
 
+    fn migration(&self, statements: &str) -> Vec<String> {
+        vec![statements.trim().trim_end_matches(';').to_owned()]
+    }
+
     fn has_tables(&self) -> &'static str {
         "SELECT count(*) FROM pg_catalog.pg_class WHERE oid = to_regclass('tickward_meta')"
     }
