@@ -119,7 +119,8 @@ impl Session for Connected {
 fn sorted(error: &sqlx::Error) -> Failure {
     driver::sorted(error, |said| {
         let number = said.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number);
-        let message = said.message().to_owned();
+        // Who it is about, as `'user'@'host'`: behind an address, what stands before an `@` is taken for a password.
+        let message = said.message().replace("'@'", "' at '");
         match number {
             // A lock that was not to be had, a deadlock, a row that somebody else was faster with or has changed, tables
             // that somebody else is making.
@@ -158,7 +159,7 @@ impl Dialect for MySql {
         vec![
             "SET SESSION innodb_lock_wait_timeout = 5".into(),
             // Who is stopped between two texts does not hold the others up for long.
-            "SET SESSION wait_timeout = 60".into(),
+            "SET SESSION wait_timeout = 15".into(),
             "SET TRANSACTION ISOLATION LEVEL READ COMMITTED".into(),
             "START TRANSACTION".into(),
         ]
