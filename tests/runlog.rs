@@ -58,6 +58,7 @@ static BACKENDS: &[Backend] = &[
     Backend {
         name: "memory",
         fresh_url: |_| Ok("memory:".into()),
+        remove: |_| {},
         precision: Duration::from_micros(1),
         is_shared: false,
         is_durable: false,
@@ -65,6 +66,7 @@ static BACKENDS: &[Backend] = &[
     Backend {
         name: "sqlite",
         fresh_url: |folder| Ok(format!("sqlite:{}/run_log.db", folder.display())),
+        remove: |_| {},
         precision: Duration::from_micros(1),
         is_shared: true,
         is_durable: true,
@@ -73,6 +75,7 @@ static BACKENDS: &[Backend] = &[
     Backend {
         name: "postgres",
         fresh_url: servers::fresh_postgres,
+        remove: servers::remove,
         precision: Duration::from_micros(1),
         is_shared: true,
         is_durable: true,
@@ -81,6 +84,7 @@ static BACKENDS: &[Backend] = &[
     Backend {
         name: "mysql",
         fresh_url: servers::fresh_mysql,
+        remove: servers::remove,
         precision: Duration::from_micros(1),
         is_shared: true,
         is_durable: true,

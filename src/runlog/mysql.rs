@@ -18,6 +18,8 @@ use super::sql::line::{Answers, Failure, Server, Session, Soon};
 use super::sql::{self, Backend};
 use super::{Error, OpenOptions, RunLog, Schema};
 
+mod ddl;
+
 /// Each form of the tables, oldest first.
 const MIGRATIONS: [Migration; 5] = [
     Migration { name: "0001_run_log", statements: include_str!("../../migrations/mysql/0001_run_log.sql") },
@@ -163,7 +165,7 @@ impl Dialect for MySql {
         vec![
             "SET SESSION innodb_lock_wait_timeout = 5".into(),
             // Who is stopped between two texts does not hold the others up for long.
-            "SET SESSION wait_timeout = 60".into(),
+            "SET SESSION wait_timeout = 15".into(),
             "SET TRANSACTION ISOLATION LEVEL READ COMMITTED".into(),
             "START TRANSACTION".into(),
         ]
@@ -194,6 +196,10 @@ impl Dialect for MySql {
 
     fn end_migrating(&self) -> Vec<String> {
         vec!["DO RELEASE_LOCK(CONCAT('tickward_', DATABASE()))".into()]
+    }
+
+    fn migration(&self, statements: &str) -> Vec<String> {
+        ddl::repeatable(statements)
     }
 
     fn has_tables(&self) -> &'static str {

@@ -131,8 +131,12 @@ fn sorted(error: &sqlx::Error) -> Failure {
                 message: format!("does not let this role do what it needs: {message}"),
                 help: "grant it: `tickward run-log ddl` prints what".into(),
             },
+            // Not enough disk, memory or of what is limited by a setting; 53300, no room for a connection, comes before all
+            // else. And what somebody has cancelled. Nothing was done.
+            ("53300", _) => Failure::Unanswered(message),
+            (_, "53") | ("57014", _) => Failure::Failed(format!("{message} ({code})")),
             // It went down, or was not up yet: whether what was sent is done is not known.
-            (_, "57" | "08" | "53") => Failure::Unanswered(message),
+            (_, "57" | "08") => Failure::Unanswered(message),
             _ => Failure::Failed(format!("{message} ({code})")),
         }
     })
@@ -194,6 +198,10 @@ impl Dialect for Postgres {
 
     fn end_migrating(&self) -> Vec<String> {
         vec!["COMMIT".into()]
+    }
+
+    fn migration(&self, statements: &str) -> Vec<String> {
+        vec![statements.trim().trim_end_matches(';').to_owned()]
     }
 
     fn has_tables(&self) -> &'static str {

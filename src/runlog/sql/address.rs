@@ -28,6 +28,11 @@ impl Address {
     /// `Address`, with what to write instead.
     pub fn parse(url: &str, known: &[&str], has_schema: bool) -> Result<Address, Error> {
         let (base, parameters) = url.split_once('?').unwrap_or((url, ""));
+        // Slashes left out, or a `/` or `?` in a password: what is taken for a database or a parameter is a secret.
+        let path = base.split_once("://").map(|(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
+        if path.is_none_or(|path| path.contains('@')) || parameters.contains('@') && !base.contains('@') {
+            return Err(unreadable("scheme://user:password@host/database"));
+        }
         let mut address =
             Address { url: base.to_owned(), connect_timeout: CONNECT, schema: None, creates_tables: true };
         let mut own: Vec<&str> = vec!["connect_timeout", "create_tables"];
@@ -121,6 +126,9 @@ mod tests {
             ("postgres://h/d?create_tables=maybe", Err("`create_tables` takes true or false")),
             ("postgres://h/d?schema=a;drop", Err("`schema` takes letters, digits and `_`, at most 63")),
             ("postgres://h/d?sslmod=require", Err("a parameter `sslmod` that is not known")),
+            ("postgres://u:pass?w&rd=1@h/d", Err("the run-log's address cannot be read")),
+            ("postgres://u:pass/word@h/d", Err("the run-log's address cannot be read")),
+            ("postgres:u:password@h/d", Err("the run-log's address cannot be read")),
             ("postgres://h/d?a'b=1", Err("a parameter `ab` that is not known")),
         ] {
             let read = Address::parse(url, &["sslmode"], true);

@@ -33,6 +33,9 @@ pub trait Dialect: Send + Sync {
     /// Statements that end that.
     fn end_migrating(&self) -> Vec<String>;
 
+    /// The statements of a migration: done whole, or such that they may be done again from the beginning.
+    fn migration(&self, statements: &str) -> Vec<String>;
+
     /// Selects how many tables of the name `tickward_meta` there are.
     fn has_tables(&self) -> &'static str;
 
