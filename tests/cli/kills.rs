@@ -88,7 +88,8 @@ fn life_of_a_tick(sandbox: &Sandbox) -> Duration {
 }
 
 /// Each round has a minute of its own: a tick that is killed, then one that goes through. In the end every lease is over.
-pub fn killed_anywhere(defaults: &str, victim: Victim, rounds: u64) {
+/// Returns how many runs were lost.
+pub fn killed_anywhere(defaults: &str, victim: Victim, rounds: u64) -> u64 {
     let sandbox = Sandbox::with(&format!("{defaults}{PIPELINES}"));
     let mut dice = Dice::new(victim as u64);
     // From two o'clock until midnight, day after day: times are never called twice.
@@ -135,5 +136,5 @@ pub fn killed_anywhere(defaults: &str, victim: Victim, rounds: u64) {
     }
     assert_eq!(runs.len() as u64, 4 * (rounds + 1), "runs were invented");
     println!("{victim:?}: {rounds} kills, {lost} runs lost, in {:.1?}; a tick lives {life:.0?}", begin.elapsed());
-    assert!(lost > 0 || rounds < 10, "no kill has hit a body: the delays are no good");
+    lost
 }
