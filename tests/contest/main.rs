@@ -5,7 +5,8 @@
 //! send; who comes after looks up by token what became of the request, and sends the same again if nothing did.
 //!
 //! An attempt counts as contested where the requests of at least two processes for it overlapped in time, from before
-//! it was sent until after it was answered. `TICKWARD_TEST_CONTESTED` is how many there must be (2,000); `TICKWARD_TEST_CONTESTED_URL` names a fresh store other than a new SQLite file.
+//! it was sent until after it was answered. `TICKWARD_TEST_CONTESTED` is how many there must be (2,000);
+//! `TICKWARD_TEST_CLAIMERS` says how many processes claim (3). `TICKWARD_TEST_CONTESTED_URL` names a fresh store other than a new SQLite file, `duckdb:` a new file of DuckDB.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
@@ -34,12 +35,18 @@ fn main() -> ExitCode {
 }
 
 fn contest() {
-    let wanted = wanted();
+    let wanted = said("TICKWARD_TEST_CONTESTED", 2_000);
     let began = boot_now();
     let folder = tempfile::tempdir().unwrap();
     let url = std::env::var("TICKWARD_TEST_CONTESTED_URL");
-    let url = url.unwrap_or_else(|_| format!("sqlite:{}/run_log.db", folder.path().display()));
-    let mut race = Race::begin(folder.path(), &url);
+    let new = |scheme| format!("{scheme}{}/run_log.db", folder.path().display());
+    let url = match url.as_deref() {
+        Err(_) => new("sqlite:"),
+        Ok("duckdb:") => new("duckdb:"),
+        Ok(url) => url.to_owned(),
+    };
+    let claimers = said("TICKWARD_TEST_CLAIMERS", CLAIMERS);
+    let mut race = Race::begin(folder.path(), &url, claimers);
     let mut found = audit::Found::default();
     // Not every attempt is contested: rounds are added until enough of them were.
     while found.contested < wanted {
@@ -51,13 +58,12 @@ fn contest() {
     race.end();
     let found = audit::read(folder.path());
     let took = boot_now().since(began).as_secs_f64();
-    println!("\n{CLAIMERS} claimers, {} rounds, {} killed: {found}, {took:.1} s", race.rounds, race.killed);
+    println!("\n{claimers} claimers, {} rounds, {} killed: {found}, {took:.1} s", race.rounds, race.killed);
     assert!(race.killed > 0 && found.resolved > 0, "no claimer was killed while it sent");
     audit::check(folder.path(), &url, race.rounds);
 }
 
-fn wanted() -> usize {
-    let said = std::env::var("TICKWARD_TEST_CONTESTED").ok();
-    let usual = 2_000;
-    said.map_or(usual, |text| text.parse().unwrap())
+/// The number that a variable says, or the usual one.
+fn said(variable: &str, usual: usize) -> usize {
+    std::env::var(variable).map_or(usual, |text| text.parse().unwrap())
 }

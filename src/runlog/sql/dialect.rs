@@ -39,6 +39,11 @@ pub trait Dialect: Send + Sync {
     /// The server's time in microseconds since 1970, as it goes on within a transaction.
     fn now(&self) -> &'static str;
 
+    /// A column's name where it stands alone: quoted, where it is a word of the language.
+    fn named(&self, column: &str) -> String {
+        column.to_owned()
+    }
+
     /// The text of a literal that was written by `literal`.
     fn decoded(&self, literal: &str) -> String;
 
@@ -83,7 +88,7 @@ pub fn source(dialect: &dyn Dialect, rows: Vec<Object>, columns: &[Column]) -> S
 /// Who inserts rows that others may insert as well gives them in the order of their key: so that two wait for one another
 /// instead of for each other.
 pub fn insert(dialect: &dyn Dialect, table: &Table, rows: Vec<Object>, conflict: &str) -> String {
-    let names: Vec<&str> = table.columns.iter().map(|(name, _)| *name).collect();
+    let names: Vec<String> = table.columns.iter().map(|(name, _)| dialect.named(name)).collect();
     let names = names.join(", ");
     let values: Vec<String> = table.columns.iter().map(|(name, _)| format!("d.{name}")).collect();
     let columns: Vec<Column> = table.columns.iter().copied().chain([(PLACE, Kind::Number)]).collect();
