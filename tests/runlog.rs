@@ -12,6 +12,9 @@ mod bench;
 mod claims;
 #[path = "runlog/copying.rs"]
 mod copying;
+#[cfg(feature = "duckdb")]
+#[path = "runlog/duckdb_file.rs"]
+mod duckdb_file;
 #[path = "runlog/ends.rs"]
 mod ends;
 #[path = "runlog/history.rs"]
@@ -70,6 +73,22 @@ static BACKENDS: &[Backend] = &[
         precision: Duration::from_micros(1),
         is_shared: true,
         is_durable: true,
+    },
+    #[cfg(feature = "duckdb")]
+    Backend {
+        name: "duckdb",
+        fresh_url: |folder| Ok(format!("duckdb:{}/runs.duckdb", folder.display())),
+        precision: Duration::from_micros(1),
+        is_shared: true,
+        is_durable: true,
+    },
+    #[cfg(feature = "duckdb")]
+    Backend {
+        name: "duckdb in memory",
+        fresh_url: |_| Ok("duckdb://:memory:".into()),
+        precision: Duration::from_micros(1),
+        is_shared: false,
+        is_durable: false,
     },
     #[cfg(feature = "postgres")]
     Backend {
@@ -194,6 +213,10 @@ fn missing(why: &str) -> Result<Completion, Failed> {
 }
 
 fn main() -> ExitCode {
+    #[cfg(feature = "duckdb")]
+    if duckdb_file::is_stranger() {
+        return ExitCode::SUCCESS;
+    }
     let arguments = Arguments::from_args();
     let over_backends =
         BACKENDS.iter().flat_map(|backend| cases_for(backend).into_iter().map(move |case| trial(backend, case)));
@@ -203,5 +226,7 @@ fn main() -> ExitCode {
             Err(why) => missing(&why),
         })
     });
+    #[cfg(feature = "duckdb")]
+    let of_files = of_files.chain(duckdb_file::trials());
     libtest_mimic::run(&arguments, over_backends.chain(of_files).collect()).exit_code()
 }

@@ -190,7 +190,7 @@ impl Session {
     /// # Errors
     /// `Usage` where none is wanted, `RunLog` where there is none yet, after saying so; else as `run_log`.
     pub fn existing_run_log(&self, rehearses: bool, clock: Arc<dyn Clock>) -> Result<Arc<dyn RunLog>, Exit> {
-        if self.run_log_url().is_none_or(|url| url.starts_with("memory:")) {
+        if self.run_log_url().is_none_or(|url| is_memory(&url)) {
             print::error("there is no run-log to change", "name one: `--run-log-url URL`");
             return Err(Exit::Usage);
         }
@@ -235,9 +235,10 @@ impl Session {
     /// The file of the run-log; none where it is no file.
     pub fn run_log_file(&self) -> Option<PathBuf> {
         let url = self.run_log_url()?;
-        let path = match url.strip_prefix("sqlite:") {
+        let path = match url.strip_prefix("sqlite:").or_else(|| url.strip_prefix("duckdb:")) {
+            _ if is_memory(&url) => return None,
             Some(rest) => rest.split('?').next().unwrap_or(rest),
-            None if url.contains("//") || url.starts_with("memory:") => return None,
+            None if url.contains("//") => return None,
             None => &url,
         };
         Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
@@ -251,7 +252,7 @@ impl Session {
 
     /// Where this host keeps what it knows of the run-log, and what that does not know yet; none where none is wanted.
     pub fn host_folder(&self) -> Option<Folder> {
-        let url = self.run_log_url().filter(|url| !url.starts_with("memory:"))?;
+        let url = self.run_log_url().filter(|url| !is_memory(url))?;
         // A file is the same whatever folder a tick is started in; a server the same whatever the password.
         let file = self.run_log_file().and_then(|file| std::path::absolute(file).ok());
         let whose = file.map_or_else(|| config::secret::masked_url(&url), |file| file.to_string_lossy().into_owned());
@@ -343,4 +344,9 @@ pub fn run_log_failed(error: &Error) -> Exit {
         Error::Address { .. } => Exit::Usage,
         _ => Exit::RunLog,
     }
+}
+
+/// Whether a run-log is gone with its process.
+fn is_memory(url: &str) -> bool {
+    url.starts_with("memory:") || url.starts_with("duckdb://:memory:")
 }

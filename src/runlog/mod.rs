@@ -13,6 +13,10 @@ use copy::Foreign;
 
 pub mod contract;
 pub mod copy;
+#[cfg(any(feature = "sqlite", feature = "duckdb"))]
+mod disk;
+#[cfg(feature = "duckdb")]
+mod duckdb;
 mod error;
 pub mod facts;
 #[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql", feature = "duckdb"))]
@@ -76,7 +80,10 @@ pub const SCHEMES: &[Scheme<Open>] = &[
     Scheme { names: &["mysql", "mariadb"], feature: "mysql", backend: Some(mysql::open) },
     #[cfg(not(feature = "mysql"))]
     Scheme { names: &["mysql", "mariadb"], feature: "mysql", backend: None },
-    Scheme { names: &["duckdb"], feature: "", backend: None },
+    #[cfg(feature = "duckdb")]
+    Scheme { names: &["duckdb"], feature: "duckdb", backend: Some(duckdb::open) },
+    #[cfg(not(feature = "duckdb"))]
+    Scheme { names: &["duckdb"], feature: "duckdb", backend: None },
     Scheme { names: &["s3"], feature: "", backend: None },
     Scheme { names: &["gs"], feature: "", backend: None },
     Scheme { names: &["azure"], feature: "", backend: None },
@@ -108,6 +115,8 @@ pub const DDL: &[Schema] = &[
     postgres::TABLES,
     #[cfg(feature = "mysql")]
     mysql::TABLES,
+    #[cfg(feature = "duckdb")]
+    duckdb::TABLES,
 ];
 
 /// How the tables of the kind of store are made that `name`, any of its names in an address, stands for.

@@ -74,6 +74,7 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
         migrations: &MIGRATIONS,
         shown,
         creates_tables: address.creates_tables,
+        start_marks: None,
     };
     sql::open(backend, options)
 }

@@ -10,7 +10,7 @@ use tickward::runlog::contract::{Query, Record, Scope};
 
 use crate::claimer::{self, ids, instant};
 use crate::log::{self, Request};
-use crate::race::{CLAIMERS, PIPELINES};
+use crate::race::PIPELINES;
 
 /// What the logs say.
 #[derive(Debug, Default)]
@@ -40,7 +40,8 @@ impl fmt::Display for Found {
 /// The requests of all claimers by round.
 fn by_round(folder: &Path) -> BTreeMap<usize, Vec<Request>> {
     let mut rounds: BTreeMap<usize, Vec<Request>> = BTreeMap::new();
-    for (round, request) in (0..CLAIMERS).flat_map(|number| log::read(folder, number)) {
+    let each = (0..).map(|number| log::read(folder, number)).take_while(|requests| !requests.is_empty());
+    for (round, request) in each.flatten() {
         rounds.entry(round).or_default().push(request);
     }
     rounds

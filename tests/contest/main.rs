@@ -29,6 +29,7 @@ mod race;
 mod sandbox;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 #[path = "../runlog/servers.rs"]
+#[allow(dead_code, reason = "shared with the suite of the contract")]
 mod servers;
 
 use std::path::Path;
@@ -57,6 +58,13 @@ static BACKENDS: &[Backend] = &[
     Backend { name: "postgres", fresh_url: servers::fresh_postgres, share: 5 },
     #[cfg(feature = "mysql")]
     Backend { name: "mysql", fresh_url: servers::fresh_mysql, share: 5 },
+    // They stand in line for one file, on whatever machine this is.
+    #[cfg(feature = "duckdb")]
+    Backend {
+        name: "duckdb",
+        fresh_url: |folder| Ok(format!("duckdb:{}/run_log.db?connect_timeout=300", folder.display())),
+        share: 5,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -83,7 +91,7 @@ fn of_backend(backend: &'static Backend) -> Vec<Trial> {
         trial(backend, "many_are_claimed_in_one_commit", move |url| many::are_claimed_in_one_commit(name, url)),
     ];
     // On SQLite they are tests of the command line.
-    let on_servers = killed_on_servers().iter().filter(|_| name != "sqlite");
+    let on_servers = killed_on_servers().iter().filter(|_| !matches!(name, "sqlite" | "duckdb"));
     everywhere.into_iter().chain(on_servers.map(|(name, run)| trial(backend, name, run))).collect()
 }
 
@@ -116,7 +124,7 @@ fn contest(url: &str, share: usize) {
     let wanted = wanted() / share;
     let began = boot_now();
     let folder = tempfile::tempdir().unwrap();
-    let mut race = Race::begin(folder.path(), url);
+    let mut race = Race::begin(folder.path(), url, CLAIMERS);
     let mut found = audit::Found::default();
     // Not every attempt is contested: rounds are added until enough of them were.
     while found.contested < wanted {

@@ -9,7 +9,7 @@ use tickward::clock::boot_now;
 
 use crate::claimer::{self, VARIABLES};
 
-/// How many processes claim.
+/// How many processes claim, unless somebody says otherwise.
 pub const CLAIMERS: usize = 3;
 /// How many attempts each of them claims in one commit.
 pub const PIPELINES: usize = 200;
@@ -32,10 +32,10 @@ struct Running {
 }
 
 impl Race {
-    pub fn begin(folder: &Path, url: &str) -> Race {
+    pub fn begin(folder: &Path, url: &str, claimers: usize) -> Race {
         // Made once, before they race for it.
         drop(claimer::open(url));
-        let claimers = (0..CLAIMERS).map(|number| Running::begin(number, folder, url)).collect();
+        let claimers = (0..claimers).map(|number| Running::begin(number, folder, url)).collect();
         Race { folder: folder.to_owned(), url: url.to_owned(), claimers, rounds: 0, killed: 0 }
     }
 
@@ -44,7 +44,7 @@ impl Race {
             self.claimers.iter_mut().for_each(|claimer| claimer.tell(&round.to_string()));
             self.claimers.iter_mut().for_each(|claimer| claimer.hear("ready"));
             self.claimers.iter_mut().for_each(|claimer| claimer.tell("go"));
-            let victim = (round % KILL_EVERY == KILL_EVERY - 1).then_some(round / KILL_EVERY % CLAIMERS);
+            let victim = (round % KILL_EVERY == KILL_EVERY - 1).then_some(round / KILL_EVERY % self.claimers.len());
             if let Some(number) = victim {
                 // At another point of its request each time: from none to most of it.
                 let until = boot_now().plus(Duration::from_micros((round as u64 * 7_919) % 20_000));

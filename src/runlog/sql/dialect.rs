@@ -42,6 +42,11 @@ pub trait Dialect: Send + Sync {
     /// The server's time in microseconds since 1970, as it goes on within a transaction.
     fn now(&self) -> &'static str;
 
+    /// A column's name where it stands alone: quoted, where it is a word of the language.
+    fn named(&self, column: &str) -> String {
+        column.to_owned()
+    }
+
     /// The text of a literal that was written by `literal`.
     fn decoded(&self, literal: &str) -> String;
 
@@ -89,7 +94,7 @@ pub fn insert(dialect: &dyn Dialect, table: &Table, rows: Vec<Object>, conflict:
     // What no row has is not asked for: MariaDB would look through the whole of each object for it, in vain.
     let has = |name: &str| rows.iter().any(|row| row.contains_key(name));
     let mut columns: Vec<Column> = table.columns.iter().copied().filter(|(name, _)| has(name)).collect();
-    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+    let names: Vec<String> = columns.iter().map(|(name, _)| dialect.named(name)).collect();
     let names = names.join(", ");
     let values: Vec<String> = columns.iter().map(|(name, _)| format!("d.{name}")).collect();
     columns.push((PLACE, Kind::Number));

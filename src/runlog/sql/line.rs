@@ -36,6 +36,8 @@ pub enum Failure {
     Unreachable(String),
     /// The connection was lost, or nobody waited any longer: they may have been done.
     Unanswered(String),
+    /// It is there, and no run-log that can be used, in words that follow its name.
+    Unfit(String),
     /// Anything else the server says; nothing was done.
     Failed(String),
 }

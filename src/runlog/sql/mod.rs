@@ -64,6 +64,8 @@ pub struct Backend {
     pub shown: String,
     /// It may create and change its tables.
     pub creates_tables: bool,
+    /// Where start marks lie, for one that lives on this host's disk.
+    pub start_marks: Option<PathBuf>,
 }
 
 /// A run-log on a server.
@@ -118,6 +120,7 @@ fn failed(backend: &Backend, failure: Failure) -> Error {
             ),
             source: None,
         },
+        Failure::Unfit(why) => Error::Unavailable { message: format!("the run-log `{shown}` {why}"), source: None },
         Failure::Failed(why) => {
             Error::Unavailable { message: format!("the run-log `{shown}` failed: {why}"), source: None }
         }
@@ -276,7 +279,7 @@ impl RunLog for SqlRunLog {
     }
 
     fn start_marks(&self) -> Option<PathBuf> {
-        None
+        self.backend.start_marks.clone()
     }
 
     fn is_degraded(&self) -> bool {

@@ -17,6 +17,7 @@ use super::contract::{
     Adopted, Batch, Committed, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query, Record, Renewed,
     Retention, RunLog, Scope, Settled, Spooled, Verdict, View, Waiting,
 };
+use super::disk::with_suffix;
 use super::{Error, OpenOptions, Schema};
 use crate::alert::Alert;
 use crate::failpoint::{self, Point};
@@ -262,12 +263,6 @@ impl RunLog for SqliteRunLog {
     fn is_degraded(&self) -> bool {
         false
     }
-}
-
-fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_os_string();
-    name.push(suffix);
-    PathBuf::from(name)
 }
 
 /// Sorts an error of SQLite by what the caller does about it. All work is in transactions on a local file: what

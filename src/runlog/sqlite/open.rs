@@ -3,14 +3,14 @@
 //! Holds always: a new file is readable by its owner only; a file on a network file system is refused unless allowed,
 //! because SQLite's locks do not hold there.
 
-use std::fs::{DirBuilder, OpenOptions as FileOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::OpenOptions as FileOptions;
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::super::{Error, OpenOptions, Purpose};
+use super::super::{Error, OpenOptions, Purpose, disk};
 use super::address::Address;
 use super::{migrate, sorted};
 use crate::failpoint::{self, Point};
@@ -38,7 +38,7 @@ pub fn open(address: &Address, options: &OpenOptions) -> Result<(Connection, usi
     create_file(path)?;
     failpoint::reached(Point::RunLogMade);
     if !address.network_fs {
-        refuse_network_file_system(path)?;
+        disk::refuse_network_file_system(path, path, "SQLite")?;
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(|error| sorted(path, error))?;
@@ -87,53 +87,9 @@ fn change_journal(connection: &Connection, journal: &str) -> rusqlite::Result<()
 }
 
 fn create_file(path: &Path) -> Result<(), Error> {
-    let unavailable = |what: &str, error: std::io::Error| Error::Unavailable {
-        message: format!("the run-log `{}` cannot be {what}: {error}", path.display()),
-        source: None,
-    };
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(folder);
-        made.map_err(|error| unavailable("created", error))?;
-        failpoint::reached(Point::RunLogFolder);
-    }
-    if path.is_dir() {
-        return Err(Error::Unavailable {
-            message: format!("the run-log `{}` is a folder, not a file", path.display()),
-            source: None,
-        });
-    }
+    disk::make_folder(path)?;
     let file = FileOptions::new().create(true).append(true).mode(0o600).open(path);
-    file.map(drop).map_err(|error| unavailable("opened", error))
-}
-
-/// Magic numbers of statfs(2) for file systems that live on another host.
-const NETWORK: [(i64, &str); 8] = [
-    (0x6969, "NFS"),
-    (0xff53_4d42, "CIFS"),
-    (0xfe53_4d42, "SMB2"),
-    (0x517b, "SMB"),
-    (0x0102_1997, "9p"),
-    (0x00c3_6400, "Ceph"),
-    (0x0bd0_0bd0, "Lustre"),
-    (0x5346_414f, "AFS"),
-];
-
-fn refuse_network_file_system(path: &Path) -> Result<(), Error> {
-    let Ok(status) = nix::sys::statfs::statfs(path) else { return Ok(()) };
-    #[allow(clippy::useless_conversion, clippy::unnecessary_cast, reason = "the type differs between targets")]
-    let magic = status.filesystem_type().0 as i64;
-    match NETWORK.iter().find(|(number, _)| *number == magic) {
-        None => Ok(()),
-        Some((_, name)) => Err(Error::Refused {
-            message: format!(
-                "the run-log `{}` is on a network file system ({name}), where SQLite's locks do not hold",
-                path.display()
-            ),
-            help:
-                "put it on a local disk, use a server or a bucket, or say `?network_fs=allow` if one host only uses it"
-                    .into(),
-        }),
-    }
+    file.map(drop).map_err(|error| disk::unavailable(path, "opened", &error))
 }
 
 #[cfg(test)]

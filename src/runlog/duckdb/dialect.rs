@@ -1,0 +1,84 @@
+//! The SQL of DuckDB. Who is in a transaction has the file to himself: there are no locks on rows.
+
+use super::super::sql::columns::{Column, Kind, Table};
+use super::super::sql::dialect::{Dialect, matched};
+
+/// The SQL of DuckDB 1.5.
+pub struct DuckDb;
+
+impl Dialect for DuckDb {
+    fn begin_reading(&self) -> Vec<String> {
+        vec!["BEGIN".into()]
+    }
+
+    fn begin_writing(&self) -> Vec<String> {
+        vec!["BEGIN".into()]
+    }
+
+    fn role(&self) -> &'static str {
+        "SELECT ''"
+    }
+
+    fn begin_migrating(&self) -> Vec<String> {
+        vec!["BEGIN".into()]
+    }
+
+    fn end_migrating(&self) -> Vec<String> {
+        vec!["COMMIT".into()]
+    }
+
+    fn has_tables(&self) -> &'static str {
+        "SELECT count(*) FROM duckdb_tables() WHERE table_name = 'tickward_meta'"
+    }
+
+    fn now(&self) -> &'static str {
+        // The beginning of the transaction, by this host's clock: the turn has come by then.
+        "epoch_us(now())"
+    }
+
+    fn named(&self, column: &str) -> String {
+        format!("\"{column}\"")
+    }
+
+    fn decoded(&self, literal: &str) -> String {
+        format!("decode(from_base64({literal}))")
+    }
+
+    fn unpacked(&self, json: &str, columns: &[Column]) -> String {
+        let columns: Vec<String> = columns
+            .iter()
+            .map(|(name, kind)| match kind {
+                Kind::Number => format!("\"{name}\":\"BIGINT\""),
+                Kind::Word | Kind::Text => format!("\"{name}\":\"VARCHAR\""),
+            })
+            .collect();
+        let columns = columns.join(",");
+        format!("(SELECT unnest(from_json({json}, '[{{{columns}}}]'), recursive := true)) AS d")
+    }
+
+    fn for_update(&self, _: &str, _: bool) -> String {
+        String::new()
+    }
+
+    fn is_open(&self) -> &'static str {
+        "(a.state = 'claimed' OR a.retry_at IS NOT NULL)"
+    }
+
+    fn update(&self, table: &Table, set: &[&str], source: &str) -> String {
+        let set: Vec<String> = set.iter().map(|name| format!("{0} = d.{0}", self.named(name))).collect();
+        format!("UPDATE {} t SET {} FROM {source} WHERE {}", table.name, set.join(", "), matched("t", table.key()))
+    }
+
+    fn on_conflict_nothing(&self, _: &Table) -> String {
+        "ON CONFLICT DO NOTHING".into()
+    }
+
+    fn on_conflict_replace(&self, table: &Table) -> String {
+        let key: Vec<&str> = table.key().iter().map(|(name, _)| *name).collect();
+        let set: Vec<String> = table.columns[table.key..]
+            .iter()
+            .map(|(name, _)| format!("{0} = excluded.{0}", self.named(name)))
+            .collect();
+        format!("ON CONFLICT ({}) DO UPDATE SET {}", key.join(", "), set.join(", "))
+    }
+}
