@@ -83,13 +83,26 @@ fn life_of_a_tick(sandbox: &Sandbox) -> Duration {
     begin.elapsed()
 }
 
+/// So many minutes, one after the other, after the one in which an undisturbed tick is measured.
+fn minutes(rounds: u64) -> Vec<String> {
+    let first: jiff::Timestamp = "2026-03-02T02:00:00Z".parse().unwrap();
+    let minute = |n| (first + Duration::from_secs(60 * n)).strftime("%Y-%m-%dT%H:%M").to_string();
+    (0..rounds).map(minute).collect()
+}
+
+#[test]
+fn however_many_rounds_no_minute_comes_twice() {
+    let minutes = minutes(10_000);
+    assert!(minutes.is_sorted_by(|a, b| a < b), "{minutes:?}");
+    assert_eq!((minutes[0].as_str(), minutes[9_999].as_str()), ("2026-03-02T02:00", "2026-03-09T00:39"));
+}
+
 /// Each round has a minute of its own: a tick that is killed, then one that goes through.
 fn killed_anywhere(victim: Victim, rounds: u64) {
     let sandbox = Sandbox::with(CONFIG);
     let mut dice = Dice::new(victim as u64);
     let rounds = variable("TICKWARD_TEST_KILLS").unwrap_or(rounds);
-    let minutes: Vec<String> =
-        (0..rounds).map(|i| format!("2026-03-02T{:02}:{:02}", 2 + i / 60 % 22, i % 60)).collect();
+    let minutes = minutes(rounds);
     let life = life_of_a_tick(&sandbox);
     let begin = Instant::now();
     for minute in &minutes {
