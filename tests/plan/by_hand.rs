@@ -1,6 +1,8 @@
 //! Runs that a person asks for.
 
-use crate::story::play;
+use tickward::run::Outcome::{Failed, Lost, Released};
+
+use crate::story::{Story, at, pipeline, play};
 
 #[test]
 fn a_run_by_hand_is_for_its_instant_and_moves_no_cursor() {
@@ -198,4 +200,17 @@ fn an_occurrence_that_was_run_by_hand_already_is_not_run_again() {
          01:00:30 tick => noted
          02:00 tick => schedule 02:00#1",
     );
+}
+
+#[test]
+fn a_run_that_is_repeated_says_how_often_it_may_have_started() {
+    let pipeline = pipeline("schedule: '@daily'");
+    let mut story = Story::new(&pipeline);
+    story.tick(&pipeline, at("00:00"));
+    // How the attempt before ended → earlier starts, as the next one is told.
+    for (number, (outcome, starts)) in [(Failed, 1), (Released, 1), (Lost, 2)].into_iter().enumerate() {
+        story.end(outcome, false, at("00:05"));
+        let claim = story.run(&pipeline, at("00:00"), at("00:05")).unwrap().claim.unwrap();
+        assert_eq!((claim.number, claim.tries, claim.earlier_starts), (number as u32 + 2, 1, starts), "{outcome}");
+    }
 }
