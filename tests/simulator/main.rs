@@ -15,6 +15,7 @@ mod counterexamples;
 mod disk;
 mod hosts;
 mod plants;
+mod restored;
 mod shape;
 mod store;
 mod stuck;

@@ -27,6 +27,8 @@ pub struct Shape {
     pub has_steps: bool,
     /// How long one start in twenty may take between its tick and its body.
     pub slow_start_ms: u64,
+    /// The store is restored from copies now and then.
+    pub is_restored: bool,
     /// A rule that is broken on purpose.
     pub plant: Option<Plant>,
 }
@@ -65,6 +67,7 @@ impl Shape {
             files,
             has_steps: chance.percent(40),
             slow_start_ms: 900,
+            is_restored: false,
             plant: None,
         }
     }
@@ -81,6 +84,7 @@ impl Shape {
             has_steps: plant.needs_steps(),
             // Handed over to a slow machine, as a job of its own is.
             slow_start_ms: if plant == Plant::MarkNotHeeded { 30_000 } else { 900 },
+            is_restored: false,
             plant: Some(plant),
         }
     }

@@ -110,7 +110,16 @@ fn in_a_world(catch_up: &str, then: impl AsyncFnOnce(Arc<World>)) {
     );
     let files = [file.clone(), file];
     let kind = Kind::Server;
-    let shape = Shape { kind, loops: 1, minutes: 0, files, has_steps: false, slow_start_ms: 900, plant: None };
+    let shape = Shape {
+        kind,
+        loops: 1,
+        minutes: 0,
+        files,
+        has_steps: false,
+        slow_start_ms: 900,
+        is_restored: false,
+        plant: None,
+    };
     runtime.block_on(async { then(Arc::new(World::new(shape, 1))).await });
 }
 

@@ -54,6 +54,8 @@ pub struct Known {
     /// Each row's cursor and fence as last committed.
     pub rows: BTreeMap<PipelineId, (Option<Timestamp>, u64)>,
     pub last_tick: Option<Timestamp>,
+    /// No tick is called meanwhile.
+    pub is_closed: bool,
 }
 
 impl World {
