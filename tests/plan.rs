@@ -2,8 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+#[path = "plan/alerts.rs"]
+mod alerts;
 #[path = "plan/asked.rs"]
 mod asked;
+#[path = "plan/backfill.rs"]
+mod backfill;
 #[path = "plan/by_hand.rs"]
 mod by_hand;
 #[path = "plan/catch_up.rs"]

@@ -166,8 +166,9 @@ fn everywhere() -> Vec<Case> {
         views: an_empty_store_knows_the_time_only, a_view_is_of_the_pipelines_asked_for, open_attempts_come_oldest_first,
             ended_attempts_are_not_open, decided_occurrences_are_those_after_the_cursor,
             before_the_first_decision_every_attempt_counts_as_decided;
-        imports: what_is_imported_is_there_as_it_was_made, the_same_records_may_come_again,
-            an_end_that_comes_later_is_folded, a_retry_is_pending_unless_it_was_made,
+        imports: what_is_imported_is_there_as_it_was_made,
+            what_is_imported_was_made_without_the_run_log_and_runs_until_its_end, the_same_records_may_come_again,
+            an_end_that_comes_later_is_folded, what_has_ended_is_left_as_it_is_by_an_older_record, a_retry_is_pending_unless_it_was_made,
             a_key_that_is_taken_keeps_its_attempt_and_the_other_comes_beside_it,
             a_retry_is_made_after_what_ran_twice, the_cursor_moves_where_nothing_is_left_out, an_import_makes_older_decisions_lost;
         not_run: adjacent_missed_stretches_are_one, what_was_paused_or_held_is_one_stretch_each, stretches_that_do_not_touch_stay_apart,

@@ -47,6 +47,16 @@ impl MemoryRunLog {
         MemoryRunLog { clock, tables: Mutex::new(tables), degraded: true }
     }
 
+    /// Returns all that is in it now: what a backup is to a file.
+    pub fn copy(&self) -> Tables {
+        self.tables().clone()
+    }
+
+    /// Makes it what it was when `copy` was made.
+    pub fn restore(&self, copy: Tables) {
+        *self.tables() = copy;
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }

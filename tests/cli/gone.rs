@@ -1,4 +1,4 @@
-//! A run-log that was there and is not any more.
+//! A run-log that was there and is not any more, or is not what it was.
 
 use std::fs;
 
@@ -29,4 +29,32 @@ fn a_run_log_that_is_gone_or_empty_is_no_new_one() {
         let status = sandbox.run("status -o json").expect(0).json();
         assert_eq!((status[0]["state"].as_str(), sandbox.starts().len()), (Some("paused"), 1), "{what}");
     }
+}
+
+/// What the copy says still runs has ended since, so that its start mark is gone: no proof that it never started.
+#[test]
+fn what_runs_in_a_restored_copy_is_lost_and_not_started_again() {
+    let body = "ENTER; until test -e go; do sleep 0.02; done";
+    let sandbox = Sandbox::with(&format!("pipelines: {{ p: {{ schedule: '@daily', command: '{body}' }} }}"));
+    let file = sandbox.state().join("run_log.db");
+    let tick = "run-due --interval 86400 -o json";
+    let mut running = sandbox.start(tick);
+    sandbox.wait("the body to start", || sandbox.starts().len() == 1);
+    let copy = sandbox.path("copy.db");
+    let run_log = rusqlite::Connection::open(&file).unwrap();
+    run_log.execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+    drop(run_log);
+    sandbox.write("go", "");
+    assert!(running.wait().unwrap().success());
+    sandbox.run(tick).expect(0);
+    fs::rename(&copy, &file).unwrap();
+    // To look at what was restored takes no proof away.
+    sandbox.run("run-due --interval 86400 --dry-run").expect(0);
+    sandbox.run("status").expect(0);
+    let done = sandbox.run(tick);
+    let states: Vec<_> = sandbox.attempts().into_iter().map(|(_, _, number, state)| (number, state)).collect();
+    assert_eq!((sandbox.starts().len(), states), (1, vec![(1, "lost".into())]), "{done:?}");
+    assert!(done.stderr.contains("has gone back"), "{done:?}");
+    // Only once: what is claimed from now on has marks as ever.
+    assert!(!sandbox.run(tick).expect(0).stderr.contains("has gone back"));
 }

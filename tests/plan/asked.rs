@@ -1,6 +1,11 @@
 //! What people ask for: pause, resume, reset, skip, cancel, and what is held until they do.
 
-use crate::story::play;
+use std::cell::Cell;
+
+use tickward::plan::controls::{self, NoSkip};
+use tickward::run::Outcome;
+
+use crate::story::{Story, at, pipeline, play};
 
 #[test]
 fn a_pause_forbids_and_resume_does_not_flood() {
@@ -179,4 +184,43 @@ fn what_is_skipped_costs_no_other_its_run_and_is_never_missed() {
          02:00:20 tick => skipped 02:00
          03:00 tick => schedule 03:00#1",
     );
+}
+
+#[test]
+fn an_instant_is_skipped_if_it_is_to_come_and_taken_back() {
+    let pipeline = pipeline("schedule: '@hourly'");
+    let mut story = Story::new(&pipeline);
+    story.tick(&pipeline, at("00:30"));
+    story.tick(&pipeline, at("01:00"));
+    story.end(Outcome::Succeeded, false, at("01:10"));
+    story.run(&pipeline, at("03:00"), at("01:20")).unwrap();
+    // Which instant → the answer, whether that changes anything, what is to be skipped then.
+    for row @ (instant, answer, changed, skips) in [
+        ("01:30", Err(NoSkip::NoOccurrence), false, &[][..]),
+        ("00:00", Err(NoSkip::Decided), false, &[]),
+        ("01:00", Err(NoSkip::Decided), false, &[]),
+        ("03:00", Err(NoSkip::Decided), false, &[]),
+        ("05:00", Ok(()), true, &["05:00"]),
+        ("02:00", Ok(()), true, &["02:00", "05:00"]),
+        ("05:00", Ok(()), false, &["02:00", "05:00"]),
+    ] {
+        let answered = Cell::new(Ok(()));
+        let decision = story.control(&pipeline, at("01:30"), |situation| {
+            let (decision, answer) = controls::skip_at(situation, at(instant));
+            answered.set(answer);
+            decision
+        });
+        let skips: Vec<i64> = skips.iter().map(|skipped| at(skipped).as_microsecond()).collect();
+        assert_eq!((answered.get(), decision.changed, &story.row.standing.skips), (answer, changed, &skips), "{row:?}");
+    }
+    // Which is taken back, if any is named → which was.
+    for (named, taken) in [(Some("04:00"), None), (Some("05:00"), Some("05:00")), (None, Some("02:00")), (None, None)] {
+        let answered = Cell::new(None);
+        let decision = story.control(&pipeline, at("01:30"), |situation| {
+            let (decision, answer) = controls::unskip(situation, named.map(at));
+            answered.set(answer);
+            decision
+        });
+        assert_eq!((answered.get(), decision.changed), (taken.map(at), taken.is_some()), "{named:?}");
+    }
 }

@@ -1,6 +1,8 @@
 //! Runs that a person asks for.
 
-use crate::story::play;
+use tickward::run::Outcome::{Failed, Lost, Released};
+
+use crate::story::{Story, at, pipeline, play};
 
 #[test]
 fn a_run_by_hand_is_for_its_instant_and_moves_no_cursor() {
@@ -197,5 +199,48 @@ fn an_occurrence_that_was_run_by_hand_already_is_not_run_again() {
          00:59:10 failed => gave up
          01:00:30 tick => noted
          02:00 tick => schedule 02:00#1",
+    );
+}
+
+#[test]
+fn a_run_that_is_repeated_says_how_often_it_may_have_started() {
+    let pipeline = pipeline("schedule: '@daily'");
+    let mut story = Story::new(&pipeline);
+    story.tick(&pipeline, at("00:00"));
+    // How the attempt before ended → earlier starts, as the next one is told.
+    for (number, (outcome, starts)) in [(Failed, 1), (Released, 1), (Lost, 2)].into_iter().enumerate() {
+        story.end(outcome, false, at("00:05"));
+        let claim = story.run(&pipeline, at("00:00"), at("00:05")).unwrap().claim.unwrap();
+        assert_eq!((claim.number, claim.tries, claim.earlier_starts), (number as u32 + 2, 1, starts), "{outcome}");
+    }
+}
+
+/// What was run by hand is no part of a stretch that is missed: one within it, one that is no occurrence, one after it. It
+/// is known where what was to be claimed was run by hand as well, and it is looked once more.
+#[test]
+fn what_was_run_by_hand_counts_for_itself_in_a_missed_stretch() {
+    for (instant, answer) in
+        [("01:00", "missed 01:00"), ("01:30", "missed 01:00-02:00 (2)"), ("05:00", "missed 01:00-02:00 (2)")]
+    {
+        play(
+            "schedule: '@hourly'",
+            &format!(
+                "00:30 tick => noted
+                 00:40 run {instant} => manual {instant}#1
+                 00:41 succeeded => over
+                 00:42 run 03:00 => manual 03:00#1
+                 00:43 succeeded => over
+                 03:30 tick => {answer}"
+            ),
+        );
+    }
+    play(
+        "schedule: '@hourly'",
+        "00:30 tick => noted
+         00:40 run 01:00 => manual 01:00#1
+         00:41 succeeded => over
+         00:42 run 02:00 => manual 02:00#1
+         00:43 succeeded => over
+         02:30 tick => noted",
     );
 }

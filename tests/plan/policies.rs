@@ -93,6 +93,19 @@ fn an_occurrence_waits_for_what_it_depends_on_until_its_next_one_is_due() {
          3T19:00 daily 3T00:00 partial => noted
          3T19:00 tick => catch_up 3T18:00#1",
     );
+    // What waits for its turn is superseded, whatever it depends on.
+    play(
+        "schedule: '@hourly'; depends_on: [daily]; overlap: queue",
+        "2T22:30 tick => noted
+         2T22:40 daily 2T00:00 succeeded => noted
+         2T23:00 tick => schedule 2T23:00#1
+         3T03:30 tick => superseded 3T00:00-3T02:00 (3); 3T03:00 waits its turn; more is due",
+    );
+    play(
+        "schedule: '0 6,18 * * *'; depends_on: [daily]; catch_up: all",
+        "2T00:30 tick => noted
+         2T19:00 tick => upstream 2T06:00; 2T18:00 waits for daily",
+    );
 }
 
 #[test]

@@ -43,6 +43,15 @@ pub async fn what_is_imported_is_there_as_it_was_made(bench: Bench) {
     assert_eq!(view.decided[&id("p")], [at("02:00"), at("03:00")], "neither is due any more");
 }
 
+/// As people may hand it in: what follows an attempt that has not ended is not known.
+pub async fn what_is_imported_was_made_without_the_run_log_and_runs_until_its_end(bench: Bench) {
+    let whole = spooled("02:00", 1, None);
+    let mut odd = whole.clone();
+    odd.attempt = Attempt { degraded: false, gave_up: true, retry_at: Some(at("02:30")), ..whole.attempt.clone() };
+    assert_eq!(import(&bench, [odd]).await, [Imported::Taken]);
+    assert_eq!(attempts(&bench).await, [whole.attempt]);
+}
+
 pub async fn the_same_records_may_come_again(bench: Bench) {
     let records = [spooled("02:00", 1, Some(Outcome::Failed)), spooled("03:00", 1, Some(Outcome::Succeeded))];
     import(&bench, &records).await;
@@ -60,6 +69,23 @@ pub async fn an_end_that_comes_later_is_folded(bench: Bench) {
     record.attempt.end = Some(completion(&record.attempt, Outcome::Succeeded, at("02:01")));
     import(&bench, [record.clone()]).await;
     assert_eq!(attempts(&bench).await, [record.attempt]);
+}
+
+pub async fn what_has_ended_is_left_as_it_is_by_an_older_record(bench: Bench) {
+    let older = spooled("02:00", 1, None);
+    let ended = spooled("02:00", 1, Some(Outcome::Failed)).attempt;
+    let ended =
+        Spooled { attempt: Attempt { token: older.attempt.token, ..ended }, after: None, schedule: String::new() };
+    import(&bench, [older.clone()]).await;
+    assert_eq!(import(&bench, [ended.clone()]).await, [Imported::Known]);
+    let before = bench.everything().await;
+    assert_eq!(attempts(&bench).await[0].retry_at, ended.attempt.retry_at, "its retry is pending");
+    let longer = Attempt { lease: lease_until(at("09:00")), ..older.attempt };
+    assert_eq!(
+        import(&bench, [Spooled { attempt: longer, after: None, schedule: String::new() }]).await,
+        [Imported::Known]
+    );
+    assert_eq!(bench.everything().await, before);
 }
 
 pub async fn a_retry_is_pending_unless_it_was_made(bench: Bench) {

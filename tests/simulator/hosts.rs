@@ -21,6 +21,7 @@ use crate::bodies::Bodies;
 use crate::clocks::{MachineClock, SERVER};
 use crate::disk::SimHost;
 use crate::post;
+use crate::restored;
 use crate::shape::Kind;
 use crate::store::Remote;
 use crate::world::World;
@@ -36,6 +37,9 @@ pub async fn live(world: Arc<World>) {
     for n in 0..world.shape.loops {
         loops.spawn(live_loop(world.clone(), n));
     }
+    if world.shape.is_restored {
+        loops.spawn(restored::go_back(world.clone()));
+    }
     while let Some(ended) = loops.join_next().await {
         ended.unwrap();
     }
@@ -50,6 +54,9 @@ async fn live_loop(world: Arc<World>, n: usize) {
         let late = if world.has_faults() { world.chance.millis(0, 30_000) } else { Duration::from_secs(1) };
         world.time.sleep_until(Duration::from_secs(minute * 60) + late).await;
         let version = usize::from(minute >= edited_at);
+        if world.known().is_closed {
+            continue;
+        }
         if world.has_faults() {
             trouble(&world, n);
             if world.chance.percent(8) {

@@ -17,6 +17,7 @@ mod disk;
 mod hosts;
 mod plants;
 mod post;
+mod restored;
 mod shape;
 mod store;
 mod stuck;

@@ -31,6 +31,8 @@ pub struct Shape {
     pub receivers: usize,
     /// Hosts go on without the run-log, by a mirror and a spool.
     pub has_spools: bool,
+    /// The store is restored from copies now and then.
+    pub is_restored: bool,
     /// A rule that is broken on purpose.
     pub plant: Option<Plant>,
 }
@@ -71,6 +73,7 @@ impl Shape {
             slow_start_ms: 900,
             receivers: chance.one_of(&[0, 0, 1, 2]),
             has_spools: false,
+            is_restored: false,
             plant: None,
         };
         // How far a degraded tick reaches back goes by its wall clock.
@@ -91,6 +94,7 @@ impl Shape {
             slow_start_ms: if plant == Plant::MarkNotHeeded { 30_000 } else { 900 },
             receivers: usize::from(plant.needs_receivers()),
             has_spools: plant.needs_spools(),
+            is_restored: false,
             plant: Some(plant),
         }
     }

@@ -144,7 +144,7 @@ fn in_a_world(catch_up: &str, then: impl AsyncFnOnce(Arc<World>)) {
     );
     let files = [file.clone(), file];
     let kind = Kind::Server;
-    let quiet = Shape {
+    let shape = Shape {
         kind,
         loops: 1,
         minutes: 0,
@@ -153,9 +153,9 @@ fn in_a_world(catch_up: &str, then: impl AsyncFnOnce(Arc<World>)) {
         slow_start_ms: 900,
         receivers: 0,
         has_spools: false,
+        is_restored: false,
         plant: None,
     };
-    let shape = quiet;
     runtime.block_on(async { then(Arc::new(World::new(shape, 1))).await });
 }
 

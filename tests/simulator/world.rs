@@ -93,6 +93,8 @@ pub struct Known {
     pub last_tick: Option<Timestamp>,
     /// Runs that were done without the run-log, by the machine that did them.
     pub done_alone: BTreeSet<(usize, String)>,
+    /// No tick is called meanwhile.
+    pub is_closed: bool,
 }
 
 impl World {

@@ -19,7 +19,8 @@ use super::super::contract::{
     Adopted, Batch, Committed, Condition, End, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query,
     Record, Renewed, Retention, RunLog, Scope, Settled, Spooled, Transition, Verdict, View, Waiting,
 };
-use super::{Folder, LOCK, keep, mirror};
+use super::mirror::{self, Learned};
+use super::{Folder, LOCK, keep};
 use crate::alert::Alert;
 use crate::clock::Clock;
 use crate::lease::Lease;
@@ -39,9 +40,9 @@ impl Mirrored {
         Mirrored { run_log, folder, clock }
     }
 
-    async fn note(&self, rows: Vec<Row>, is_all: bool) {
+    async fn note(&self, learned: Learned) {
         let now = self.clock.now();
-        let noted = self.folder.work(move |folder| mirror::note(folder, rows.into_iter(), is_all, now)).await;
+        let noted = self.folder.work(move |folder| mirror::note(folder, learned, now)).await;
         if let Err(error) = noted {
             tracing::debug!(folder = %self.folder.path().display(), %error, "no mirror of the run-log");
         }
@@ -70,8 +71,13 @@ impl Mirrored {
 impl RunLog for Mirrored {
     async fn load(&self, scope: Scope) -> Result<View, Error> {
         let is_all = scope == Scope::All;
+        let before = mirror::digest_of(&self.folder).filter(|_| is_all);
         let view = self.run_log.load(scope).await?;
-        self.note(view.rows.values().cloned().collect(), is_all).await;
+        let marks = self.run_log.start_marks();
+        let active = view.open.values().flatten().filter(|attempt| attempt.is_active());
+        let running = active.filter_map(|attempt| Some((attempt.clone(), marks.clone()?))).collect();
+        let rows = view.rows.values().cloned().collect();
+        self.note(Learned { rows, is_all, before, running }).await;
         Ok(view)
     }
 
@@ -91,7 +97,7 @@ impl RunLog for Mirrored {
         let won = sent.into_iter().filter(|(place, _)| verdicts.get(place) == Some(&Verdict::Won));
         let rows: Vec<Row> = won.map(|(_, transition)| as_stored(transition)).collect();
         if !rows.is_empty() {
-            self.note(rows, false).await;
+            self.note(Learned { rows, ..Learned::default() }).await;
         }
         verdicts.extend(left.into_keys().map(|place| (place, Verdict::Lost)));
         committed.verdicts = verdicts.into_values().collect();

@@ -2,19 +2,22 @@
 //!
 //! Written by every tick that has loaded the run-log or claimed in it, obeyed by ticks that cannot.
 //!
-//! Holds always: a row of a later version is not replaced by an earlier one that another tick of the same minute brings.
+//! Holds always: a row of a later version is not replaced by an earlier one that another tick of the same minute brings;
+//! where the run-log itself has gone back, what is open in it gets start marks before the mirror goes back too.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use jiff::Timestamp;
 
 use super::folder::Folder;
 use crate::occurrence::PipelineId;
-use crate::run::Row;
+use crate::run::{Attempt, Row};
 
 const FILE: &str = "mirror.json";
 const LOCK: &str = "mirror.lock";
@@ -44,24 +47,48 @@ pub fn read(folder: &Folder) -> Known {
     }
 }
 
-/// Takes what was learned into the mirror; `is_all` says that the store has no other rows.
+/// What tells one content of the mirror from another.
+pub type Digest = [u8; 16];
+
+/// What a run-log has said.
+#[derive(Default)]
+pub struct Learned {
+    /// Its rows.
+    pub rows: Vec<Row>,
+    /// It has no other rows.
+    pub is_all: bool,
+    /// What the mirror was before the run-log was asked.
+    pub before: Option<Digest>,
+    /// The attempts that run by it, and where their start marks are.
+    pub running: Vec<(Attempt, PathBuf)>,
+}
+
+/// Takes what was learned into the mirror.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn note(folder: &Folder, learned: impl Iterator<Item = Row>, is_all: bool, now: Timestamp) -> io::Result<()> {
+pub fn note(folder: &Folder, learned: Learned, now: Timestamp) -> io::Result<()> {
     folder.make()?;
-    // Who holds it writes much the same, but for what was claimed just now.
-    let lock = if is_all { folder.lock_if_free(LOCK) } else { folder.lock(LOCK) };
-    let Ok(_lock) = lock else { return Ok(()) };
-    let learned: Vec<Row> = learned.collect();
+    let Learned { rows: learned, is_all, before, running } = learned;
     let digest = digest(&learned);
+    let is_other = |known: Option<Digest>| known.is_some_and(|known| known != *digest.as_bytes());
+    let may_be_behind = is_all && is_other(before) && !behind(&learned, &read(folder)).is_empty();
+    // Who holds it writes much the same, but for what was claimed just now.
+    let lock = if is_all && !may_be_behind { folder.lock_if_free(LOCK) } else { folder.lock(LOCK) };
+    let Ok(_lock) = lock else { return Ok(()) };
     let touch = || File::options().append(true).open(folder.join(FILE))?.set_modified(SystemTime::from(now));
     // Most ticks find what the one before has found: they only say that they were here.
-    if is_all && digest_of_file(folder).is_some_and(|known| known == *digest.as_bytes()) {
+    let in_file = digest_of(folder);
+    if is_all && in_file.is_some() && !is_other(in_file) {
         return touch();
     }
     let known = read(folder);
-    let is_old = known.ticked_at.is_none_or(|at| now.duration_since(at).abs() > OVERTAKEN);
+    // Whoever has written meanwhile may have overtaken what was learned, or has seen to this already.
+    let has_gone_back = may_be_behind && in_file == before;
+    if has_gone_back {
+        prove_nothing(&behind(&learned, &known), &running)?;
+    }
+    let is_old = has_gone_back || known.ticked_at.is_none_or(|at| now.duration_since(at).abs() > OVERTAKEN);
     let mut rows = if is_all && is_old { BTreeMap::new() } else { known.rows.clone() };
     for row in learned.into_iter().map(without_figures) {
         if rows.get(&row.pipeline).is_none_or(|before| before.version <= row.version) {
@@ -76,6 +103,32 @@ pub fn note(folder: &Folder, learned: impl Iterator<Item = Row>, is_all: bool, n
     touch()
 }
 
+/// The pipelines of which the mirror has a later version than the run-log.
+fn behind(learned: &[Row], known: &Known) -> BTreeSet<PipelineId> {
+    let is_behind = |row: &&Row| known.rows.get(&row.pipeline).is_some_and(|known| known.version > row.version);
+    learned.iter().filter(is_behind).map(|row| row.pipeline.clone()).collect()
+}
+
+/// An older copy of the run-log was put back. What runs by it may have ended since, and its start mark is gone: it gets
+/// one, lest the missing one be taken for a proof that it never started.
+fn prove_nothing(behind: &BTreeSet<PipelineId>, running: &[(Attempt, PathBuf)]) -> io::Result<()> {
+    let pipelines = behind.len();
+    tracing::warn!(pipelines, "the run-log has gone back to an older copy: what ran since may run again");
+    for (attempt, marks) in running.iter().filter(|(attempt, _)| behind.contains(&attempt.run.pipeline)) {
+        mark_started(marks, attempt)?;
+    }
+    Ok(())
+}
+
+fn mark_started(marks: &Path, attempt: &Attempt) -> io::Result<()> {
+    Folder::at(marks.to_path_buf()).make()?;
+    let made = File::options().write(true).create_new(true).mode(0o600).open(marks.join(attempt.token.to_string()));
+    match made {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// The same for rows of the same pipelines in the same versions, in the order of their names.
 fn digest(rows: &[Row]) -> String {
     let mut versions: Vec<(&PipelineId, u64)> = rows.iter().map(|row| (&row.pipeline, row.version)).collect();
@@ -85,7 +138,8 @@ fn digest(rows: &[Row]) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-fn digest_of_file(folder: &Folder) -> Option<[u8; 16]> {
+/// The digest of what is in the mirror now; none where there is none.
+pub fn digest_of(folder: &Folder) -> Option<Digest> {
     let mut digest = [0; 16];
     File::open(folder.join(FILE)).and_then(|mut file| file.read_exact(&mut digest)).ok().map(|()| digest)
 }
