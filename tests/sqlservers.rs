@@ -4,6 +4,7 @@
 //! What every store promises is asked of them by tests/runlog.rs; here is what only a server can go wrong by. What can't be
 //! had here shows as ignored. Where the environment says `CI`, a program that is missing fails.
 
+#![allow(clippy::disallowed_methods, reason = "what servers and other processes do takes real time")]
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
 #[allow(dead_code, reason = "shared with tests/runlog.rs")]

@@ -240,14 +240,25 @@ impl Dialect for MySql {
         "STRAIGHT_JOIN"
     }
 
+    fn found_by(&self, columns: &[Column]) -> &'static str {
+        // A table of few rows is read whole otherwise, and all of it is locked.
+        match columns {
+            [("token", _), ..] => "FORCE INDEX (token)",
+            [("id", _), ..] => "FORCE INDEX (id)",
+            _ => "FORCE INDEX (PRIMARY)",
+        }
+    }
+
     fn update(&self, table: &Table, set: &[&str], source: &str, which: &str) -> String {
         let set: Vec<String> = set.iter().map(|name| format!("t.{name} = d.{name}")).collect();
         let on = matched("t", table.key());
-        format!("UPDATE {source} STRAIGHT_JOIN {} t ON {on} SET {} WHERE {which}", table.name, set.join(", "))
+        let by = self.found_by(table.key());
+        format!("UPDATE {source} STRAIGHT_JOIN {} t {by} ON {on} SET {} WHERE {which}", table.name, set.join(", "))
     }
 
     fn delete(&self, table: &str, columns: &[Column], source: &str) -> String {
-        format!("DELETE t FROM {source} STRAIGHT_JOIN {table} t ON {}", matched("t", columns))
+        let by = self.found_by(columns);
+        format!("DELETE t FROM {source} STRAIGHT_JOIN {table} t {by} ON {}", matched("t", columns))
     }
 
     fn on_conflict_nothing(&self, table: &Table) -> String {

@@ -119,6 +119,9 @@ fn tick(url: &str, variables: &[(&str, &str)]) -> Done {
     sandbox.call_with(&["run-due", "--interval", "86400", "-o", "json", "--run-log-url", url], variables)
 }
 
+/// Whether it opens, an address, and variables.
+type Row<'a> = (bool, &'a str, Vec<(&'a str, &'a str)>);
+
 fn passwords(kind: &'static Kind) -> Result<(), Lack> {
     let bench = kind.bench()?;
     let word = password(&bench.url).to_owned();
@@ -136,7 +139,7 @@ fn passwords(kind: &'static Kind) -> Result<(), Lack> {
     let passfile = file("pgpass", &format!("# comment\n*:*:*:nobody:no\n127.0.0.1:*:*:{user}:{word}\n"), 0o600);
     let plain = file("plain", &format!("{word}\n"), 0o600);
     #[rustfmt::skip]
-    let rows: Vec<(bool, &str, Vec<(&str, &str)>)> = if kind.is_postgres() {
+    let rows: Vec<Row> = if kind.is_postgres() {
         vec![
             (true,  &bare,      vec![("PGPASSWORD", &word)]),
             (true,  &bare,      vec![("PGPASSFILE", &passfile)]),

@@ -130,7 +130,7 @@ fn tangled(kind: &'static Kind) -> Result<(), Lack> {
                     let mut ends: Vec<_> = held.drain(..).map(|held| end(&held, Outcome::Succeeded, instant)).collect();
                     let others = view.open.values().flatten().map(|attempt| end(attempt, Outcome::Succeeded, instant));
                     ends.extend(others.filter(|_| round % 2 == 0));
-                    if worker % 3 == 0 {
+                    if worker.is_multiple_of(3) {
                         ends.reverse();
                     }
                     let batch = Batch { ends, transitions: transitions.clone() };

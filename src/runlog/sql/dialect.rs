@@ -62,6 +62,9 @@ pub trait Dialect: Send + Sync {
     /// What joins a table to the rows of a source before it: those few are walked, not the table.
     fn join(&self) -> &'static str;
 
+    /// What, behind the name of a table, has its rows found by an index of these columns.
+    fn found_by(&self, columns: &[Column]) -> &'static str;
+
     /// Gives the rows `t` of `table` that are in `source` its values of `set`, where `which` holds.
     fn update(&self, table: &Table, set: &[&str], source: &str, which: &str) -> String;
 
@@ -116,7 +119,7 @@ const PLACE: &str = "place";
 /// Selects the rows of a table whose values of `columns` are in `source`.
 pub fn select(dialect: &dyn Dialect, table: &Table, alias: &str, columns: &[Column], source: &str) -> String {
     let (names, join, on) = (table.names(alias), dialect.join(), matched(alias, columns));
-    format!("SELECT {names} FROM {source} {join} {} {alias} ON {on}", table.name)
+    format!("SELECT {names} FROM {source} {join} {} {alias} {} ON {on}", table.name, dialect.found_by(columns))
 }
 
 /// `t.a = d.a AND …` over the columns.

@@ -79,10 +79,12 @@ impl Wanted {
         // What is waited for comes first, in one order: whoever holds the other locks waits for nobody.
         let join = dialect.join();
         let of_ended = format!(
-            "SELECT {} FROM {} {join} tickward_attempt a ON a.token = d.token {join} tickward_pipeline p \
+            "SELECT {} FROM {} {join} tickward_attempt a {} ON a.token = d.token {join} tickward_pipeline p {} \
              ON p.namespace = a.namespace AND p.pipeline = a.pipeline ORDER BY p.namespace, p.pipeline {}",
             PIPELINE.names("p"),
             tokens(dialect, &self.ended),
+            dialect.found_by(TOKEN),
+            dialect.found_by(PIPELINE.key()),
             dialect.for_update("p", false)
         );
         statements.push(if self.ended.is_empty() { nothing() } else { of_ended });
