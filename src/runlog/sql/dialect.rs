@@ -27,6 +27,11 @@ pub trait Dialect: Send + Sync {
     /// Selects whether this user may create tables, insert, update and delete: four numbers, 0 for no.
     fn rights(&self) -> &'static str;
 
+    /// It has a time of its own, and not that of the host that asks.
+    fn has_own_clock(&self) -> bool {
+        true
+    }
+
     /// Statements that begin to make tables and keep others from it meanwhile.
     fn begin_migrating(&self) -> Vec<String>;
 
