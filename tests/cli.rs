@@ -36,6 +36,8 @@ mod http_server;
 mod import;
 #[path = "cli/killed.rs"]
 mod killed;
+#[path = "cli/kills.rs"]
+mod kills;
 #[path = "cli/looking.rs"]
 mod looking;
 #[path = "cli/outbox.rs"]

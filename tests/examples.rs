@@ -1,9 +1,16 @@
 //! The examples run as they stand and give the results that their READMEs show.
 //!
 //! QuickETL's needs its virtual environment: `QUICKETL_VENV`, else `examples/quicketl/.venv`. Without one it is shown as
-//! ignored; where `CI` is set, it fails instead.
+//! ignored; where `CI` is set, it fails instead. The fence's needs `psql` and `TICKWARD_TEST_POSTGRES_URL`, and is ignored
+//! without.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
+
+#[path = "examples/fence.rs"]
+mod fence;
+#[cfg(any(feature = "postgres", feature = "mysql"))]
+#[path = "examples/roles.rs"]
+mod roles;
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -26,7 +33,29 @@ fn main() {
         })
         .with_ignored_flag(is_missing && !in_ci)
     };
+    let on_server = |name, variable: &'static str, test: fn(&str)| {
+        let url = std::env::var(variable).ok().filter(|url| !url.is_empty());
+        let has_none = url.is_none();
+        Trial::test(name, move || {
+            test(&url.ok_or(format!("{variable} is not set: `tests/servers/run` starts a server and sets it"))?);
+            Ok(())
+        })
+        .with_ignored_flag(has_none && !in_ci)
+    };
     let trials = vec![
+        on_server(
+            "fence_postgres_refuses_a_late_writer",
+            "TICKWARD_TEST_POSTGRES_URL",
+            fence::a_late_writer_is_refused,
+        ),
+        #[cfg(feature = "postgres")]
+        on_server("the_roles_of_the_page_on_postgres_tick", "TICKWARD_TEST_POSTGRES_URL", |url| {
+            roles::those_of_the_page_make_tables_and_tick(url, "docs/run-log-postgres.md");
+        }),
+        #[cfg(feature = "mysql")]
+        on_server("the_roles_of_the_page_on_mysql_tick", "TICKWARD_TEST_MYSQL_URL", |url| {
+            roles::those_of_the_page_make_tables_and_tick(url, "docs/run-log-mysql.md");
+        }),
         plain("hello_runs_what_fell_due_and_keeps_its_output", hello),
         plain("around_is_partial_by_its_results_and_tells_of_a_hook", around),
         plain("sales_of_a_day_are_summed_by_region", sales_of_a_day),

@@ -6,6 +6,8 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 #![allow(clippy::disallowed_methods, reason = "what other processes do takes real time")]
 
+#[path = "failpoints/apart.rs"]
+mod apart;
 #[path = "failpoints/frozen.rs"]
 mod frozen;
 #[path = "failpoints/killed.rs"]

@@ -61,6 +61,7 @@ static BACKENDS: &[Backend] = &[
     Backend {
         name: "memory",
         fresh_url: |_| Ok("memory:".into()),
+        remove: |_| {},
         precision: Duration::from_micros(1),
         is_shared: false,
         is_durable: false,
@@ -68,6 +69,7 @@ static BACKENDS: &[Backend] = &[
     Backend {
         name: "sqlite",
         fresh_url: |folder| Ok(format!("sqlite:{}/run_log.db", folder.display())),
+        remove: |_| {},
         precision: Duration::from_micros(1),
         is_shared: true,
         is_durable: true,
@@ -92,6 +94,7 @@ static BACKENDS: &[Backend] = &[
     Backend {
         name: "postgres",
         fresh_url: servers::fresh_postgres,
+        remove: servers::remove,
         precision: Duration::from_micros(1),
         is_shared: true,
         is_durable: true,
@@ -100,6 +103,7 @@ static BACKENDS: &[Backend] = &[
     Backend {
         name: "mysql",
         fresh_url: servers::fresh_mysql,
+        remove: servers::remove,
         precision: Duration::from_micros(1),
         is_shared: true,
         is_durable: true,
@@ -165,12 +169,13 @@ fn everywhere() -> Vec<Case> {
         imports: what_is_imported_is_there_as_it_was_made, the_same_records_may_come_again,
             an_end_that_comes_later_is_folded, a_retry_is_pending_unless_it_was_made,
             a_key_that_is_taken_keeps_its_attempt_and_the_other_comes_beside_it,
-            the_cursor_moves_where_nothing_is_left_out, an_import_makes_older_decisions_lost;
+            a_retry_is_made_after_what_ran_twice, the_cursor_moves_where_nothing_is_left_out, an_import_makes_older_decisions_lost;
         not_run: adjacent_missed_stretches_are_one, what_was_paused_or_held_is_one_stretch_each, stretches_that_do_not_touch_stay_apart,
             a_stretch_recorded_again_reaches_as_far_as_the_longer;
         outbox: an_end_is_told_as_it_ended, a_late_outcome_is_told_once, a_transition_that_is_refused_tells_nothing,
             an_alert_is_with_one_tick_at_a_time, alerts_of_a_pipeline_stay_in_order, the_same_alert_is_kept_once,
-            after_a_day_an_alert_is_dead, what_there_is_no_room_for_is_counted;
+            after_a_day_an_alert_is_dead, what_is_put_off_is_kept_with_its_instant,
+            what_happened_long_ago_is_told_for_a_day_too_and_in_its_turn, what_there_is_no_room_for_is_counted;
         history: newest_decisions_come_first, equal_decisions_have_a_fixed_order, a_limit_keeps_the_newest,
             filters_leave_what_they_say, what_is_merged_counts_as_newly_decided;
         values: instants_are_kept_to_the_microsecond, odd_text_is_kept, large_numbers_are_kept, every_word_is_kept;

@@ -4,7 +4,7 @@ CREATE TABLE tickward_outbox (
     id         TEXT    NOT NULL UNIQUE,
     about      TEXT    NOT NULL,             -- namespace:pipeline; '' for what is about no pipeline
     alert      TEXT    NOT NULL,             -- JSON
-    at         INTEGER NOT NULL,             -- when it happened
+    at         INTEGER NOT NULL,             -- since when it waits
     state      TEXT    NOT NULL DEFAULT 'waiting',  -- 'waiting' or 'dead'
     done       TEXT    NOT NULL DEFAULT '{}',       -- JSON: which alerters have it, and which refuse it
     not_before INTEGER,                      -- a tick has it until then

@@ -12,27 +12,30 @@ use crate::http::{Answer, NoAnswer};
 /// What is told as the longest wait: alerts are not kept longer.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3600);
 
-/// 2xx is delivered. 408, 425, 429, 5xx and no answer are worth another try; all else is not, redirects included.
+/// 2xx is delivered. 408, 425, 429, 5xx and no answer are worth another try at once. All else is a refusal: of this very
+/// alert, where the status is about its content; of whatever comes there, redirects included.
 pub(super) fn verdict(answer: Result<Answer, NoAnswer>, now: Timestamp) -> Result<(), SendError> {
     let answer = match answer {
         Ok(answer) => answer,
-        Err(NoAnswer { message, is_permanent: true }) => return Err(SendError::Permanent { message }),
+        Err(NoAnswer { message, is_permanent: true }) => return Err(SendError::Refused { message }),
         Err(NoAnswer { message, .. }) => return Err(SendError::Retriable { message, after: None }),
     };
     let word = word(&answer.body).map_or(String::new(), |word| format!(" ({word})"));
     let status = answer.status;
+    let message = format!("the answer is {status}{word}");
     match status {
         200..=299 => Ok(()),
-        300..=399 => Err(SendError::Permanent {
+        300..=399 => Err(SendError::Refused {
             message: format!(
                 "the answer is {status}, a redirect, which is not followed: write the address it leads to"
             ),
         }),
-        408 | 425 | 429 | 500..=599 => Err(SendError::Retriable {
-            message: format!("the answer is {status}{word}"),
-            after: answer.retry_after.and_then(|text| wait(&text, now)),
-        }),
-        _ => Err(SendError::Permanent { message: format!("the answer is {status}{word}") }),
+        408 | 425 | 429 | 500..=599 => {
+            let after = answer.retry_after.and_then(|text| wait(&text, now));
+            Err(SendError::Retriable { message, after: after.filter(|after| !after.is_zero()) })
+        }
+        400 | 413 | 415 | 422 => Err(SendError::Unfit { message }),
+        _ => Err(SendError::Refused { message }),
     }
 }
 
@@ -60,33 +63,41 @@ mod tests {
     use super::*;
 
     #[test]
-    fn answers_are_delivered_worth_another_try_or_final() {
+    fn answers_are_delivered_worth_another_try_or_refusals() {
         let now = "2026-01-01T00:00:00Z".parse().unwrap();
-        let retry = |after: Option<u64>| Some((true, after));
-        let last = Some((false, None));
+        let retry = |after: Option<u64>| Some(("again", after));
+        let [refused, unfit] = ["refused", "unfit"].map(|word| Some((word, None)));
         for (status, retry_after, expected) in [
             (200, None, None),
             (204, None, None),
-            (301, None, last),
-            (307, Some("9"), last),
-            (400, None, last),
-            (404, None, last),
+            (301, None, refused),
+            (307, Some("9"), refused),
+            (400, None, unfit),
+            (401, None, refused),
+            (403, None, refused),
+            (404, None, refused),
             (408, None, retry(None)),
-            (410, None, last),
+            (410, None, refused),
+            (413, None, unfit),
+            (415, None, unfit),
+            (422, None, unfit),
             (429, Some("30"), retry(Some(30))),
             (429, Some("Thu, 01 Jan 2026 00:01:00 GMT"), retry(Some(60))),
-            (429, Some("Wed, 01 Jan 2025 00:01:00 GMT"), retry(Some(0))),
+            (429, Some("Wed, 01 Jan 2025 00:01:00 GMT"), retry(None)),
+            (429, Some("0"), retry(None)),
             (429, Some("soon"), retry(None)),
             (429, Some("-1"), retry(None)),
             (429, Some("99999999"), retry(Some(86_400))),
             (500, None, retry(None)),
             (503, Some("7"), retry(Some(7))),
-            (100, None, last),
+            (503, Some("Thu, 01 Jan 2026 01:00:00 GMT"), retry(Some(3600))),
+            (100, None, refused),
         ] {
             let answer = Answer { status, retry_after: retry_after.map(Into::into), body: String::new() };
             let found = verdict(Ok(answer), now).err().map(|error| match error {
-                SendError::Retriable { after, .. } => (true, after.map(|after| after.as_secs())),
-                SendError::Permanent { .. } => (false, None),
+                SendError::Retriable { after, .. } => ("again", after.map(|after| after.as_secs())),
+                SendError::Refused { .. } => ("refused", None),
+                SendError::Unfit { .. } => ("unfit", None),
             });
             assert_eq!(found, expected, "{status} {retry_after:?}");
         }

@@ -47,7 +47,7 @@ pub trait Alerter: Send + Sync {
     async fn send(&self, alert: &Alert) -> Result<(), SendError>;
 }
 
-/// Why an alert was not delivered, without secrets.
+/// Why an alert was not delivered, without secrets. Whatever it is, the alert is tried again until it has waited too long.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SendError {
     /// Another time it may work.
@@ -58,9 +58,15 @@ pub enum SendError {
         /// How long the other side wants to be left alone (`Retry-After`), a day at most; none if it did not say.
         after: Option<Duration>,
     },
-    /// The same alert will be refused again.
+    /// The other side refuses whatever comes, until a person changes something there or in the address.
     #[error("{message}")]
-    Permanent {
+    Refused {
+        /// What happened.
+        message: String,
+    },
+    /// This very alert is refused, or cannot be written: another one may be taken.
+    #[error("{message}")]
+    Unfit {
         /// What happened.
         message: String,
     },

@@ -100,7 +100,7 @@ impl Alerter for Smtp {
     async fn send(&self, alert: &Alert) -> Result<(), SendError> {
         let mail = self
             .mail(alert)
-            .map_err(|_| SendError::Permanent { message: "the alert cannot be written as a mail".into() })?;
+            .map_err(|_| SendError::Unfit { message: "the alert cannot be written as a mail".into() })?;
         match tokio::time::timeout(self.limit, self.relay.send(mail)).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(error)) => Err(sorted(&error)),
@@ -174,11 +174,11 @@ fn sorted(error: &SmtpError) -> SendError {
     }
     match error.status() {
         Some(code) if error.is_permanent() => {
-            SendError::Permanent { message: format!("the mail server refuses with {code}") }
+            SendError::Refused { message: format!("the mail server refuses with {code}") }
         }
         Some(code) => retriable(format!("the mail server answers {code}")),
         None if error.is_tls() => retriable("TLS with the mail server failed".into()),
-        None if error.is_client() => SendError::Permanent {
+        None if error.is_client() => SendError::Refused {
             message: "the mail server does not offer what is needed: STARTTLS, or a way to log in".into(),
         },
         None if error.is_timeout() => retriable("the mail server does not answer".into()),

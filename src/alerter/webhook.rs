@@ -66,9 +66,8 @@ impl Alerter for Webhook {
 
     async fn send(&self, alert: &Alert) -> Result<(), SendError> {
         let body = Body { version: 1, severity: alert.kind.severity().word(), text: alert.headline(), alert };
-        let body = serde_json::to_vec(&body).map_err(|error| SendError::Permanent {
-            message: format!("the alert cannot be written as JSON: {error}"),
-        })?;
+        let body = serde_json::to_vec(&body)
+            .map_err(|error| SendError::Unfit { message: format!("the alert cannot be written as JSON: {error}") })?;
         let now = self.clock.now();
         let timestamp = now.as_second();
         // An id is made of names and instants; one of a newer program may be anything.

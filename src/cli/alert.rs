@@ -185,6 +185,9 @@ impl List {
 }
 
 fn as_json(entry: &Waiting) -> Value {
+    let put_off: serde_json::Map<String, Value> =
+        entry.done.put_off.iter().map(|(name, off)| (name.clone(), rfc3339(off.until).into())).collect();
+    let refused = entry.done.put_off.iter().filter(|(_, off)| off.refusals > 0).map(|(name, _)| name);
     json!({
         "id": entry.alert.id,
         "kind": entry.alert.kind.word(),
@@ -192,7 +195,8 @@ fn as_json(entry: &Waiting) -> Value {
         "at": rfc3339(entry.alert.at),
         "text": entry.alert.headline(),
         "delivered": entry.done.delivered,
-        "refused": entry.done.refused,
+        "refused": refused.collect::<Vec<_>>(),
+        "not_before": put_off,
         "error": entry.error,
     })
 }

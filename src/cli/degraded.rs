@@ -5,6 +5,7 @@
 //! Holds always: one host starts an attempt once; where there is no disk for a spool, that is said, and each outcome is
 //! printed as a line that `tickward spool import` takes.
 
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -51,7 +52,7 @@ pub async fn run_due(
     };
     let (run, skip): (Vec<&Pipeline>, Vec<&Pipeline>) = pipelines.iter().partition(runs);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (run_log, no_disk) = stand_in(&folder, &clock);
+    let (run_log, no_disk) = stand_in(&folder, &clock)?;
     print::note(&masked(&print::printable(&format!("warning: {why}"))));
     if !run.is_empty() {
         print::note(match &no_disk {
@@ -84,7 +85,7 @@ pub async fn run_due(
     if no_disk.is_some() {
         let ended = report.ended.iter().cloned();
         let lines = ended.map(|attempt| Stored::Attempt {
-            spooled: Box::new(Spooled { attempt, after: None }),
+            spooled: Box::new(Spooled { attempt, after: None, schedule: String::new() }),
             outage: String::new(),
         });
         lines.for_each(|stored| print::note(&stored.line()));
@@ -109,9 +110,17 @@ async fn tell_outage(env: &Env, options: &Options, folder: &Folder, why: &str) {
 }
 
 /// A spool; where there is no disk for one, a run-log in memory, and why.
-fn stand_in(folder: &Folder, clock: &Arc<dyn Clock>) -> (Arc<dyn RunLog>, Option<std::io::Error>) {
-    match SpoolRunLog::open(folder.clone(), clock.clone(), format!("{:032x}", SystemHost.mint())) {
+///
+/// # Errors
+/// Another tick of this host keeps the spool's lock: it may claim in the run-log at this very moment.
+fn stand_in(folder: &Folder, clock: &Arc<dyn Clock>) -> Result<(Arc<dyn RunLog>, Option<io::Error>), Error> {
+    let spool = SpoolRunLog::open(folder.clone(), clock.clone(), format!("{:032x}", SystemHost.mint()));
+    Ok(match spool {
         Ok(spool) => (Arc::new(spool), None),
+        Err(error) if error.kind() == io::ErrorKind::TimedOut => {
+            let message = "another tick of this host may be claiming: nothing is started beside it".into();
+            return Err(Error::Unavailable { message, source: Some(Box::new(error)) });
+        }
         Err(error) => {
             let known = mirror::read(folder);
             let mut rows: Vec<_> = known.rows.into_values().collect();
@@ -120,7 +129,7 @@ fn stand_in(folder: &Folder, clock: &Arc<dyn Clock>) -> (Arc<dyn RunLog>, Option
             tables.rows = rows.into_iter().map(|row| (row.pipeline.clone(), row)).collect();
             (Arc::new(MemoryRunLog::standing_in(clock.clone(), tables)), Some(error))
         }
-    }
+    })
 }
 
 /// Takes into the run-log what this host has done without it, and says what a person should know of that.
@@ -161,12 +170,12 @@ pub fn keep_ends(folder: Option<&Folder>, report: &Report) {
 ///
 /// # Errors
 /// Those of the file system.
-pub fn folders(state: &Path) -> std::io::Result<Vec<Folder>> {
+pub fn folders(state: &Path) -> io::Result<Vec<Folder>> {
     let entries = match std::fs::read_dir(state.join("host")) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries?,
     };
-    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<std::io::Result<Vec<_>>>()?;
+    let mut paths = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<_>>>()?;
     paths.sort_unstable();
     Ok(paths.into_iter().map(Folder::at).collect())
 }

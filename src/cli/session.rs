@@ -244,12 +244,18 @@ impl Session {
         Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
     }
 
+    /// The address of the run-log as it may be shown, where that is on a server.
+    pub fn run_log_server(&self) -> Option<String> {
+        let is_server = self.run_log_file().is_none();
+        self.run_log_shown().filter(|url| is_server && !is_memory(url)).map(|url| format!("`{url}`"))
+    }
+
     /// Where this host keeps what it knows of the run-log, and what that does not know yet; none where none is wanted.
     pub fn host_folder(&self) -> Option<Folder> {
         let url = self.run_log_url().filter(|url| !is_memory(url))?;
-        // A file is the same whatever folder a tick is started in; of a URL with a password nothing is kept but this.
+        // A file is the same whatever folder a tick is started in; a server the same whatever the password.
         let file = self.run_log_file().and_then(|file| std::path::absolute(file).ok());
-        let whose = file.map_or(url, |file| file.to_string_lossy().into_owned());
+        let whose = file.map_or_else(|| config::secret::masked_url(&url), |file| file.to_string_lossy().into_owned());
         Some(Folder::at(self.state_folder().join("host").join(format!("{:016x}", stable_hash(&whose)))))
     }
 

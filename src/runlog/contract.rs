@@ -9,6 +9,8 @@
 //! - an end folds only into the attempt that has its token; a lost lease is tested again inside the same commit;
 //! - fences and versions only grow; no row that guards a claim is ever deleted;
 //! - what people are to be told of an end or a transition is in the outbox with it, or neither is stored.
+//!
+//! No call has a body here: a wrapper that forgets one does not compile.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -62,15 +64,7 @@ pub trait RunLog: Send + Sync {
     ///
     /// # Errors
     /// `Unavailable`: nothing was applied. `Unknown`: send the same records again.
-    async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
-        match records.is_empty() {
-            true => Ok(Vec::new()),
-            false => Err(Error::Refused {
-                message: "this run-log takes in no records of a spool".into(),
-                help: "they stay where they are".into(),
-            }),
-        }
-    }
+    async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error>;
 
     /// What happened, newest decision first.
     ///
@@ -128,46 +122,34 @@ pub trait RunLog: Send + Sync {
     /// Takes alerts that wait, oldest first: at most `limit`, each the caller's alone for `lease`. An alert is not taken while
     /// an older one of the same pipeline is with somebody else. What waits for longer than a day is dead.
     ///
-    /// Stores without an outbox have none.
-    ///
     /// # Errors
     /// `Unavailable`; `Unknown`: what was taken is free again after `lease`.
-    async fn take_alerts(&self, _limit: usize, _lease: Duration) -> Result<Vec<Waiting>, Error> {
-        Ok(Vec::new())
-    }
+    async fn take_alerts(&self, limit: usize, lease: Duration) -> Result<Vec<Waiting>, Error>;
 
     /// Takes in what has become of alerts that were taken, by their ids. An id that is not there is no matter.
     ///
     /// # Errors
     /// `Unavailable`, `Unknown`; the alerts are told again then.
-    async fn settle_alerts(&self, _settled: Vec<Settled>) -> Result<(), Error> {
-        Ok(())
-    }
+    async fn settle_alerts(&self, settled: Vec<Settled>) -> Result<(), Error>;
 
     /// Puts alerts that follow from no commit into the outbox; one with an id that is there already changes nothing.
     ///
     /// # Errors
     /// `Unavailable`, `Unknown`.
-    async fn post_alerts(&self, _alerts: Vec<Alert>) -> Result<(), Error> {
-        Ok(())
-    }
+    async fn post_alerts(&self, alerts: Vec<Alert>) -> Result<(), Error>;
 
     /// What is in the outbox, oldest first; nothing is taken.
     ///
     /// # Errors
     /// `Unavailable`.
-    async fn outbox(&self) -> Result<Outbox, Error> {
-        Ok(Outbox::default())
-    }
+    async fn outbox(&self) -> Result<Outbox, Error>;
 
     /// Where the start marks of this store's claims lie, for stores that live on this host's disk: a body starts only
     /// after creating its mark, so who creates it first has proved that it never starts. None for remote stores.
     fn start_marks(&self) -> Option<PathBuf>;
 
     /// Whether it stands in for one that cannot be used: what is claimed in it is known on this host alone.
-    fn is_degraded(&self) -> bool {
-        false
-    }
+    fn is_degraded(&self) -> bool;
 }
 
 /// A claim that is still held.

@@ -20,6 +20,9 @@ pub struct Spooled {
     /// The cursor from which the claim moved it, with nothing left out in between; none where the schedule has to be asked
     /// what lies in between.
     pub after: Option<Timestamp>,
+    /// Hash of the schedule that says so; empty where nobody knows.
+    #[serde(default)]
+    pub schedule: String,
 }
 
 /// What became of a record.
@@ -36,29 +39,35 @@ pub enum Imported {
 }
 
 /// Takes `spooled` in. `there` is the attempt that has its token already, `others` are all attempts of its run. Changes the
-/// row, and returns the attempt to be stored if anything of it is new, and what people are told.
+/// row, and returns the attempts to be stored, the imported one first, if anything is new, and what people are told.
 pub fn take_in(
     row: &mut Row,
     there: Option<Attempt>,
     others: &[Attempt],
     spooled: &Spooled,
-) -> (Imported, Option<Attempt>, Vec<Alert>) {
+) -> (Imported, Vec<Attempt>, Vec<Alert>) {
     let new = &spooled.attempt;
     if let Some(known) = there {
         let (changed, alerts) = brought_up_to_date(row, known, new);
-        return (Imported::Known, changed, alerts);
+        return (Imported::Known, changed.into_iter().collect(), alerts);
     }
     let is_taken = others.iter().any(|other| other.number == new.number || other.is_active());
     let number = match is_taken {
         false => new.number,
-        true if new.is_active() => return (Imported::Waits, None, Vec::new()),
+        true if new.is_active() => return (Imported::Waits, Vec::new(), Vec::new()),
         true => others.iter().map(|other| other.number).max().unwrap_or(0).max(new.number) + 1,
     };
     let mut attempt = Attempt { end: None, retry_at: None, gave_up: false, number, degraded: true, ..new.clone() };
     row.fence = row.fence.max(new.fence);
-    if spooled.after.is_some() && row.cursor == spooled.after && !new.by_hand {
+    // By another schedule something may lie in between: that one has to be asked.
+    let in_force = row.schedules.first_mut().filter(|known| known.hash == spooled.schedule);
+    if let Some(known) = in_force
+        && spooled.after.is_some()
+        && row.cursor == spooled.after
+        && !new.by_hand
+    {
         row.cursor = Some(new.run.scheduled_for);
-        if let Some(known) = row.schedules.first_mut().filter(|known| known.cursor == spooled.after) {
+        if known.cursor == spooled.after {
             known.cursor = row.cursor;
         }
     }
@@ -73,7 +82,27 @@ pub fn take_in(
         close_what_was_closed(&mut attempt, new, is_taken);
         alerts = alerts::of_end(row, &attempt, &end, folded);
     }
-    (if is_taken { Imported::Duplicate(number) } else { Imported::Taken }, Some(attempt), alerts)
+    if !is_taken {
+        return (Imported::Taken, vec![attempt], alerts);
+    }
+    let closed = others.iter().find(|other| other.retry_at.is_some()).map(|other| hand_on(other, &mut attempt));
+    (Imported::Duplicate(number), [attempt].into_iter().chain(closed).collect(), alerts)
+}
+
+/// The attempt of a run, among all of them, that has the number after `attempt` and ended while the run-log was away.
+pub fn newer<'a>(attempt: &Attempt, all: impl IntoIterator<Item = &'a Attempt>) -> Option<Attempt> {
+    let newest = all.into_iter().filter(|other| other.number > attempt.number).max_by_key(|other| other.number);
+    newest.filter(|newest| attempt.retry_at.is_some() && !newest.is_active()).cloned()
+}
+
+/// The number of a retry follows that of its attempt, and is taken by now: it is made after the duplicate instead, and not at
+/// all where that has succeeded.
+pub fn hand_on(pending: &Attempt, duplicate: &mut Attempt) -> Attempt {
+    if !duplicate.outcome().is_some_and(Outcome::is_success) {
+        (duplicate.retry_at, duplicate.gave_up) = (pending.retry_at, false);
+        duplicate.tries = duplicate.tries.max(pending.tries);
+    }
+    Attempt { retry_at: None, ..pending.clone() }
 }
 
 fn brought_up_to_date(row: &mut Row, mut known: Attempt, new: &Attempt) -> (Option<Attempt>, Vec<Alert>) {

@@ -119,6 +119,12 @@ pub const DDL: &[Schema] = &[
     duckdb::TABLES,
 ];
 
+/// How the tables of the kind of store are made that `name`, any of its names in an address, stands for.
+pub fn tables_of(name: &str) -> Option<&'static Schema> {
+    let row = SCHEMES.iter().find(|row| row.names.contains(&name))?;
+    DDL.iter().find(|kind| kind.name == row.names[0])
+}
+
 /// Opens the run-log at `url`; a text without a scheme is a path for SQLite.
 ///
 /// # Errors

@@ -18,6 +18,8 @@ use super::sql::line::{Answers, Failure, Server, Session, Soon};
 use super::sql::{self, Backend};
 use super::{Error, OpenOptions, RunLog, Schema};
 
+mod ddl;
+
 /// Each form of the tables, oldest first.
 const MIGRATIONS: [Migration; 5] = [
     Migration { name: "0001_run_log", statements: include_str!("../../migrations/mysql/0001_run_log.sql") },
@@ -64,6 +66,8 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
         Some(socket) => format!("mysql://{}/{database}", socket.display()),
         None => format!("mysql://{}:{}/{database}", connect.get_host(), connect.get_port()),
     };
+    let host = address::looked_up(connect.get_host()).to_owned();
+    let connect = connect.host(&host);
     let backend = Backend {
         dialect: Box::new(MySql),
         server: Arc::new(Reach { connect: connect.disable_statement_logging(), patience: address.connect_timeout }),
@@ -114,11 +118,16 @@ impl Session for Connected {
     }
 }
 
+/// What the server says, but for the sign before which a password is looked for by who masks it: `'user'@'host'`.
+fn without_at(message: &str) -> String {
+    message.replace('@', " at ")
+}
+
 /// What an error means, by the server's number for it.
 fn sorted(error: &sqlx::Error) -> Failure {
     driver::sorted(error, |said| {
         let number = said.try_downcast_ref::<MySqlDatabaseError>().map_or(0, MySqlDatabaseError::number);
-        let message = said.message().to_owned();
+        let message = without_at(said.message());
         match number {
             // A lock that was not to be had, a deadlock, a row that somebody else was faster with or has changed, tables
             // that somebody else is making.
@@ -157,7 +166,7 @@ impl Dialect for MySql {
         vec![
             "SET SESSION innodb_lock_wait_timeout = 5".into(),
             // Who is stopped between two texts does not hold the others up for long.
-            "SET SESSION wait_timeout = 60".into(),
+            "SET SESSION wait_timeout = 15".into(),
             "SET TRANSACTION ISOLATION LEVEL READ COMMITTED".into(),
             "START TRANSACTION".into(),
         ]
@@ -188,6 +197,10 @@ impl Dialect for MySql {
 
     fn end_migrating(&self) -> Vec<String> {
         vec!["DO RELEASE_LOCK(CONCAT('tickward_', DATABASE()))".into()]
+    }
+
+    fn migration(&self, statements: &str) -> Vec<String> {
+        ddl::repeatable(statements)
     }
 
     fn has_tables(&self) -> &'static str {
@@ -247,5 +260,16 @@ impl Dialect for MySql {
         let set: Vec<String> =
             table.columns[table.key..].iter().map(|(name, _)| format!("{name} = VALUES({name})")).collect();
         format!("ON DUPLICATE KEY UPDATE {}", set.join(", "))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_that_the_server_says_looks_like_a_password() {
+        let said = "Access denied for user 'tickward'@'127.0.0.1' (using password: YES)";
+        assert_eq!(without_at(said), "Access denied for user 'tickward' at '127.0.0.1' (using password: YES)");
     }
 }

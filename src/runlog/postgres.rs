@@ -61,6 +61,8 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
     let connect = PgConnectOptions::from_str(&address.url).map_err(unreadable)?;
     let connect = if connect.get_application_name().is_none() { connect.application_name("tickward") } else { connect };
     let shown = shown(&connect);
+    let host = address::looked_up(connect.get_host()).to_owned();
+    let connect = connect.host(&host);
     // A pooler does not know it, and there is no number with a point in what is read.
     let connect = connect.extra_float_digits(None).disable_statement_logging();
     let backend = Backend {
@@ -130,8 +132,12 @@ fn sorted(error: &sqlx::Error) -> Failure {
                 message: format!("does not let this role do what it needs: {message}"),
                 help: "grant it: `tickward run-log ddl` prints what".into(),
             },
+            // Not enough disk, memory or of what is limited by a setting; 53300, no room for a connection, comes before all
+            // else. And what somebody has cancelled. Nothing was done.
+            ("53300", _) => Failure::Unanswered(message),
+            (_, "53") | ("57014", _) => Failure::Failed(format!("{message} ({code})")),
             // It went down, or was not up yet: whether what was sent is done is not known.
-            (_, "57" | "08" | "53") => Failure::Unanswered(message),
+            (_, "57" | "08") => Failure::Unanswered(message),
             _ => Failure::Failed(format!("{message} ({code})")),
         }
     })
@@ -182,7 +188,10 @@ impl Dialect for Postgres {
     fn begin_migrating(&self) -> Vec<String> {
         let mut statements = vec!["BEGIN".into(), "SELECT pg_advisory_xact_lock(7161634726410)".into()];
         if let Some(schema) = &self.schema {
-            statements.push(format!("CREATE SCHEMA IF NOT EXISTS \"{schema}\""));
+            // `IF NOT EXISTS` alone asks for the right to make schemas even where there is this one.
+            statements.push(format!(
+                "DO $$ BEGIN IF to_regnamespace('\"{schema}\"') IS NULL THEN CREATE SCHEMA \"{schema}\"; END IF; END $$"
+            ));
             statements.push(format!("SET LOCAL search_path TO \"{schema}\""));
         }
         statements
@@ -190,6 +199,10 @@ impl Dialect for Postgres {
 
     fn end_migrating(&self) -> Vec<String> {
         vec!["COMMIT".into()]
+    }
+
+    fn migration(&self, statements: &str) -> Vec<String> {
+        vec![statements.trim().trim_end_matches(';').to_owned()]
     }
 
     fn has_tables(&self) -> &'static str {

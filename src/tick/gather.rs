@@ -111,6 +111,10 @@ async fn take_overs(env: &Env, view: &View) -> Vec<End> {
             false if lease_is_over => Evidence::LeaseOver,
             false => continue,
         };
+        // Elsewhere nothing tells that the supervisor of who is gone still ends its bodies: the lease says when it must have.
+        if env.run_log.start_marks().is_none() && !lease_is_over {
+            continue;
+        }
         let never_starts = match start_state(env, attempt, evidence, until).await {
             Some(never_starts) => never_starts,
             // Its supervisor cannot be waited for, or asked; past the lease that holds up nothing any more.
@@ -133,11 +137,14 @@ async fn take_overs(env: &Env, view: &View) -> Vec<End> {
 
 /// Whether the attempt can never start any more; none while a body of a dead worker is still being ended.
 async fn start_state(env: &Env, attempt: &Attempt, evidence: Evidence, until: BootTime) -> Option<bool> {
-    let Some(folder) = env.run_log.start_marks() else { return Some(false) };
     // Marks are not written through to the disk, claims are: what was before the last boot may have lost its mark.
     if !attempt.owner.shares_boot_with(&env.owner) {
         return Some(false);
     }
+    let Some(folder) = env.run_log.start_marks() else {
+        end_leftovers(env, attempt, evidence, until).await;
+        return Some(false);
+    };
     if env.host.forestall(&folder.join(attempt.token.to_string())) == StartMark::Forestalled {
         failpoint::reached(Point::Forestalled);
         return Some(true);
@@ -149,9 +156,13 @@ async fn start_state(env: &Env, attempt: &Attempt, evidence: Evidence, until: Bo
         }
         env.clock.sleep_until(env.clock.boot().plus(LOOK_AGAIN)).await;
     }
-    // Only where worker and supervisor were killed in the same instant is anything left by now.
+    end_leftovers(env, attempt, evidence, until).await;
+    Some(false)
+}
+
+/// Only where worker and supervisor were killed in the same instant is anything left by now.
+async fn end_leftovers(env: &Env, attempt: &Attempt, evidence: Evidence, until: BootTime) {
     while evidence == Evidence::OwnerGone && env.host.end_leftovers(&attempt.owner) > 0 && env.clock.boot() < until {
         env.clock.sleep_until(env.clock.boot().plus(LOOK_AGAIN)).await;
     }
-    Some(false)
 }

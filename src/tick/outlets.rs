@@ -4,25 +4,28 @@
 //! it is for says the configuration.
 //!
 //! Holds always: each alerter is told the alerts of a pipeline in their order, so what it has not taken holds back what comes
-//! after; one that fails holds up no other; nothing here changes what the tick has come to.
+//! after, unless it was refused for what is in it; who asks for time is left alone; one that fails holds up no other; nothing
+//! here changes what the tick has come to.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinSet;
 
 use super::Options;
-use super::env::{Env, StopWish};
+use super::env::{Env, StopWish, StoreTime};
 use super::report::Report;
 use crate::alert::{Alert, Kind};
 use crate::alerter::{Alerter, SendError};
 use crate::clock::BootTime;
 use crate::config::AlerterSpec;
+use crate::failpoint::{self, Point};
 use crate::occurrence::{Name, PipelineId};
 use crate::pipeline::Pipeline;
 use crate::runlog::contract::{AlertVerdict, Settled, Waiting};
-use crate::runlog::outbox::{Done, MOST, about};
+use crate::runlog::outbox::{Done, MOST, Why, about};
 use crate::sink::Sink;
 
 /// Where a tick's alerts and figures go.
@@ -65,11 +68,13 @@ pub async fn deliver(env: &Env, options: &Options, report: &Report, pending: boo
     if !(told || pending || !report.ended.is_empty() || !report.not_run.is_empty() || !report.notes.is_empty()) {
         return;
     }
+    let asked_at = env.clock.boot();
     let taken = match env.in_time(env.run_log.take_alerts(MOST, LEASE)).await {
-        Ok(taken) if taken.is_empty() => return,
         Ok(taken) => taken,
         Err(error) => return tracing::warn!(%error, "alerts wait: the run-log did not give them"),
     };
+    let Some(time) = taken.first().map(|entry| store_time(env, entry, asked_at)) else { return };
+    failpoint::reached(Point::AlertsTaken);
     let alerts: Arc<Vec<Alert>> =
         Arc::new(taken.iter().map(|entry| dressed(&entry.alert, &options.outlets.known, report)).collect());
     let mut settling: Vec<Settling> = taken.into_iter().map(Settling::new).collect();
@@ -80,16 +85,28 @@ pub async fn deliver(env: &Env, options: &Options, report: &Report, pending: boo
         let wanted = |at: &usize| !settling[*at].done.has(outlet.alerter.name()) && wants(&alerts[*at]);
         let wanted: Vec<usize> = (0..alerts.len()).filter(wanted).collect();
         wanted.iter().for_each(|at| settling[*at].wanted += 1);
+        let now = time.now(&*env.clock);
+        let why = |at: usize| settling[at].done.put_off(outlet.alerter.name(), now).map(|off| off.why);
+        let wanted = wanted.into_iter().map(|at| (at, why(at))).collect();
         tasks.spawn(tell(env.clone(), outlet.clone(), alerts.clone(), wanted, begin));
     }
     while let Some(joined) = tasks.join_next().await {
         let Ok((name, answers)) = joined else { continue };
-        answers.into_iter().for_each(|(at, answer)| settling[at].answered(&name, answer));
+        let now = time.now(&*env.clock);
+        answers.into_iter().for_each(|(at, answer)| settling[at].answered(&name, answer, now));
     }
     let settled = settling.into_iter().map(Settling::settled).collect();
     if let Err(error) = env.in_time(env.run_log.settle_alerts(settled)).await {
         tracing::warn!(%error, "alerts may be told again: the run-log did not take that they were delivered");
     }
+    failpoint::reached(Point::AlertsSettled);
+}
+
+/// The store's time, from until when it has lent an alert.
+fn store_time(env: &Env, entry: &Waiting, asked_at: BootTime) -> StoreTime {
+    let lease = SignedDuration::try_from(LEASE).unwrap_or_default();
+    let told = entry.not_before.and_then(|until| until.checked_sub(lease).ok());
+    StoreTime::told(told.unwrap_or_else(|| env.clock.now()), asked_at)
 }
 
 /// Tells an alert at once, without an outbox: whether everybody who wants it has taken it.
@@ -99,7 +116,7 @@ pub async fn tell_at_once(env: &Env, options: &Options, alert: Alert) -> bool {
     let (alerts, begin) = (Arc::new(vec![alert.clone()]), env.clock.boot());
     let mut tasks = JoinSet::new();
     for outlet in wanting {
-        tasks.spawn(tell(env.clone(), outlet.clone(), alerts.clone(), vec![0], begin));
+        tasks.spawn(tell(env.clone(), outlet.clone(), alerts.clone(), vec![(0, None)], begin));
     }
     let mut all_have = true;
     while let Some(joined) = tasks.join_next().await {
@@ -108,21 +125,27 @@ pub async fn tell_at_once(env: &Env, options: &Options, alert: Alert) -> bool {
     all_have
 }
 
-/// Tells one alerter what it wants, in order; returns what it has answered to which.
+/// Tells one alerter what it wants and what is not put off, in order; returns what it has answered to which.
 async fn tell(
     env: Env,
     outlet: Outlet,
     alerts: Arc<Vec<Alert>>,
-    wanted: Vec<usize>,
+    wanted: Vec<(usize, Option<Why>)>,
     begin: BootTime,
 ) -> (String, Vec<(usize, Result<(), SendError>)>) {
     let name = outlet.alerter.name().to_owned();
     let mut answers: Vec<(usize, Result<(), SendError>)> = Vec::new();
     let mut held_back = BTreeSet::new();
     let mut warned = false;
-    for at in wanted {
+    if wanted.iter().any(|(_, why)| *why == Some(Why::Asked)) {
+        return (name, answers);
+    }
+    for (at, why) in wanted {
         let alert = &alerts[at];
-        if held_back.contains(&about(alert)) {
+        if why == Some(Why::Refused) {
+            held_back.insert(about(alert));
+        }
+        if why.is_some() || held_back.contains(&about(alert)) {
             continue;
         }
         if env.clock.boot() >= begin.plus(BEGIN) {
@@ -141,10 +164,15 @@ async fn tell(
                 tracing::warn!(alerter = name, alert = alert.id, %error, "alert not delivered");
             }
         }
-        if let Err(SendError::Retriable { .. }) = &answer {
+        if let Err(SendError::Retriable { .. } | SendError::Refused { .. }) = &answer {
             held_back.insert(about(alert));
         }
+        failpoint::reached(Point::AlertSent);
+        let wants_time = matches!(answer, Err(SendError::Retriable { after: Some(_), .. }));
         answers.push((at, answer));
+        if wants_time {
+            break;
+        }
     }
     (name, answers)
 }
@@ -163,27 +191,23 @@ impl Settling {
         Settling { id: entry.alert.id, done: entry.done, wanted: 0, error: entry.error }
     }
 
-    fn answered(&mut self, name: &str, answer: Result<(), SendError>) {
-        match answer {
-            Ok(()) => self.done.delivered.push(name.into()),
-            Err(SendError::Permanent { message }) => {
-                self.done.refused.push(name.into());
-                self.error = format!("{name}: {message}");
-            }
-            Err(SendError::Retriable { message, .. }) => {
-                self.error = format!("{name}: {message}");
-                return;
-            }
+    fn answered(&mut self, name: &str, answer: Result<(), SendError>, now: Timestamp) {
+        let Err(error) = answer else {
+            self.done.delivered.push(name.into());
+            self.wanted -= 1;
+            return;
+        };
+        self.error = format!("{name}: {error}");
+        match error {
+            SendError::Retriable { after: None, .. } => {}
+            SendError::Retriable { after: Some(after), .. } => self.done.wait(name, after, now),
+            SendError::Refused { .. } => self.done.refuse(name, Why::Refused, now),
+            SendError::Unfit { .. } => self.done.refuse(name, Why::Unfit, now),
         }
-        self.wanted -= 1;
     }
 
     fn settled(self) -> Settled {
-        let verdict = match (self.wanted, self.done.refused.is_empty()) {
-            (0, true) => AlertVerdict::Delivered,
-            (0, false) => AlertVerdict::Dead,
-            _ => AlertVerdict::Again,
-        };
+        let verdict = if self.wanted == 0 { AlertVerdict::Delivered } else { AlertVerdict::Again };
         Settled { id: self.id, done: self.done, verdict, error: self.error }
     }
 }
@@ -218,7 +242,7 @@ fn dressed(alert: &Alert, known: &BTreeMap<PipelineId, Pipeline>, report: &Repor
     alert
 }
 
-/// Puts it into the outbox that no tick was made on this host for long; returns whether it did.
+/// Tells that no tick was made on this host for long; returns whether the outbox has it now.
 async fn tell_gap(env: &Env, options: &Options, report: &Report) -> bool {
     let longest = SHORTEST_GAP.max(options.interval * 3);
     let Some(gap) = options.gap.filter(|gap| *gap > longest) else { return false };
@@ -228,6 +252,11 @@ async fn tell_gap(env: &Env, options: &Options, report: &Report) -> bool {
         host: report.host.clone(),
         ..Alert::new(Kind::TickGap, id, report.started_at)
     };
+    // What stands in for the run-log has no outbox.
+    if env.run_log.is_degraded() {
+        tell_at_once(env, options, alert).await;
+        return false;
+    }
     match env.in_time(env.run_log.post_alerts(vec![alert])).await {
         Ok(()) => true,
         Err(error) => {

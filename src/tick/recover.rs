@@ -9,9 +9,10 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::env::Env;
+use super::env::{Env, StartMark};
 use super::gather::gather;
 use crate::alert::{Alert, Kind};
+use crate::failpoint::{self, Point};
 use crate::runlog::contract::{Batch, Condition, End, Ended, Imported, Spooled};
 use crate::runlog::spool::{Folder, SpoolRunLog, Stored, keep};
 use crate::runlog::{Error, import};
@@ -89,6 +90,7 @@ pub async fn take_in(
     mark_started(env, &attempts);
     let records = attempts.iter().map(|(_, spooled)| spooled.clone()).collect();
     let imported = env.in_time(env.run_log.import(records)).await?;
+    failpoint::reached(Point::SpoolImported);
     for ((entry, spooled), imported) in attempts.iter().zip(imported) {
         match imported {
             Imported::Waits => continue,
@@ -111,12 +113,13 @@ pub async fn take_in(
     Ok(())
 }
 
-/// Those that still run were started by marks that lie elsewhere.
+/// Those that still run were started by marks that lie elsewhere: nobody is to take them over as what was never started.
 fn mark_started(env: &Env, attempts: &[(&(String, Stored), Spooled)]) {
     let Some(marks) = env.run_log.start_marks() else { return };
     for (_, spooled) in attempts.iter().filter(|(_, spooled)| spooled.attempt.is_active()) {
-        if let Err(error) = keep::mark_started(&marks, &spooled.attempt) {
-            tracing::error!(run = spooled.attempt.run.id(), %error, "no start mark for what was started without the run-log");
+        let made = env.host.make_folder(&marks).is_ok();
+        if !made || env.host.forestall(&marks.join(spooled.attempt.token.to_string())) == StartMark::Unknown {
+            tracing::error!(run = spooled.attempt.run.id(), "no start mark for what was started without the run-log");
         }
     }
 }

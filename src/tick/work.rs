@@ -84,6 +84,8 @@ pub struct Work<'a> {
     last_failure: Option<String>,
     /// An end that the run-log has no attempt for.
     untaken: Option<String>,
+    /// Ends of attempts that the stand-in has handed over meanwhile.
+    handed_over: Vec<End>,
     ask_not_before: BootTime,
     stopping: bool,
     gives_up_at: Option<BootTime>,
@@ -135,6 +137,7 @@ impl<'a> Work<'a> {
             failures: 0,
             last_failure: None,
             untaken: None,
+            handed_over: Vec::new(),
             ask_not_before: env.clock.boot(),
             stopping: false,
             gives_up_at: None,
@@ -195,7 +198,11 @@ impl<'a> Work<'a> {
             self.report.to_spool = stopping::to_spool(&self.ended, &self.unrecorded);
             self.report.could_not_claim = !self.may_have_claimed && self.gives_up_at.is_some() && !self.stopping;
         }
-        self.report.unrecorded = self.report.unrecorded.take().or(self.untaken.take());
+        self.report.to_spool.extend(stopping::to_spool(&self.handed_over, &self.unrecorded));
+        // A claim that a person asked for, and that the run-log did not take, is made by nobody else.
+        let was_refused = self.only.is_some() && self.report.ended.is_empty() && self.report.claimed_elsewhere == 0;
+        let refusal = self.last_failure.take().filter(|_| was_refused && !self.stopping);
+        self.report.unrecorded = self.report.unrecorded.take().or(self.untaken.take()).or(refusal);
         if self.marks_ready {
             sweep(self.env).await;
         }

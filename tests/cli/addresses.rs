@@ -69,12 +69,14 @@ fn flag_beats_environment_beats_file() {
 #[test]
 fn an_unknown_scheme_or_parameter_is_answered_with_the_known_ones() {
     let sandbox = Sandbox::with(CONFIG);
-    for (address, message) in [
-        ("nonsense://x", "error: run-log: unknown scheme `nonsense`\nhelp: use one of: memory, sqlite\n"),
-        (
-            "postgres://u:p@h/d",
-            "error: run-log: this build has no `postgres` support\nhelp: use one of: memory, sqlite\n",
-        ),
+    let built = [("postgres", cfg!(feature = "postgres")), ("mysql", cfg!(feature = "mysql"))];
+    let built: Vec<_> = built.iter().filter(|(_, is_built)| *is_built).map(|(name, _)| format!(", {name}")).collect();
+    let known = format!("use one of: memory, sqlite{}\n", built.concat());
+    let unknown = format!("error: run-log: unknown scheme `nonsense`\nhelp: {known}");
+    let not_built = format!("error: run-log: this build has no `s3` support\nhelp: {known}");
+    let mut rows: Vec<(&str, &str)> = vec![
+        ("nonsense://x", &unknown),
+        ("s3://bucket/prefix", &not_built),
         (
             "sqlite:x.db?mode=ro",
             "error: the run-log's address has a parameter `mode` that SQLite does not take so\n\
@@ -85,7 +87,25 @@ fn an_unknown_scheme_or_parameter_is_answered_with_the_known_ones() {
             "error: an SQLite address has no host: two slashes are one too few or two too many\n\
              help: write sqlite:///absolute/path or sqlite:relative/path\n",
         ),
-    ] {
+    ];
+    let server = "error: run-log: this build has no `mariadb` support\n\
+                  help: build with `--features mysql`, or use one of: memory, sqlite\n";
+    if cfg!(not(any(feature = "postgres", feature = "mysql"))) {
+        rows.push(("mariadb://u:p@h/d", server));
+    }
+    #[cfg(feature = "postgres")]
+    rows.push((
+        "postgres://u:p@h/d?sslmod=require",
+        "error: the run-log's address has a parameter `sslmod` that is not known\n\
+         help: known are: application_name, connect_timeout, create_tables, dbname, host, hostaddr, options, password, \
+         port, schema, sslcert, sslkey, sslmode, sslrootcert, user\n",
+    ));
+    #[cfg(feature = "mysql")]
+    rows.push((
+        "mysql://u:p@h/",
+        "error: the run-log's address names no database\nhelp: write mysql://user:***@host:3306/database\n",
+    ));
+    for (address, message) in rows {
         let done = sandbox.call(&["run-due", "--run-log-url", address]).expect(2);
         assert_eq!((done.stdout.as_str(), done.stderr.as_str()), ("", message), "{address}");
     }

@@ -414,3 +414,44 @@ fn a_disk_that_is_full_or_read_only_is_no_reason_not_to_run() {
         );
     }
 }
+
+#[test]
+fn an_outage_goes_on_where_the_one_before_it_has_ended() {
+    let sandbox = broken(DAILY, GARBAGE);
+    sandbox.run(TICK).expect(0);
+    mend(&sandbox);
+    assert!(sandbox.run(TICK).expect(0).stderr.starts_with("recorded  1 "));
+    // The run-log fails again before any tick of this host has mirrored what was imported.
+    let _ = fs::remove_file(host(&sandbox).join("mirror.json"));
+    fs::write(database(&sandbox), GARBAGE).unwrap();
+    assert_eq!(sandbox.run(TICK).expect(0).json()["ran"], json!([]));
+    assert_eq!(sandbox.starts().len(), 1, "what ran degraded runs again");
+}
+
+#[test]
+fn beside_a_tick_that_may_be_claiming_nothing_starts() {
+    let sandbox = broken(DAILY, GARBAGE);
+    sandbox.run("run-due --interval 86400 --on-run-log-error skip").expect(4);
+    let lock = fs::File::options().append(true).open(host(&sandbox).join("lock")).unwrap();
+    lock.lock_shared().unwrap();
+    let done = sandbox.run(TICK).expect(4);
+    assert!(done.stderr.contains("another tick of this host may be claiming"), "{done:?}");
+    assert_eq!(sandbox.starts().len(), 0);
+    drop(lock);
+    sandbox.run(TICK).expect(0);
+    assert_eq!(sandbox.starts().len(), 1);
+}
+
+/// The port of nobody.
+#[cfg(feature = "postgres")]
+#[test]
+fn a_new_password_of_a_server_is_no_other_run_log() {
+    let sandbox = Sandbox::with(DAILY);
+    for (password, ran) in [("one", 1), ("two", 0)] {
+        let url = format!("postgres://u:{password}@127.0.0.1:1/d");
+        let done =
+            sandbox.call_with(&["run-due", "--interval", "86400", "-o", "json"], &[("TICKWARD_RUN_LOG_URL", &url)]);
+        assert_eq!(done.expect(0).json()["ran"].as_array().unwrap().len(), ran, "{password}");
+    }
+    assert_eq!(fs::read_dir(sandbox.state().join("host")).unwrap().count(), 1);
+}

@@ -1,148 +1,29 @@
 //! Ticks and supervisors that are killed with SIGKILL at any moment of a tick's life, alone or in the same instant.
-//!
-//! The delays come from a fixed seed, or from `TICKWARD_TEST_SEED`; `TICKWARD_TEST_KILLS` asks for more rounds.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::process::Child;
-use std::time::{Duration, Instant};
 
-use nix::sys::signal::{Signal, kill};
-use nix::unistd::Pid;
-
+use super::kills::{Dice, Victim, killed_anywhere, wanted};
 use super::sandbox::Sandbox;
 
-const CONFIG: &str = "
-defaults: { kill_grace: 1s }
-pipelines:
-  a: { schedule: '* * * * *', command: ENTER }
-  b: { schedule: '* * * * *', command: 'ENTER; sleep 0.03' }
-  c: { schedule: '* * * * *', command: 'ENTER; sleep 0.1' }
-  d: { schedule: '* * * * *', command: 'ENTER; setsid sleep 0.2 & sleep 0.05' }
-";
-
-/// Numbers that look random and are the same for the same seed (xorshift64*).
-struct Dice(u64);
-
-impl Dice {
-    fn new(salt: u64) -> Dice {
-        let seed = variable("TICKWARD_TEST_SEED").unwrap_or(20_260_302);
-        Dice((seed ^ salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
-    }
-
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 ^= self.0 >> 12;
-        self.0 ^= self.0 << 25;
-        self.0 ^= self.0 >> 27;
-        (self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 16) % bound
-    }
-}
-
-fn variable(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
-#[derive(Clone, Copy, PartialEq)]
-enum Victim {
-    Tick,
-    Supervisor,
-    Both,
-}
-
-fn supervisor_of(tick: &Child) -> Option<i32> {
-    let tasks = format!("/proc/{0}/task/{0}/children", tick.id());
-    let children = fs::read_to_string(tasks).ok()?;
-    children.split_whitespace().find_map(|pid| {
-        let line = fs::read_to_string(format!("/proc/{pid}/cmdline")).ok()?;
-        line.contains("__supervise").then(|| pid.parse().ok())?
-    })
-}
-
-fn kill_somewhere(sandbox: &Sandbox, victim: Victim, now: &str, delay: Duration) {
-    let mut tick = sandbox.start(&format!("run-due --now {now} -o json"));
-    std::thread::sleep(delay);
-    match victim {
-        Victim::Tick => tick.kill().unwrap(),
-        Victim::Supervisor | Victim::Both => {
-            if let Some(pid) = supervisor_of(&tick) {
-                // It may have ended meanwhile.
-                let _ = kill(Pid::from_raw(pid), Signal::SIGKILL);
-            }
-            if victim == Victim::Both {
-                tick.kill().unwrap();
-            }
-        }
-    }
-    tick.wait().unwrap();
-}
-
-/// How long a tick takes that nobody kills.
-fn life_of_a_tick(sandbox: &Sandbox) -> Duration {
-    let begin = Instant::now();
-    sandbox.tick("2026-03-02T01:58:05Z");
-    begin.elapsed()
-}
-
-/// Each round has a minute of its own: a tick that is killed, then one that goes through.
-fn killed_anywhere(victim: Victim, rounds: u64) {
-    let sandbox = Sandbox::with(CONFIG);
-    let mut dice = Dice::new(victim as u64);
-    let rounds = variable("TICKWARD_TEST_KILLS").unwrap_or(rounds);
-    let minutes: Vec<String> =
-        (0..rounds).map(|i| format!("2026-03-02T{:02}:{:02}", 2 + i / 60 % 22, i % 60)).collect();
-    let life = life_of_a_tick(&sandbox);
-    let begin = Instant::now();
-    for minute in &minutes {
-        let delay = Duration::from_micros(dice.below(life.as_micros() as u64));
-        kill_somewhere(&sandbox, victim, &format!("{minute}:05Z"), delay);
-        let next = sandbox.tick(&format!("{minute}:15Z"));
-        assert!(next["rc"] == 0 || next["rc"] == 1, "{next}");
-        assert!(next["waiting"].as_array().unwrap().is_empty(), "{next}");
-        sandbox.assert_nothing_left();
-    }
-    let mut started = BTreeMap::<(String, String), u32>::new();
-    for start in sandbox.starts() {
-        *started.entry((start.pipeline, start.scheduled_for)).or_default() += 1;
-    }
-    let mut runs = BTreeMap::<(String, String), Vec<(u64, String)>>::new();
-    for (pipeline, at, number, state) in sandbox.attempts() {
-        runs.entry((pipeline, at)).or_default().push((number, state));
-    }
-    let mut lost = 0;
-    for minute in &minutes {
-        for pipeline in ["a", "b", "c", "d"] {
-            let run = (pipeline.to_string(), format!("{minute}:00Z"));
-            let attempts = runs.get(&run).unwrap_or_else(|| panic!("not accounted for: {run:?}"));
-            let starts = started.get(&run).copied().unwrap_or(0);
-            let (last, before) = attempts.split_last().unwrap();
-            assert!(before.iter().all(|(_, state)| state == "released"), "{run:?}: {attempts:?}");
-            assert!(attempts.iter().map(|(number, _)| *number).eq(1..=attempts.len() as u64), "{run:?}: {attempts:?}");
-            match last.1.as_str() {
-                "succeeded" => assert_eq!(starts, 1, "{run:?}: {attempts:?}"),
-                "lost" => assert!(starts <= 1, "{run:?} started {starts} times"),
-                state => panic!("{run:?} is {state}: {attempts:?}"),
-            }
-            lost += u64::from(last.1 == "lost");
-        }
-    }
-    assert_eq!(runs.len() as u64, 4 * (rounds + 1), "runs were invented");
-    println!("{rounds} kills, {lost} runs lost, in {:.1?}; a tick lives {life:.0?}", begin.elapsed());
+fn killed_here(victim: Victim, usual: u64) {
+    let rounds = wanted(usual);
+    let lost = killed_anywhere("defaults: { kill_grace: 1s }", victim, rounds);
     assert!(lost > 0 || rounds < 10, "no kill has hit a body: the delays are no good");
 }
 
 #[test]
 fn a_tick_killed_anywhere_loses_no_occurrence_and_doubles_none() {
-    killed_anywhere(Victim::Tick, 40);
+    killed_here(Victim::Tick, 40);
 }
 
 #[test]
 fn a_supervisor_killed_anywhere_loses_no_occurrence_and_doubles_none() {
-    killed_anywhere(Victim::Supervisor, 20);
+    killed_here(Victim::Supervisor, 20);
 }
 
 #[test]
 fn a_tick_and_its_supervisor_killed_at_once_lose_no_occurrence_and_leave_nothing() {
-    killed_anywhere(Victim::Both, 20);
+    killed_here(Victim::Both, 20);
 }
 
 #[test]

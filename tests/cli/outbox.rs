@@ -154,14 +154,87 @@ fn that_all_is_well_again_is_told_once_and_only_after_a_failure() {
 }
 
 #[test]
-fn what_is_refused_for_good_is_dead_and_counted() {
+fn what_is_refused_is_tried_for_a_day_and_then_dead() {
     let server = Server::start(Manner::status(410));
-    let sandbox = Sandbox::with(&alerters(&[&server]));
-    tick(&sandbox, "02:00:05").expect(1);
+    let sandbox = Sandbox::with(&alerters(&[&server]).replace("* * * * *", "0 2 2 3 *"));
+    // Each time the wait is twice as long.
+    for (time, is_tried) in [
+        ("02:00:05", true),
+        ("02:00:50", false),
+        ("02:01:06", true),
+        ("02:02:30", false),
+        ("02:03:08", true),
+        ("08:00:00", true),
+        ("08:07:00", false),
+        ("12:00:00", true),
+        ("12:14:00", false),
+        ("12:16:00", true),
+    ] {
+        tick(&sandbox, time);
+        assert_eq!(server.requests().len(), usize::from(is_tried), "{time}");
+    }
+    let waiting = &outbox(&sandbox)["waiting"][0];
+    assert_eq!(waiting["refused"], serde_json::json!(["webhook-http"]));
+    assert!(waiting["error"].as_str().unwrap().ends_with("the answer is 410"), "{waiting}");
+    silent(sandbox.run("run-due --now 2026-03-03T02:00:06Z")).expect(0);
+    assert!(server.requests().is_empty());
     let outbox = outbox(&sandbox);
     assert_eq!((&outbox["waiting"], &outbox["dead_ever"]), (&serde_json::json!([]), &1.into()));
-    assert_eq!(outbox["dead"][0]["refused"], serde_json::json!(["webhook-http"]));
     assert!(sandbox.run("alert list").stdout.contains("gave up: a@20260302T020000Z attempt 1"));
+}
+
+#[test]
+fn an_address_that_is_mended_within_the_day_delivers_in_order() {
+    let server = Server::start(Manner::status(404));
+    let sandbox = Sandbox::with(&alerters(&[&server]));
+    for time in ["02:00:05", "02:01:10"] {
+        tick(&sandbox, time).expect(1);
+        assert_eq!(
+            ids(&server.requests()),
+            ["gave_up/default/a@20260302T020000Z/1"],
+            "the first holds the others back"
+        );
+    }
+    server.behave(up());
+    sandbox.write("ok", "");
+    tick(&sandbox, "02:02:30").expect(0);
+    assert!(server.requests().is_empty(), "it is not its time");
+    tick(&sandbox, "02:03:15").expect(0);
+    assert_eq!(kinds(&server.requests()), ["gave_up", "gave_up", "recovered"]);
+    assert_eq!(waiting(&sandbox), 0);
+}
+
+#[test]
+fn an_alert_that_is_refused_for_what_is_in_it_is_passed_by_the_others() {
+    let server = Server::start(Manner::status(422));
+    let sandbox = Sandbox::with(&alerters(&[&server]));
+    tick(&sandbox, "02:00:05").expect(1);
+    assert_eq!(ids(&server.requests()).len(), 1);
+    server.behave(up());
+    tick(&sandbox, "02:01:00").expect(1);
+    assert_eq!(ids(&server.requests()), ["gave_up/default/a@20260302T020100Z/1"]);
+    tick(&sandbox, "02:01:30").expect(0);
+    assert_eq!(ids(&server.requests()), ["gave_up/default/a@20260302T020000Z/1"]);
+    assert_eq!(waiting(&sandbox), 0);
+}
+
+#[test]
+fn who_asks_for_time_is_left_alone_with_every_alert() {
+    for (status, retry_after) in [(429, "Retry-After: 300\r\n"), (503, "Retry-After: 300\r\n")] {
+        let (busy, other) = (Server::start(Manner::Answer(status, retry_after, String::new())), Server::start(up()));
+        let sandbox = Sandbox::new();
+        let b = "  b: { schedule: '* * * * *', command: 'false' }\n";
+        sandbox.write("tickward.yaml", &format!("{}{b}", alerters(&[&busy, &other])));
+        tick(&sandbox, "02:00:05").expect(1);
+        assert_eq!(busy.requests().len(), 1, "after it has asked for time it is told nothing more");
+        assert_eq!(other.requests().len(), 2);
+        busy.behave(up());
+        tick(&sandbox, "02:03:05").expect(1);
+        assert_eq!((busy.requests().len(), other.requests().len()), (0, 4), "of both pipelines, missed ones too");
+        tick(&sandbox, "02:05:10").expect(1);
+        let told = ids(&busy.requests());
+        assert_eq!((told.len(), waiting(&sandbox)), (2 + 4 + 4, 0), "{told:?}");
+    }
 }
 
 #[test]
@@ -353,6 +426,10 @@ fn an_outage_is_told_once_and_what_failed_in_it_when_it_is_over() {
     assert!(figures.contains("tickward_degraded 1\n") && !figures.contains("pipeline_runs_total{"), "{figures}");
     tick().expect(0);
     assert!(server.requests().is_empty(), "once");
+    let days_ago = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(96);
+    fs::write(sandbox.state().join("last-tick"), days_ago.to_string()).unwrap();
+    tick().expect(0);
+    assert_eq!(kinds(&server.requests()), ["tick_gap"], "it is told without an outbox");
     fs::remove_file(&database).unwrap();
     tick().expect(0);
     let told = server.requests();

@@ -145,7 +145,20 @@ fn tables_are_made_and_brought_up_to_date_and_that_is_said() {
         "applied   0003_results\napplied   0004_outbox\napplied   0005_degraded\nolder.db: had form 2, has form 5\n";
     assert_eq!(brought, expected);
     let unknown = sandbox.run("run-log ddl --dialect oracle").expect(2);
-    assert_eq!(unknown.stderr, "error: there are no tables of the kind `oracle`\nhelp: known are: sqlite\n");
+    let servers = [("postgres", cfg!(feature = "postgres")), ("mysql", cfg!(feature = "mysql"))];
+    let known = servers.map(|(name, is_built)| if is_built { format!(", {name}") } else { String::new() }).concat();
+    let said = format!("error: there are no tables of the kind `oracle`\nhelp: known are: sqlite{known}\n");
+    assert_eq!(unknown.stderr, said);
+    // Whatever the address calls it.
+    for (address, kind, is_built) in
+        [("postgresql://h/d", "postgres", servers[0].1), ("mariadb://h/d", "mysql", servers[1].1)]
+    {
+        if is_built {
+            let by_kind = sandbox.run(&format!("run-log ddl --dialect {kind}")).expect(0).stdout;
+            let done = sandbox.call_with(&["run-log", "ddl"], &[("TICKWARD_RUN_LOG_URL", address)]).expect(0);
+            assert_eq!(done.stdout, by_kind, "{address}");
+        }
+    }
 }
 
 #[test]

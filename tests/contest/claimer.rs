@@ -128,13 +128,14 @@ pub fn instant(round: usize) -> Timestamp {
     Timestamp::from_second(1_767_225_600 + 60 * i64::try_from(round).unwrap()).unwrap()
 }
 
-fn mint() -> Token {
+pub fn mint() -> Token {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).unwrap();
     Token(u128::from_ne_bytes(bytes))
 }
 
-fn claiming(view: &View, id: PipelineId, round: usize, token: Token) -> Transition {
+/// The claim of a round for one pipeline, on what `view` says of it.
+pub fn claiming(view: &View, id: PipelineId, round: usize, token: Token) -> Transition {
     let row = view.rows.get(&id).cloned().unwrap_or_else(|| Row::absent(id.clone()));
     let now = SystemClock.now();
     let claim = Attempt {

@@ -19,6 +19,11 @@ const BEFORE: [(&str, &str, &str); 5] = [
 /// Points that come by again, for another reason: the commit of the end, the last request.
 const AGAIN: [&str; 3] = ["commit-written", "commit-durable", "request-sent"];
 
+/// Points of spool and outbox, by which only ticks come that have one (`apart`).
+pub fn is_apart(name: &str) -> bool {
+    name.starts_with("spool-") || name.starts_with("alert")
+}
+
 fn wishes(name: &str, process: Process) -> Vec<String> {
     let actions: &[&str] = match process {
         Process::Tick => &["kill"],
@@ -31,7 +36,7 @@ fn wishes(name: &str, process: Process) -> Vec<String> {
 fn killed_at_every_point(variant: Variant) {
     let begin = Instant::now();
     let (mut kills, mut failed) = (0, Vec::new());
-    for row in TABLE {
+    for row in TABLE.iter().filter(|row| !is_apart(row.name)) {
         for wish in wishes(row.name, row.process) {
             kills += 1;
             if std::panic::catch_unwind(|| killed_at(variant, row.name, &wish)).is_err() {
@@ -40,7 +45,11 @@ fn killed_at_every_point(variant: Variant) {
         }
     }
     assert!(failed.is_empty(), "{variant:?}: {failed:?}");
-    println!("{variant:?}: {kills} kills at {} points in {:.1?}", TABLE.len(), begin.elapsed());
+    println!(
+        "{variant:?}: {kills} kills at {} points in {:.1?}",
+        TABLE.iter().filter(|row| !is_apart(row.name)).count(),
+        begin.elapsed()
+    );
 }
 
 fn killed_at(variant: Variant, name: &str, wish: &str) {

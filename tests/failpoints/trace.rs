@@ -130,6 +130,7 @@ impl Reader {
                     path().ends_with("-journal") || path().ends_with("-wal") || path().ends_with("-shm");
                 (is_new && !sqlite_makes_it).then(|| format!("new file {}", path()))
             }
+            "link" | "linkat" => Some(format!("linked {}", path())),
             "symlink" | "symlinkat" => Some(format!("new link {}", call.rsplit('"').nth(1).unwrap_or_default())),
             "unlink" | "unlinkat" => match path() {
                 journal if journal.ends_with("run_log.db-journal") => Some("commit by the journal".into()),

@@ -4,15 +4,16 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use super::apart::{Life, TICK};
+use super::sandbox::Sandbox;
 use super::scene::{Scene, Variant};
 use super::trace::{Event, events, gaps};
 
-const CALLS: &str = "trace=access,mkdir,mkdirat,openat,creat,symlink,symlinkat,unlink,unlinkat,rename,renameat,renameat2,pwrite64,write,\
+const CALLS: &str = "trace=access,mkdir,mkdirat,openat,creat,link,linkat,symlink,symlinkat,unlink,unlinkat,rename,renameat,renameat2,pwrite64,write,\
                      ftruncate,fsync,fdatasync,clone,clone3,fork,vfork,execve";
 
 /// A tick under strace: what it did, in order.
-fn traced(scene: &Scene, line: &str) -> Vec<Event> {
-    let sandbox = &scene.sandbox;
+fn traced(sandbox: &Sandbox, line: &str) -> Vec<Event> {
     let mut known = Vec::new();
     list(&sandbox.state(), &mut known);
     let trace = sandbox.path("trace");
@@ -65,7 +66,25 @@ fn between_any_two_lasting_effects_there_is_a_failpoint() {
         if let Some(wish) = before {
             scene.start(wish, "02:00:05").wait().unwrap();
         }
-        let events = traced(&scene, &format!("run-due --now 2026-03-02T{now}Z"));
+        let events = traced(&scene.sandbox, &format!("run-due --now 2026-03-02T{now}Z"));
+        let seen = effects(&events);
+        assert!(seen.iter().any(|effect| effect.contains(expected)), "{what}: no `{expected}` in {seen:#?}");
+        println!("{what}: {} lasting effects, {} failpoints passed", seen.len(), events.len() - seen.len());
+        wrong.extend(gaps(&events).into_iter().map(|(before, after)| format!("{what}: `{before}`, then `{after}`")));
+        proves_something(what, &events);
+    }
+    assert!(wrong.is_empty(), "no failpoint between:\n{}", wrong.join("\n"));
+}
+
+#[test]
+fn so_there_is_where_a_host_has_no_run_log_and_where_it_has_it_again() {
+    let life = Life::new();
+    life.fail();
+    let alone = traced(&life.sandbox, TICK);
+    life.mend();
+    let again = traced(&life.sandbox, TICK);
+    let mut wrong = Vec::new();
+    for (what, events, expected) in [("without", alone, "linked "), ("again", again, "removed ")] {
         let seen = effects(&events);
         assert!(seen.iter().any(|effect| effect.contains(expected)), "{what}: no `{expected}` in {seen:#?}");
         println!("{what}: {} lasting effects, {} failpoints passed", seen.len(), events.len() - seen.len());

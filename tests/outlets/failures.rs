@@ -28,7 +28,8 @@ fn shown(result: Result<(), SendError>) -> String {
     match result {
         Ok(()) => "delivered".into(),
         Err(SendError::Retriable { message, after }) => format!("again after {after:?}: {message}"),
-        Err(SendError::Permanent { message }) => format!("never: {message}"),
+        Err(SendError::Refused { message }) => format!("refused: {message}"),
+        Err(SendError::Unfit { message }) => format!("unfit: {message}"),
     }
 }
 
@@ -38,9 +39,10 @@ fn answers() {
         (answer(200, "", "ok"), "delivered"),
         (Manner::status(204), "delivered"),
         (Manner::CutLate(200), "delivered"),
-        (answer(404, "", "no_service"), "never: the answer is 404 (no_service)"),
-        (answer(400, "", "hunter2 in /hunter2"), "never: the answer is 400"),
-        (Manner::status(403), "never: the answer is 403"),
+        (answer(404, "", "no_service"), "refused: the answer is 404 (no_service)"),
+        (answer(400, "", "hunter2 in /hunter2"), "unfit: the answer is 400"),
+        (Manner::status(403), "refused: the answer is 403"),
+        (answer(410, "", "channel_is_archived"), "refused: the answer is 410 (channel_is_archived)"),
         (answer(429, "Retry-After: 30\r\n", ""), "again after Some(30s): the answer is 429"),
         (answer(429, "Retry-After: Thu, 01 Jan 2026 02:01:00 GMT\r\n", ""), "again after Some(40s): the answer is 429"),
         (Manner::status(500), "again after None: the answer is 500"),
@@ -95,7 +97,7 @@ fn redirect() {
         for url in urls(server.port) {
             let alerter = alerter::open(&spec(&url), options()).unwrap();
             let expected = format!(
-                "never: the answer is {status}, a redirect, which is not followed: write the address it leads to"
+                "refused: the answer is {status}, a redirect, which is not followed: write the address it leads to"
             );
             assert_eq!(shown(send(&*alerter, &alert())), expected);
         }

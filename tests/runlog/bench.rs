@@ -3,8 +3,8 @@
 //! Holds always: no two benches share anything; tokens are never minted twice.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -24,6 +24,8 @@ pub struct Backend {
     pub name: &'static str,
     /// The address of a log that is not there yet, below this folder if it needs one; or why there is none.
     pub fresh_url: fn(&Path) -> Result<String, String>,
+    /// Removes what is at such an address, where that does not go with the folder.
+    pub remove: fn(&str),
     /// The shortest time that it tells apart.
     pub precision: Duration,
     /// Several connections, of several processes too, see one store.
@@ -39,6 +41,17 @@ pub struct Bench {
     pub clock: Arc<ManualClock>,
     pub url: String,
     folder: TempDir,
+    others: Mutex<Vec<String>>,
+}
+
+/// A server may be somebody's own: nothing of ours stays there, however the case has ended.
+impl Drop for Bench {
+    fn drop(&mut self) {
+        let others = self.others.get_mut().map(std::mem::take).unwrap_or_default();
+        for url in std::iter::once(&self.url).chain(&others) {
+            (self.backend.remove)(url);
+        }
+    }
 }
 
 impl Bench {
@@ -47,8 +60,9 @@ impl Bench {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let clock = Arc::new(ManualClock::new(at("00:00")));
         let url = (backend.fresh_url)(folder.path())?;
-        let log = open(&url, &clock, Purpose::Work).map_err(|error| error.to_string())?;
-        Ok(Bench { backend, log, clock, url, folder })
+        let opened = open(&url, &clock, Purpose::Work).map_err(|error| error.to_string());
+        let log = opened.inspect_err(|_| (backend.remove)(&url))?;
+        Ok(Bench { backend, log, clock, url, folder, others: Mutex::default() })
     }
 
     /// A folder for this case alone.
@@ -64,7 +78,9 @@ impl Bench {
     /// The address of another fresh log of the same backend.
     pub fn another_url(&self) -> String {
         let folder = self.folder.path().join("another");
-        (self.backend.fresh_url)(&folder).unwrap()
+        let url = (self.backend.fresh_url)(&folder).unwrap();
+        self.others.lock().unwrap().push(url.clone());
+        url
     }
 
     /// Opens any address by this clock.

@@ -3,9 +3,9 @@
 use tickward::alert::{Alert, Kind};
 use tickward::run::{Attempt, Outcome, Reason, Row};
 use tickward::runlog::contract::{
-    Adopted, Batch, Forgotten, Item, Mark, Query, RunLog, Scope, Settled, Transition, Verdict,
+    Adopted, Batch, Forgotten, Item, Mark, Query, RunLog, Scope, Transition, Verdict, Waiting,
 };
-use tickward::runlog::outbox::{Done, Verdict as AlertVerdict};
+use tickward::runlog::outbox::Done;
 use tickward::runlog::{Purpose, contract::Role};
 
 use crate::bench::{Bench, at, attempt, changing, end, id, id_in, lost, stretch, thrice};
@@ -35,14 +35,10 @@ async fn filled(bench: &Bench) {
     bench.ended(&claim, Outcome::Succeeded).await;
     assert!(matches!(bench.log.forget(id("gone")).await.unwrap(), Forgotten::Done { .. }));
     let told = |id: &str| Alert::new(Kind::Other("test".into()), id, at("06:00"));
-    bench.log.post_alerts(vec![told("first"), told("second"), told("dead")]).await.unwrap();
-    let dead = Settled {
-        id: "dead".into(),
-        done: Done { delivered: vec!["x".into()], refused: vec!["y".into()] },
-        verdict: AlertVerdict::Dead,
-        error: "no".into(),
-    };
-    bench.log.settle_alerts(vec![dead]).await.unwrap();
+    bench.log.post_alerts(vec![told("first"), told("second")]).await.unwrap();
+    let done = Done { delivered: vec!["x".into()], ..Done::default() };
+    let dead = Waiting { done, error: "no".into(), ..Waiting::new(told("dead")) };
+    bench.log.adopt(vec![Item::Dead(dead)]).await.unwrap();
 }
 
 async fn exported(log: &dyn RunLog, limit: usize) -> Vec<Item> {

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use tickward::pipeline::Retry;
 use tickward::run::{Attempt, KnownSchedule, Outcome};
 use tickward::runlog::contract::{Imported, Scope, Spooled, Verdict};
 
-use crate::bench::{Bench, at, attempt, changing, completion, id, lease_until, thrice};
+use crate::bench::{Bench, at, attempt, changing, claiming, completion, id, lease_until, thrice};
 
 /// An attempt as a spool has it, ended if there is an outcome.
 fn spooled(scheduled_for: &str, number: u32, outcome: Option<Outcome>) -> Spooled {
@@ -14,7 +15,7 @@ fn spooled(scheduled_for: &str, number: u32, outcome: Option<Outcome>) -> Spoole
     let end = outcome.map(|outcome| completion(&claimed, outcome, scheduled_for + Duration::from_secs(60)));
     let is_failed = outcome.is_some_and(|outcome| !outcome.is_success());
     let retry_at = is_failed.then(|| scheduled_for + Duration::from_secs(120));
-    Spooled { attempt: Attempt { end, retry_at, ..claimed }, after: None }
+    Spooled { attempt: Attempt { end, retry_at, ..claimed }, after: None, schedule: String::new() }
 }
 
 async fn import(bench: &Bench, records: impl Into<Vec<Spooled>>) -> Vec<Imported> {
@@ -88,10 +89,51 @@ pub async fn a_key_that_is_taken_keeps_its_attempt_and_the_other_comes_beside_it
     assert_eq!(error, "exit code 3; ran twice: attempt 1 was made elsewhere too");
 }
 
+pub async fn a_retry_is_made_after_what_ran_twice(bench: Bench) {
+    // how the other host's attempt ended, the attempt that is retried
+    for (name, outcome, retried) in [("a", Outcome::Failed, Some(2)), ("b", Outcome::Succeeded, None)] {
+        let mut transition = claiming(bench.row(&id(name)).await, at("02:00"), 1);
+        let claim = transition.claim.as_mut().unwrap();
+        (claim.policy.retry, claim.tries) = (Retry { max_attempts: 3, ..Retry::NONE }, 1);
+        let claim = claim.clone();
+        assert_eq!(bench.commit_one(transition).await, Verdict::Won);
+        let failed = bench.ended(&claim, Outcome::Failed).await;
+        let mut record = spooled("02:00", 1, Some(outcome));
+        record.attempt.run.pipeline = id(name);
+        assert_eq!(import(&bench, [record]).await, [Imported::Duplicate(2)], "{name}");
+        let open = bench.view(Scope::All).await.open.remove(&id(name)).unwrap_or_default();
+        let found: Vec<_> = open.iter().map(|attempt| (attempt.number, attempt.retry_at)).collect();
+        let expected: Vec<_> = retried.into_iter().map(|number| (number, failed.retry_at)).collect();
+        assert_eq!(found, expected, "{name}: the number after it is free");
+        // The same where it ends after the other was taken in.
+        let mut transition = claiming(bench.row(&id(name)).await, at("03:00"), 1);
+        let claim = transition.claim.as_mut().unwrap();
+        (claim.policy.retry, claim.tries) = (Retry { max_attempts: 3, ..Retry::NONE }, 1);
+        let claim = claim.clone();
+        assert_eq!(bench.commit_one(transition).await, Verdict::Won);
+        let mut record = spooled("03:00", 1, Some(outcome));
+        record.attempt.run.pipeline = id(name);
+        record.attempt.token = tickward::occurrence::Token(u128::from(outcome.is_success()) + 99);
+        if let Some(end) = &mut record.attempt.end {
+            end.token = record.attempt.token;
+        }
+        assert_eq!(import(&bench, [record]).await, [Imported::Duplicate(2)], "{name}");
+        bench.ended(&claim, Outcome::Failed).await;
+        let open = bench.view(Scope::All).await.open.remove(&id(name)).unwrap_or_default();
+        let of_run = open.iter().filter(|attempt| attempt.run.scheduled_for == at("03:00"));
+        assert_eq!(of_run.map(|attempt| attempt.number).next(), retried, "{name}: ended later");
+    }
+}
+
 pub async fn the_cursor_moves_where_nothing_is_left_out(bench: Bench) {
-    // the cursor before, what the record says of it, the cursor after
-    for (name, after, expected) in [("a", Some("01:00"), "02:00"), ("b", Some("00:30"), "01:00"), ("c", None, "01:00")]
-    {
+    // the cursor before as the record has it, by which schedule it was moved, the cursor after
+    for (name, after, by, expected) in [
+        ("a", Some("01:00"), "x", "02:00"),
+        ("b", Some("00:30"), "x", "01:00"),
+        ("c", None, "x", "01:00"),
+        ("d", Some("01:00"), "y", "01:00"),
+        ("e", Some("01:00"), "", "01:00"),
+    ] {
         let mut row = bench.row(&id(name)).await;
         row.cursor = Some(at("01:00"));
         let known = KnownSchedule {
@@ -105,7 +147,7 @@ pub async fn the_cursor_moves_where_nothing_is_left_out(bench: Bench) {
         assert_eq!(bench.commit_one(changing(row)).await, Verdict::Won);
         let mut record = spooled("02:00", 1, Some(Outcome::Succeeded));
         record.attempt.run.pipeline = id(name);
-        record.after = after.map(at);
+        (record.after, record.schedule) = (after.map(at), by.into());
         import(&bench, [record]).await;
         let row = bench.row(&id(name)).await;
         assert_eq!((row.cursor, row.schedules[0].cursor), (Some(at(expected)), Some(at(expected))), "{name}");

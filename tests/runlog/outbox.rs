@@ -7,7 +7,7 @@ use tickward::clock::Clock;
 use tickward::pipeline::Retry;
 use tickward::run::{Attempt, Outcome};
 use tickward::runlog::contract::{AlertVerdict, Outbox, Scope, Settled, Transition, Verdict, Waiting};
-use tickward::runlog::outbox::{Done, MOST};
+use tickward::runlog::outbox::{Done, MOST, Why};
 
 use crate::bench::{Bench, at, changing, claiming, id};
 
@@ -134,9 +134,60 @@ pub async fn alerts_of_a_pipeline_stay_in_order(bench: Bench) {
     assert!(both[0].done.has("slack") && !both[0].done.has("page"), "who has it is not told again");
     assert_eq!((both[0].error.as_str(), both[1].error.as_str()), ("why", ""));
     settle(&bench, &both[0], AlertVerdict::Delivered).await;
-    settle(&bench, &both[1], AlertVerdict::Dead).await;
     let left = outbox(&bench).await;
-    assert_eq!((told(&left.waiting), told(&left.dead), left.dead_ever), (told(&other), told(&both[1..]), 1));
+    assert_eq!((told(&left.waiting).len(), told(&left.dead), left.dead_ever), (2, vec![], 0));
+}
+
+pub async fn what_happened_long_ago_is_told_for_a_day_too_and_in_its_turn(bench: Bench) {
+    let long_ago = |what: &str| Alert { at: at("2025-12-01T00:00:00Z"), ..alert("p", what, &bench) };
+    for alert in [alert("p", "1", &bench), long_ago("2"), alert("p", "3", &bench), long_ago("4")] {
+        bench.log.post_alerts(vec![alert]).await.unwrap();
+    }
+    let entries = take(&bench).await;
+    let ids: Vec<_> = entries.iter().map(|entry| entry.alert.id.rsplit('/').next().unwrap()).collect();
+    assert_eq!(ids, ["1", "2", "3", "4"], "as they came in");
+    let shown: Vec<_> = outbox(&bench).await.waiting.into_iter().map(|entry| entry.alert.id).collect();
+    assert_eq!(shown, entries.iter().map(|entry| entry.alert.id.clone()).collect::<Vec<_>>());
+    bench.clock.advance(Duration::from_secs(24 * 3600));
+    assert_eq!(take(&bench).await.len(), 4);
+    bench.clock.advance(Duration::from_micros(1));
+    assert_eq!((take(&bench).await.len(), outbox(&bench).await.dead_ever), (0, 4));
+}
+
+pub async fn what_is_put_off_is_kept_with_its_instant(bench: Bench) {
+    bench.log.post_alerts(vec![alert("p", "1", &bench)]).await.unwrap();
+    // what the alerter has answered (none: a refusal), seconds until it is told again
+    for (row, (asked, seconds)) in [
+        (None, 60),
+        (None, 120),
+        (None, 240),
+        (Some(7200), 7200),
+        (None, 480),
+        (None, 900),
+        (None, 900),
+        (Some(200_000), 86_400),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let (mut entry, now) = (take(&bench).await.remove(0), bench.clock.now());
+        assert_eq!(entry.done.put_off("slack", now), None, "row {row}: it is its time");
+        match asked {
+            None => entry.done.refuse("slack", Why::Refused, now),
+            Some(asked) => entry.done.wait("slack", Duration::from_secs(asked), now),
+        }
+        let again = settled(&entry, AlertVerdict::Again);
+        bench.log.settle_alerts(vec![Settled { done: entry.done, ..again }]).await.unwrap();
+        let kept = outbox(&bench).await.waiting.remove(0).done;
+        let (off, expected) = (kept.put_off("slack", now).unwrap(), Duration::from_secs(seconds));
+        assert_eq!(Duration::try_from(off.until.duration_since(now)).unwrap(), expected, "row {row}");
+        assert_eq!(off.why, if asked.is_some() { Why::Asked } else { Why::Refused }, "row {row}");
+        assert_eq!(kept.put_off("page", now), None, "row {row}: nobody else is put off");
+        assert_eq!(kept.put_off("slack", at("2020-01-01T00:00:00Z")), None, "row {row}: a clock that was wrong once");
+        if row < 7 {
+            bench.clock.advance(expected);
+        }
+    }
 }
 
 pub async fn the_same_alert_is_kept_once(bench: Bench) {

@@ -13,9 +13,10 @@ use tickward::run::{Attempt, Policy};
 use tickward::runlog::contract::{Query, Record, RunLog};
 use tokio::sync::watch;
 
+use crate::alone;
 use crate::clocks::MachineClock;
 use crate::plants::Plant;
-use crate::world::World;
+use crate::world::{Start, World};
 
 /// What a running body is told.
 #[derive(Clone, Copy, PartialEq)]
@@ -38,12 +39,13 @@ struct Alive {
     pipeline: String,
     run: String,
     number: String,
+    token: Token,
     goes_on: Option<Duration>,
 }
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        self.world.body_is_over(&self.pipeline, &self.run, &self.number, self.goes_on);
+        self.world.body_is_over(&self.pipeline, self.token, self.goes_on);
     }
 }
 
@@ -109,6 +111,9 @@ impl Executor for Bodies {
         let code = world.chance.one_of(&[0, 0, 0, 1]);
         let (run, number) = (&alive.run, &alive.number);
         world.say(format!("{}: {run} attempt {number} ends, {}", self.owner, told(stopped, code)));
+        if variable(&job, "TICKWARD_DEGRADED") == "1" && stopped.is_none() && code == 0 {
+            world.known().done_alone.insert((self.clock.machine, run.clone()));
+        }
         world.known().ended_bodies.insert(job.token, (format!("{run} attempt {number}"), self.owner.clone()));
         Ended {
             end: if stopped.is_some() { End::Signalled(15) } else { End::Exited(code) },
@@ -149,10 +154,12 @@ async fn start(world: Arc<World>, owner: String, clock: MachineClock, job: Arc<J
     }
     let [pipeline, run, number] =
         ["TICKWARD_PIPELINE", "TICKWARD_RUN_ID", "TICKWARD_ATTEMPT"].map(|name| variable(&job, name));
-    check_start(&world, &job, &run, &number).await;
-    world.started(&owner, &pipeline, &run, &number);
+    let alone = variable(&job, "TICKWARD_DEGRADED") == "1";
+    let begun = Start { machine: clock.machine, alone };
+    check_start(&world, &job, (&run, &number), (&clock, begun)).await;
+    world.started(&owner, (&pipeline, &run, &number), job.token, begun);
     let goes_on = Some(world.chance.millis(0, 1_000));
-    Ok(Alive { world, pipeline, run, number, goes_on })
+    Ok(Alive { world, pipeline, run, number, token: job.token, goes_on })
 }
 
 fn told(stopped: Option<Stop>, code: i32) -> String {
@@ -172,7 +179,12 @@ fn variable(job: &Job, wanted: &str) -> String {
 
 /// What must be so at a start: the claim is in the store with this token (I2), the attempt before it has ended (I4), and
 /// without a policy for more the run starts for the first time (I6).
-async fn check_start(world: &Arc<World>, job: &Job, run: &str, number: &str) {
+async fn check_start(
+    world: &Arc<World>,
+    job: &Job,
+    (run, number): (&str, &str),
+    (clock, begun): (&MachineClock, Start),
+) {
     let who = format!("{run} attempt {number}");
     let name = variable(job, "TICKWARD_PIPELINE");
     let pipeline = world.pipelines.iter().flatten().find(|pipeline| pipeline.id.name.as_str() == name);
@@ -182,7 +194,11 @@ async fn check_start(world: &Arc<World>, job: &Job, run: &str, number: &str) {
     };
     let of_run = Run { pipeline: pipeline.id.clone(), scheduled_for };
     let query = Query { run: Some(of_run), attempts_only: true, limit: usize::MAX, ..Query::default() };
-    let Ok(records) = world.truth.history(query).await else { return };
+    // Alone, the claim is the spool's record.
+    let records = match world.folder(begun.machine).filter(|_| begun.alone) {
+        Some(folder) => alone::records(&folder, Arc::new(clock.clone()), query).await,
+        None => world.truth.history(query).await.unwrap_or_default(),
+    };
     let attempts: Vec<Attempt> = records
         .into_iter()
         .filter_map(|record| match record {
@@ -207,8 +223,17 @@ async fn check_start(world: &Arc<World>, job: &Job, run: &str, number: &str) {
         policy.retry.max_attempts > 1 || policy.on_interrupt == OnInterrupt::Rerun || policy.idempotent == Some(true)
     };
     let mut earlier = attempts.iter().filter(|attempt| attempt.number < claimed.number);
-    let repeated = earlier.any(|other| world.has_started(run, other.number) && !allows_another(&other.policy));
+    let knows = |other: &Attempt| world.folder(0).is_none() || world.machine_of(&other.owner) == begun.machine;
+    let repeated = earlier.any(|other| {
+        world.has_started(other.token) && !allows_another(&other.policy) && (knows(other) || !other.degraded)
+    });
     if repeated && !claimed.by_hand {
         world.is_wrong(format!("{who} starts, and nothing allows the run a second start"));
+    }
+    let before = world.known().done_alone.contains(&(begun.machine, run.to_string()));
+    // What another host has made with the run-log is retried by its own policy.
+    let is_of_others = attempts.iter().any(|other| !other.degraded && world.machine_of(&other.owner) != begun.machine);
+    if before && !is_of_others && !claimed.by_hand {
+        world.is_wrong(format!("{who} starts although it was done on that host without the run-log"));
     }
 }

@@ -9,7 +9,8 @@ use tickward::plan::fold;
 use tickward::run::{Outcome, Row};
 use tickward::runlog::Error;
 use tickward::runlog::contract::{
-    Batch, Committed, Condition, End, Ended, Query, Record, RunLog, Scope, Transition, Verdict, View,
+    AlertVerdict, Batch, Committed, Condition, End, Ended, Query, Record, RunLog, Scope, Settled, Transition, Verdict,
+    View, Waiting,
 };
 use tickward::runlog::memory::MemoryRunLog;
 
@@ -134,6 +135,27 @@ async fn lost_before_mail(way: &Remote, batch: Batch) -> Result<Committed, Error
         let _ = Arc::clone(&truth).commit(Batch { ends: mail, transitions: Vec::new() }).await;
     });
     Ok(Committed { ends, ..rest })
+}
+
+/// Alerts as the broken store gives them.
+pub async fn take_alerts(way: &Remote, limit: usize, lease: Duration) -> Result<Vec<Waiting>, Error> {
+    let truth = &way.world.truth;
+    let mut taken = truth.take_alerts(limit, lease).await?;
+    match way.world.shape.plant {
+        Some(Plant::SettleBeforeSend) => {
+            let verdict = AlertVerdict::Delivered;
+            let settled = |entry: &Waiting| Settled {
+                id: entry.alert.id.clone(),
+                done: entry.done.clone(),
+                verdict,
+                error: String::new(),
+            };
+            truth.settle_alerts(taken.iter().map(settled).collect()).await?;
+        }
+        Some(Plant::NewestFirst) => taken.reverse(),
+        _ => {}
+    }
+    Ok(taken)
 }
 
 /// An answer as the broken tick takes it.

@@ -36,10 +36,11 @@ impl Host for SimHost {
         self.0.known().marks.remove(path);
     }
 
-    fn mark_files(&self, _: &Path) -> Vec<MarkFile> {
+    fn mark_files(&self, folder: &Path) -> Vec<MarkFile> {
         let token = |path: &Path| Token::parse(path.file_name()?.to_str()?);
         let marks = self.0.known().marks.clone();
-        marks.into_iter().filter_map(|path| Some(MarkFile::Start(token(&path)?, path))).collect()
+        let marks = marks.into_iter().filter(|path| path.parent() == Some(folder));
+        marks.filter_map(|path| Some(MarkFile::Start(token(&path)?, path))).collect()
     }
 
     fn make_folder(&self, _: &Path) -> std::io::Result<()> {

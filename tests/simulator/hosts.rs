@@ -16,9 +16,11 @@ use tickward::tick::{ByHand, Env, Options, Report, StopWish, run_by_hand, run_du
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use crate::alone;
 use crate::bodies::Bodies;
 use crate::clocks::{MachineClock, SERVER};
 use crate::disk::SimHost;
+use crate::post;
 use crate::shape::Kind;
 use crate::store::Remote;
 use crate::world::World;
@@ -82,6 +84,7 @@ fn trouble(world: &Arc<World>, n: usize) {
         world.say("the store's disk is full");
         world.known().full_until = now + chance.millis(1_000, 600_000);
     }
+    post::trouble(world);
     let machine = world.machine(n);
     if !world.shape.has_steps || n != machine {
         return;
@@ -119,10 +122,11 @@ async fn tick(world: Arc<World>, n: usize, version: usize, owner: String) {
     world.known().last_tick = Some(now);
     let (wish, stop) = watch::channel(StopWish::None);
     let env = env(&world, n, &owner, stop);
-    let options = Options { jobs: world.chance.between(1, 5) as usize, ..Options::default() };
+    let jobs = world.chance.between(1, 5) as usize;
+    let options = Options { jobs, outlets: post::outlets(&world), ..Options::default() };
     let fate = if world.has_faults() { world.chance.number() % 100 } else { 99 };
     let after = world.chance.millis(0, 30_000);
-    let work = Box::pin(work(world.clone(), env, version, options));
+    let work = Box::pin(work(world.clone(), n, env, version, options));
     let work = Freezable { world: world.clone(), owner: owner.clone(), inner: work };
     tokio::pin!(work);
     match fate {
@@ -165,7 +169,7 @@ async fn tick(world: Arc<World>, n: usize, version: usize, owner: String) {
 }
 
 /// The real tick, or now and then a person who runs a pipeline by hand.
-async fn work(world: Arc<World>, env: Env, version: usize, options: Options) {
+async fn work(world: Arc<World>, n: usize, env: Env, version: usize, options: Options) {
     let pipelines: Vec<&Pipeline> = world.pipelines[version].iter().collect();
     let owner = env.owner.id.clone();
     if world.has_faults() && world.chance.percent(2) {
@@ -173,6 +177,11 @@ async fn work(world: Arc<World>, env: Env, version: usize, options: Options) {
         person(&world, &env, pipeline).await;
     }
     let by_hand = world.has_faults() && world.chance.percent(1);
+    let folder = world.folder(world.machine(n));
+    let env = match &folder {
+        Some(folder) => alone::mirrored(&world, env, folder),
+        None => env,
+    };
     let done = match by_hand {
         true => {
             let pipeline = pipelines[world.chance.number() as usize % pipelines.len()];
@@ -183,10 +192,16 @@ async fn work(world: Arc<World>, env: Env, version: usize, options: Options) {
                 Err(error) => Err(error),
             }
         }
-        false => run_due(&env, &pipelines, &options).await,
+        false => match &folder {
+            Some(folder) => alone::due(&world, (&env, folder), &pipelines, &options).await,
+            None => run_due(&env, &pipelines, &options).await,
+        },
     };
     match done {
-        Ok(report) => over(&world, &owner, &report),
+        Ok(report) => {
+            let is_kept = folder.is_some_and(|folder| alone::keep_ends(&folder, &report));
+            over(&world, &owner, &report, is_kept);
+        }
         Err(error) => world.say(format!("{owner}: could do nothing: {error}")),
     }
 }
@@ -215,7 +230,7 @@ async fn person(world: &Arc<World>, env: &Env, pipeline: &Pipeline) {
 }
 
 /// A tick that went through: nothing of it is left, and it did not linger (I14).
-fn over(world: &Arc<World>, owner: &str, report: &Report) {
+fn over(world: &Arc<World>, owner: &str, report: &Report, is_kept: bool) {
     world.say(format!("{owner}: is done, {} elsewhere", report.claimed_elsewhere));
     // What falls due after a tick has begun is for a later one: else it would never end (P6).
     let follows = |attempt: &Attempt| {
@@ -235,7 +250,7 @@ fn over(world: &Arc<World>, owner: &str, report: &Report) {
     if lingered && !was_frozen && !world.shape.has_steps && report.unrecorded.is_none() {
         world.is_wrong(format!("{owner} went on for more than {IDLE:?} after its last body"));
     }
-    if report.unrecorded.is_none() {
+    if report.unrecorded.is_none() || is_kept {
         world.known().complete.insert(owner.into());
     }
 }

@@ -6,6 +6,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a world that cannot be made is a failed test")]
 
+mod alone;
 mod audit;
 mod bodies;
 mod broken;
@@ -15,6 +16,7 @@ mod counterexamples;
 mod disk;
 mod hosts;
 mod plants;
+mod post;
 mod shape;
 mod store;
 mod stuck;
@@ -100,6 +102,8 @@ fn play(shape: Shape, seed: u64) -> Played {
         let world = Arc::new(World::new(shape, seed));
         hosts::live(world.clone()).await;
         audit::audit(&world).await;
+        post::audit(&world).await;
+        alone::audit(&world);
         let known = world.known();
         Played { trace: known.trace.clone(), wrong: known.wrong.clone() }
     })

@@ -18,10 +18,14 @@ pub enum Plant {
     WindowForCursor,
     HostClockForLeases,
     WallClockOnOneHost,
+    SettleBeforeSend,
+    NewestFirst,
+    PlanBeforeImport,
+    NoMirror,
 }
 
 /// Name on the command line, the rule, and what the broken tick does.
-pub const PLANTS: [(Plant, &str, &str, &str); 12] = [
+pub const PLANTS: [(Plant, &str, &str, &str); 16] = [
     (
         Plant::StartWithoutWon,
         "start-without-won",
@@ -94,6 +98,30 @@ pub const PLANTS: [(Plant, &str, &str, &str); 12] = [
         "On one host leases are judged by the boot clock",
         "Leases are judged by the wall clock, as if the boot clock could not be compared.",
     ),
+    (
+        Plant::SettleBeforeSend,
+        "settle-before-send",
+        "An alert leaves the outbox only after it was delivered",
+        "Alerts are struck out as soon as a tick has taken them.",
+    ),
+    (
+        Plant::NewestFirst,
+        "newest-first",
+        "Alerts of a pipeline are told in their order",
+        "A tick tells what it has taken from the newest to the oldest.",
+    ),
+    (
+        Plant::PlanBeforeImport,
+        "plan-before-import",
+        "What ran without the run-log is taken into it before anything is planned",
+        "A tick that has the run-log again takes the spool in after its own work.",
+    ),
+    (
+        Plant::NoMirror,
+        "no-mirror",
+        "Every tick mirrors what it knows of the run-log to its host",
+        "Nothing is mirrored.",
+    ),
 ];
 
 impl Plant {
@@ -107,6 +135,14 @@ impl Plant {
             Plant::MarkNotHeeded | Plant::WallClockOnOneHost => Kind::Local,
             _ => Kind::Server,
         }
+    }
+
+    pub fn needs_receivers(self) -> bool {
+        matches!(self, Plant::SettleBeforeSend | Plant::NewestFirst)
+    }
+
+    pub fn needs_spools(self) -> bool {
+        matches!(self, Plant::PlanBeforeImport | Plant::NoMirror)
     }
 
     pub fn needs_steps(self) -> bool {

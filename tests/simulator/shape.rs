@@ -27,6 +27,10 @@ pub struct Shape {
     pub has_steps: bool,
     /// How long one start in twenty may take between its tick and its body.
     pub slow_start_ms: u64,
+    /// Whom alerts go to.
+    pub receivers: usize,
+    /// Hosts go on without the run-log, by a mirror and a spool.
+    pub has_spools: bool,
     /// A rule that is broken on purpose.
     pub plant: Option<Plant>,
 }
@@ -58,15 +62,19 @@ impl Shape {
                 false => files[1] += &before,
             }
         }
-        Shape {
+        let shape = Shape {
             kind: if chance.percent(50) { Kind::Local } else { Kind::Server },
             loops: chance.between(1, 6) as usize,
             minutes: hours * 60,
             files,
             has_steps: chance.percent(40),
             slow_start_ms: 900,
+            receivers: chance.one_of(&[0, 0, 1, 2]),
+            has_spools: false,
             plant: None,
-        }
+        };
+        // How far a degraded tick reaches back goes by its wall clock.
+        Shape { has_spools: chance.percent(40) && !shape.has_steps, ..shape }
     }
 
     /// A world small enough to be read, in which `plant` is broken.
@@ -81,6 +89,8 @@ impl Shape {
             has_steps: plant.needs_steps(),
             // Handed over to a slow machine, as a job of its own is.
             slow_start_ms: if plant == Plant::MarkNotHeeded { 30_000 } else { 900 },
+            receivers: usize::from(plant.needs_receivers()),
+            has_spools: plant.needs_spools(),
             plant: Some(plant),
         }
     }
@@ -100,6 +110,7 @@ fn any_pipeline(chance: &Chance, n: u64) -> String {
     add(10, format!("min_interval: {}", chance.one_of(&["90s", "12m"])));
     add(20, format!("idempotent: {}", chance.one_of(&["true", "false"])));
     add(5, "on_gave_up: hold".into());
+    add(20, "on_run_log_error: skip".into());
     if n > 0 {
         // The one that no edit takes away.
         add(15, "depends_on: [p0]".into());

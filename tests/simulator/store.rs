@@ -8,15 +8,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tickward::alert::Alert;
 use tickward::lease::Lease;
 use tickward::occurrence::{PipelineId, Token};
 use tickward::runlog::Error;
 use tickward::runlog::contract::{
-    Adopted, Batch, Committed, Facts, Forgotten, Item, Mark, Pruned, Pruning, Query, Record, Renewed, Retention,
-    RunLog, Scope, Verdict, View,
+    Adopted, Batch, Committed, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query, Record, Renewed,
+    Retention, RunLog, Scope, Settled, Spooled, Verdict, View, Waiting,
 };
 
 use crate::broken;
+use crate::post;
 use crate::shape::Kind;
 use crate::watch;
 use crate::world::World;
@@ -74,10 +76,34 @@ impl Remote {
         answer
     }
 
+    /// Something is written: at once, never, unheard of, or when nobody waits for it any more.
+    async fn write<T: Send + 'static>(
+        &self,
+        write: impl Future<Output = Result<T, Error>> + Send + 'static,
+    ) -> Result<T, Error> {
+        match self.fate().await {
+            Fate::Fine => self.answer(write.await).await,
+            Fate::Full => dropped("the disk is full"),
+            Fate::Dropped => dropped("the network is down"),
+            Fate::Unheard => {
+                write.await?;
+                unheard()
+            }
+            Fate::Late(by) => {
+                tokio::spawn(async move {
+                    tokio::time::sleep(by).await;
+                    write.await.map(drop)
+                });
+                unheard()
+            }
+        }
+    }
+
     /// Carries a commit out, and looks whether that may be.
     async fn apply(&self, batch: Batch, heard: &'static str) -> Result<Committed, Error> {
         let before = watch::before(&self.world, &batch).await;
         let committed = broken::commit(self, &batch).await?;
+        post::note(&self.world).await;
         watch::committed(self, &batch, &committed, before.as_ref(), heard);
         Ok(committed)
     }
@@ -129,26 +155,18 @@ impl RunLog for Remote {
     }
 
     async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Renewed>, Error> {
-        match self.fate().await {
-            Fate::Fine => {
-                let held = self.world.truth.renew(tokens, lease).await;
-                self.answer(held).await
-            }
-            Fate::Full => dropped("the disk is full"),
-            Fate::Dropped => dropped("the network is down"),
-            Fate::Unheard => {
-                self.world.truth.renew(tokens, lease).await?;
-                unheard()
-            }
-            Fate::Late(by) => {
-                let truth = self.world.truth.clone();
-                tokio::spawn(async move {
-                    tokio::time::sleep(by).await;
-                    let _ = truth.renew(tokens, lease).await;
-                });
-                unheard()
-            }
-        }
+        let truth = self.world.truth.clone();
+        self.write(async move { truth.renew(tokens, lease).await }).await
+    }
+
+    async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
+        let world = self.world.clone();
+        let taken = async move {
+            let imported = world.truth.import(records).await;
+            post::note(&world).await;
+            imported
+        };
+        self.write(taken).await
     }
 
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
@@ -182,7 +200,35 @@ impl RunLog for Remote {
         self.world.truth.prune(scope, retention, limit, how).await
     }
 
+    async fn take_alerts(&self, limit: usize, lease: Duration) -> Result<Vec<Waiting>, Error> {
+        let way = self.clone();
+        self.write(async move { broken::take_alerts(&way, limit, lease).await }).await
+    }
+
+    async fn settle_alerts(&self, settled: Vec<Settled>) -> Result<(), Error> {
+        let truth = self.world.truth.clone();
+        self.write(async move { truth.settle_alerts(settled).await }).await
+    }
+
+    async fn post_alerts(&self, alerts: Vec<Alert>) -> Result<(), Error> {
+        let world = self.world.clone();
+        let posted = async move {
+            world.truth.post_alerts(alerts).await?;
+            post::note(&world).await;
+            Ok(())
+        };
+        self.write(posted).await
+    }
+
+    async fn outbox(&self) -> Result<Outbox, Error> {
+        self.world.truth.outbox().await
+    }
+
     fn start_marks(&self) -> Option<PathBuf> {
         (self.world.shape.kind == Kind::Local).then(|| "/marks".into())
+    }
+
+    fn is_degraded(&self) -> bool {
+        false
     }
 }

@@ -6,17 +6,23 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::{SignedDuration, Timestamp};
+use tickward::alert::Alert;
+use tickward::clock::BootTime;
+use tickward::executor::{End, Ended, Executor, Job, Output, Stop};
 use tickward::lease::Lease;
 use tickward::occurrence::{PipelineId, Token};
 use tickward::pipeline::Pipeline;
+use tickward::run::Outcome;
 use tickward::runlog::contract::{
-    Adopted, Batch, Committed, Facts, Forgotten, Item, Mark, Pruned, Pruning, Query, Record, Renewed, Retention,
-    RunLog, Scope, Verdict, View,
+    Adopted, Batch, Committed, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query, Record, Renewed,
+    Retention, RunLog, Scope, Settled, Spooled, Verdict, View, Waiting,
 };
 use tickward::runlog::{Error, memory::MemoryRunLog};
-use tickward::tick::{Options, Report, StopWish, run_due};
+use tickward::tick::{ByHand, Options, Report, StopWish, run_by_hand, run_due};
 use tokio::sync::watch;
 
+use crate::clocks::begin;
 use crate::hosts::env;
 use crate::shape::{Kind, Shape};
 use crate::world::World;
@@ -27,6 +33,8 @@ struct Stuck {
     loads_left: AtomicU32,
     commits_left: AtomicU32,
     unheard: AtomicBool,
+    /// How long it takes to begin with a commit.
+    slowness: Duration,
 }
 
 const ALL: u32 = 1000;
@@ -45,6 +53,7 @@ impl RunLog for Stuck {
 
     async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
         take_one(&self.commits_left)?;
+        tokio::time::sleep(self.slowness).await;
         let committed = self.truth.commit(batch).await?;
         match self.unheard.swap(false, Ordering::SeqCst) {
             true => Err(Error::Unknown { message: "the answer was lost".into(), source: None }),
@@ -54,6 +63,10 @@ impl RunLog for Stuck {
 
     async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Renewed>, Error> {
         self.truth.renew(tokens, lease).await
+    }
+
+    async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
+        self.truth.import(records).await
     }
 
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
@@ -84,8 +97,28 @@ impl RunLog for Stuck {
         self.truth.prune(scope, retention, limit, how).await
     }
 
+    async fn take_alerts(&self, limit: usize, lease: Duration) -> Result<Vec<Waiting>, Error> {
+        self.truth.take_alerts(limit, lease).await
+    }
+
+    async fn settle_alerts(&self, settled: Vec<Settled>) -> Result<(), Error> {
+        self.truth.settle_alerts(settled).await
+    }
+
+    async fn post_alerts(&self, alerts: Vec<Alert>) -> Result<(), Error> {
+        self.truth.post_alerts(alerts).await
+    }
+
+    async fn outbox(&self) -> Result<Outbox, Error> {
+        self.truth.outbox().await
+    }
+
     fn start_marks(&self) -> Option<PathBuf> {
         None
+    }
+
+    fn is_degraded(&self) -> bool {
+        false
     }
 }
 
@@ -98,6 +131,7 @@ async fn tick(world: &Arc<World>, loads: u32, commits: u32, unheard: bool) -> Re
         loads_left: AtomicU32::new(loads),
         commits_left: AtomicU32::new(commits),
         unheard: AtomicBool::new(unheard),
+        slowness: Duration::ZERO,
     });
     let pipelines: Vec<&Pipeline> = world.pipelines[0].iter().collect();
     run_due(&env, &pipelines, &Options::default()).await.unwrap()
@@ -110,7 +144,18 @@ fn in_a_world(catch_up: &str, then: impl AsyncFnOnce(Arc<World>)) {
     );
     let files = [file.clone(), file];
     let kind = Kind::Server;
-    let shape = Shape { kind, loops: 1, minutes: 0, files, has_steps: false, slow_start_ms: 900, plant: None };
+    let quiet = Shape {
+        kind,
+        loops: 1,
+        minutes: 0,
+        files,
+        has_steps: false,
+        slow_start_ms: 900,
+        receivers: 0,
+        has_spools: false,
+        plant: None,
+    };
+    let shape = quiet;
     runtime.block_on(async { then(Arc::new(World::new(shape, 1))).await });
 }
 
@@ -149,5 +194,82 @@ fn a_commit_that_nobody_heard_of_and_that_is_found_is_recorded() {
         let report = tick(&world, ALL, ALL, true).await;
         assert_eq!(report.unrecorded, None, "{report:?}");
         assert_eq!(report.not_run.len(), 1, "{report:?}");
+    });
+}
+
+/// Bodies that fail at once.
+struct Failing;
+
+#[async_trait]
+impl Executor for Failing {
+    async fn run(&self, _: Job) -> Ended {
+        Ended {
+            end: End::Exited(1),
+            stopped: None,
+            started_at: None,
+            duration: Duration::ZERO,
+            cpu: Duration::ZERO,
+            peak_memory_bytes: 0,
+            output: Output::default(),
+        }
+    }
+
+    fn extend(&self, _: Token, _: BootTime) {}
+
+    fn stop(&self, _: Token, _: Stop) {}
+
+    fn kill_all(&self) {}
+
+    async fn close(&self) {}
+}
+
+/// A person runs the pipeline of a world, whose body fails; the store takes so many commits, this slowly.
+async fn by_hand(
+    world: &Arc<World>,
+    for_when: Option<Timestamp>,
+    attempts: u32,
+    commits: u32,
+    slowness: Duration,
+) -> Report {
+    let (_wish, stop) = watch::channel(StopWish::None);
+    let mut env = env(world, 0, "by hand", stop);
+    env.executor = Arc::new(Failing);
+    env.run_log = Arc::new(Stuck {
+        truth: world.truth.clone(),
+        loads_left: AtomicU32::new(ALL),
+        commits_left: AtomicU32::new(commits),
+        unheard: AtomicBool::new(false),
+        slowness,
+    });
+    let mut pipeline = world.pipelines[0][0].clone();
+    pipeline.retry.max_attempts = attempts;
+    pipeline.retry.delay = Duration::from_secs(1);
+    match run_by_hand(&env, &pipeline, for_when, &Options::default()).await.unwrap() {
+        ByHand::Done(report) => *report,
+        ByHand::Busy(busy) => panic!("{busy:?}"),
+    }
+}
+
+/// By what the tick counts from a slow commit, its retry is due before the store, asked again, agrees.
+#[test]
+fn a_run_by_hand_makes_its_short_retry_however_slow_commits_are() {
+    for slowness in [0, 3, 40, 900].map(Duration::from_millis) {
+        in_a_world("skip", async |world| {
+            let report = by_hand(&world, None, 3, ALL, slowness).await;
+            let ended: Vec<_> = report.ended.iter().map(|attempt| (attempt.number, attempt.outcome())).collect();
+            let failed = Some(Outcome::Failed);
+            assert_eq!(ended, [(1, failed), (2, failed), (3, failed)], "{slowness:?}");
+        });
+    }
+}
+
+#[test]
+fn a_run_by_hand_whose_claim_is_not_taken_says_so() {
+    in_a_world("skip", async |world| {
+        // No instant of the schedule: no tick would make this run.
+        let instant = begin() - SignedDuration::from_secs(90);
+        let report = by_hand(&world, Some(instant), 1, 0, Duration::ZERO).await;
+        assert_eq!(report.ended, [], "it did not run");
+        assert_eq!(report.unrecorded.as_deref(), Some("the disk is full"));
     });
 }

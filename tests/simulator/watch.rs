@@ -6,10 +6,11 @@ use jiff::{SignedDuration, Timestamp};
 use tickward::clock::Clock;
 use tickward::occurrence::Token;
 use tickward::plan::Folded;
-use tickward::run::{Attempt, NotRun};
+use tickward::run::{Attempt, NotRun, Outcome};
 use tickward::runlog::contract::{Batch, Committed, Condition, Ended, RunLog, Scope, Transition, Verdict, View};
 
 use crate::hosts::boot_id;
+use crate::post;
 use crate::store::Remote;
 use crate::world::World;
 
@@ -36,6 +37,10 @@ pub fn committed(way: &Remote, batch: &Batch, committed: &Committed, before: Opt
         let first = *world.known().outcomes.entry(attempt.token).or_insert(attempt.outcome().unwrap());
         if attempt.outcome() != Some(first) {
             world.is_wrong(format!("{who} was {first} and is {}", attempt.outcome().unwrap()));
+        }
+        let is_bad = matches!(attempt.outcome(), Some(Outcome::Failed | Outcome::TimedOut | Outcome::Lost));
+        if is_bad && *folded == Folded::Ended && !post::was_told(world, &attempt.run.id(), attempt.number) {
+            world.is_wrong(format!("{who} has failed, and nobody is told"));
         }
         if end.condition != Condition::Always && *folded == Folded::Ended {
             check_loss(way, completion.token, &who, before);

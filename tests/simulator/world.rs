@@ -6,15 +6,19 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tempfile::TempDir;
 use tickward::clock::Clock;
 use tickward::config::{Environment, Source, load};
 use tickward::occurrence::{PipelineId, Token};
+use tickward::owner::Owner;
 use tickward::pipeline::{Overlap, Pipeline};
 use tickward::run::Outcome;
 use tickward::runlog::memory::MemoryRunLog;
+use tickward::runlog::spool::Folder;
 
 use crate::chance::Chance;
 use crate::clocks::{MachineClock, SERVER, Time};
+use crate::post::Post;
 use crate::shape::{Kind, Shape};
 
 /// Everything there is.
@@ -26,8 +30,39 @@ pub struct World {
     pub truth: Arc<MemoryRunLog>,
     /// The pipelines before and after the edit.
     pub pipelines: [Vec<Pipeline>; 2],
+    pub post: Post,
+    /// Where the hosts keep their mirrors and spools.
+    state: Option<TempDir>,
     known: Mutex<Known>,
     is_live: bool,
+}
+
+/// How an attempt was started.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Start {
+    pub machine: usize,
+    /// Without the run-log.
+    pub alone: bool,
+}
+
+impl Start {
+    /// Whether two starts know of each other: both are in the run-log, or both on one host.
+    fn knows(self, other: Start) -> bool {
+        self.machine == other.machine || !self.alone && !other.alone
+    }
+}
+
+/// A body, and until when it goes on after its tick was killed.
+pub struct Body {
+    token: Token,
+    who: String,
+    start: Start,
+    until: Option<Duration>,
+}
+
+/// A folder that lies in memory, where there is such a place: what is written there need not reach a disk.
+fn in_memory() -> TempDir {
+    TempDir::new_in("/dev/shm").or_else(|_| TempDir::new()).unwrap()
 }
 
 #[derive(Default)]
@@ -35,9 +70,11 @@ pub struct Known {
     pub trace: Vec<String>,
     pub wrong: Vec<String>,
     /// How often each attempt was started: run id, number.
-    pub starts: BTreeMap<(String, String), u32>,
+    pub starts: BTreeMap<(String, String), Vec<Start>>,
+    /// Tokens of attempts that were started.
+    pub started: BTreeSet<Token>,
     /// Bodies by pipeline: whose, and until when it goes on after its tick was killed.
-    pub bodies: BTreeMap<String, Vec<(String, Option<Duration>)>>,
+    pub bodies: BTreeMap<String, Vec<Body>>,
     pub marks: BTreeSet<PathBuf>,
     /// Ticks that run or are frozen.
     pub alive: BTreeSet<String>,
@@ -54,6 +91,8 @@ pub struct Known {
     /// Each row's cursor and fence as last committed.
     pub rows: BTreeMap<PipelineId, (Option<Timestamp>, u64)>,
     pub last_tick: Option<Timestamp>,
+    /// Runs that were done without the run-log, by the machine that did them.
+    pub done_alone: BTreeSet<(usize, String)>,
 }
 
 impl World {
@@ -68,10 +107,12 @@ impl World {
         let store_clock = MachineClock { time: time.clone(), machine };
         World {
             truth: Arc::new(MemoryRunLog::new(Arc::new(store_clock))),
+            state: shape.has_spools.then(in_memory),
             pipelines: [read(&shape.files[0]), read(&shape.files[1])],
             chance: Chance::new(seed),
             shape,
             time,
+            post: Post::default(),
             known: Mutex::default(),
             is_live: std::env::var_os("TICKWARD_SIM_LIVE").is_some(),
         }
@@ -84,6 +125,11 @@ impl World {
     /// The machine of a tick loop.
     pub fn machine(&self, of_loop: usize) -> usize {
         if self.shape.kind == Kind::Local { 0 } else { of_loop }
+    }
+
+    /// The machine of whoever has claimed something.
+    pub fn machine_of(&self, owner: &Owner) -> usize {
+        self.machine(owner.host.trim_start_matches("host").parse().unwrap())
     }
 
     pub fn clock(&self, of_loop: usize) -> MachineClock {
@@ -99,7 +145,9 @@ impl World {
     pub fn say(&self, line: impl Into<String>) {
         let ms = self.time.elapsed().as_millis();
         let (h, m, s, ms) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1000 % 60, ms % 1000);
-        let line = format!("{h:02}:{m:02}:{s:02}.{ms:03} {}", line.into());
+        // Where the folder lies is no part of the world.
+        let folder = self.state.as_ref().map(|state| state.path().display().to_string()).unwrap_or("\n".into());
+        let line = format!("{h:02}:{m:02}:{s:02}.{ms:03} {}", line.into().replace(&folder, ""));
         if self.is_live {
             eprintln!("{line}");
         }
@@ -130,18 +178,21 @@ impl World {
     }
 
     /// Notes a start: of this attempt the first (I1), and of its pipeline the only one (I10).
-    pub fn started(&self, owner: &str, pipeline: &str, run: &str, number: &str) {
+    pub fn started(&self, owner: &str, (pipeline, run, number): (&str, &str, &str), token: Token, start: Start) {
         self.say(format!("{owner}: {run} attempt {number} starts"));
         let now = self.time.elapsed();
         let who = format!("{run} attempt {number}");
         let mut known = self.known();
-        let count = known.starts.entry((run.to_string(), number.to_string())).or_default();
-        *count += 1;
-        let is_doubled = *count > 1;
+        known.started.insert(token);
+        let before = known.starts.entry((run.to_string(), number.to_string())).or_default();
+        let is_doubled = before.iter().any(|other| other.knows(start));
+        before.push(start);
         let bodies = known.bodies.entry(pipeline.to_string()).or_default();
-        bodies.retain(|(_, until)| until.is_none_or(|until| now < until));
-        let beside: Vec<String> = bodies.iter().map(|(other, _)| other.clone()).collect();
-        bodies.push((who.clone(), None));
+        bodies.retain(|body| body.until.is_none_or(|until| now < until));
+        // What ran when the run-log failed is not known without it.
+        let is_known = |body: &&Body| body.start.alone == start.alone && body.start.knows(start);
+        let beside: Vec<String> = bodies.iter().filter(is_known).map(|body| body.who.clone()).collect();
+        bodies.push(Body { token, who: who.clone(), start, until: None });
         drop(known);
         if is_doubled {
             self.is_wrong(format!("{who} has started twice"));
@@ -159,14 +210,13 @@ impl World {
     }
 
     /// A body is over, or goes on a little because only its tick was killed.
-    pub fn body_is_over(&self, pipeline: &str, run: &str, number: &str, goes_on: Option<Duration>) {
+    pub fn body_is_over(&self, pipeline: &str, token: Token, goes_on: Option<Duration>) {
         let now = self.time.elapsed();
-        let who = format!("{run} attempt {number}");
         let mut known = self.known();
         let Some(bodies) = known.bodies.get_mut(pipeline) else { return };
-        let Some(place) = bodies.iter().position(|(other, until)| *other == who && until.is_none()) else { return };
+        let Some(place) = bodies.iter().position(|body| body.token == token && body.until.is_none()) else { return };
         match goes_on {
-            Some(goes_on) => bodies[place].1 = Some(now + goes_on),
+            Some(goes_on) => bodies[place].until = Some(now + goes_on),
             None => {
                 bodies.remove(place);
             }
@@ -174,8 +224,14 @@ impl World {
     }
 
     /// Whether the attempt has ever been started.
-    pub fn has_started(&self, run: &str, number: u32) -> bool {
-        self.known().starts.contains_key(&(run.to_string(), number.to_string()))
+    pub fn has_started(&self, token: Token) -> bool {
+        self.known().started.contains(&token)
+    }
+
+    /// The folder of a machine for its mirror and its spool, where it has one.
+    pub fn folder(&self, machine: usize) -> Option<Folder> {
+        let state = self.state.as_ref()?;
+        Some(Folder::in_step(state.path().join(format!("host{machine}"))))
     }
 
     /// The store's time when the last tick was called.

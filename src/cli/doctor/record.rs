@@ -11,7 +11,7 @@ use super::super::session::Session;
 use super::super::{block_on, print, status};
 use super::finding::{Findings, Level};
 use crate::clock::SystemClock;
-use crate::runlog::contract::{Query, Scope, View};
+use crate::runlog::contract::{Facts, Query, Role, Scope, View};
 use crate::runlog::{Error, OpenOptions, Purpose, RunLog};
 use crate::tick::{Pipelines, would_decide};
 
@@ -33,10 +33,13 @@ pub fn look(session: &Session, findings: &mut Findings) {
     }
     let options = OpenOptions { clock: Arc::new(SystemClock), purpose: Purpose::Read };
     match session.look_at_run_log(options).and_then(|run_log| read(&*run_log)) {
-        Ok((view, last)) => {
+        Ok((view, last, facts)) => {
             let last =
                 last.map_or("nothing has run yet".into(), |at| format!("the last claim was at {}", print::instant(at)));
-            findings.add(Level::Good, "run-log", None, &format!("it can be read; {last}"), "");
+            match session.run_log_server() {
+                None => findings.add(Level::Good, "run-log", None, &format!("it can be read; {last}"), ""),
+                Some(server) => on_a_server(&server, &last, &facts, findings),
+            }
             ticks(session, &view, findings);
             leases(&view, findings);
         }
@@ -47,12 +50,35 @@ pub fn look(session: &Session, findings: &mut Findings) {
     }
 }
 
-fn read(run_log: &dyn RunLog) -> Result<(View, Option<jiff::Timestamp>), Error> {
+/// Whether a server takes what ticks write, as far as it says so.
+fn on_a_server(server: &str, last: &str, facts: &Facts, findings: &mut Findings) {
+    let Facts { product, version, rights, .. } = facts;
+    if facts.form == 0 {
+        let what = format!("{server} has no tables yet; a tick makes them, unless it is told `create_tables=false`");
+        return findings.add(Level::Good, "run-log", None, &what, "");
+    }
+    let all = [("insert", rights.insert), ("update", rights.update), ("delete", rights.delete)];
+    let lacking: Vec<_> = all.iter().filter(|(_, may)| !may).map(|(name, _)| *name).collect();
+    if facts.role == Role::Replica {
+        let what = format!("{server} takes no writes: no tick can claim anything");
+        findings.add(Level::Wrong, "run-log", None, &what, "name the server that takes writes");
+    } else if !lacking.is_empty() {
+        let what = format!("{server} does not let this user {}", lacking.join(" and "));
+        findings.add(Level::Wrong, "run-log", None, &what, "grant it: `tickward run-log ddl` prints what");
+    } else {
+        let what = format!("{server} can be read and written ({product} {version}); {last}");
+        findings.add(Level::Good, "run-log", None, &what, "");
+    }
+}
+
+type Told = (View, Option<jiff::Timestamp>, Facts);
+
+fn read(run_log: &dyn RunLog) -> Result<Told, Error> {
     let query = Query { attempts_only: true, limit: 1, ..Query::default() };
     let both = block_on(async {
         let view = run_log.load(Scope::All).await?;
         let history = run_log.history(query).await?;
-        Ok((view, history.first().map(|record| record.decided_at())))
+        Ok((view, history.first().map(|record| record.decided_at()), run_log.facts().await?))
     });
     both.unwrap_or_else(|_| Err(Error::Unavailable { message: "no event loop".into(), source: None }))
 }

@@ -18,7 +18,7 @@ use super::race::{Latencies, Racer};
 use crate::clock::{Clock, SystemClock};
 use crate::config::secret::masked;
 use crate::runlog::contract::{Facts, Role};
-use crate::runlog::{DDL, Error, OpenOptions, Purpose, RunLog};
+use crate::runlog::{Error, OpenOptions, Purpose, RunLog, tables_of};
 use crate::scheme;
 
 /// Tells whether a run-log is fit for use: rights, version, form, clock, claims, and how long calls take
@@ -159,7 +159,7 @@ fn of_facts(facts: &Facts, name: &str, lines: &mut Vec<Line>) {
         false => format!("may not {}", lacking.join(", ")),
     };
     lines.push(("rights", lacking.is_empty(), format!("{rows}; {create}")));
-    let known = DDL.iter().find(|dialect| dialect.name == name).map_or(0, |dialect| dialect.migrations.len());
+    let known = tables_of(name).map_or(0, |kind| kind.migrations.len());
     let fact = match facts.form as usize {
         form if form < known => format!("form {form}, and this program needs {known}: `tickward run-log migrate`"),
         form if form > known => format!("form {form}, newer than this program's {known}, which can use it"),

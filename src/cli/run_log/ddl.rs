@@ -3,7 +3,7 @@
 use super::super::exit::Exit;
 use super::super::print;
 use super::super::session::{ConfigArgs, RunLogArgs, Session};
-use crate::runlog::{DDL, Schema};
+use crate::runlog::{DDL, Schema, tables_of};
 use crate::scheme;
 
 /// Prints the statements that make the tables, in order, for a person to apply
@@ -43,7 +43,7 @@ impl Ddl {
             scheme::of(&url).unwrap_or("sqlite").to_owned()
         };
         let name = self.dialect.clone().unwrap_or_else(of_url);
-        DDL.iter().find(|dialect| dialect.name == name).ok_or_else(|| {
+        tables_of(&name).ok_or_else(|| {
             let names: Vec<_> = DDL.iter().map(|dialect| dialect.name).collect();
             let help = format!("known are: {}", names.join(", "));
             print::error(&format!("there are no tables of the kind `{name}`"), &help);

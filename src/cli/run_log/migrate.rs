@@ -9,7 +9,7 @@ use super::super::print::{self, Format};
 use super::super::session::run_log_failed;
 use super::super::{block_on, run_log::Address};
 use crate::clock::SystemClock;
-use crate::runlog::{DDL, Purpose};
+use crate::runlog::{Purpose, tables_of};
 use crate::scheme;
 
 /// Makes the tables, or brings them up to what this program needs, and says what it did
@@ -29,7 +29,7 @@ impl Migrate {
         let facts = block_on(run_log.facts())?.map_err(|error| run_log_failed(&error))?;
         let url = session.run_log_url().unwrap_or_default();
         let name = scheme::of(&url).unwrap_or("sqlite");
-        let all = DDL.iter().find(|dialect| dialect.name == name).map_or(&[][..], |dialect| dialect.migrations);
+        let all = tables_of(name).map_or(&[][..], |kind| kind.migrations);
         let applied: Vec<_> = all.iter().skip(facts.found as usize).map(|migration| migration.name).collect();
         let shown = session.run_log_shown().unwrap_or_default();
         match self.output {

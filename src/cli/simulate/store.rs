@@ -2,16 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 
 use super::clock::JumpingClock;
+use crate::alert::Alert;
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
 use crate::runlog::Error;
 use crate::runlog::contract::{
-    Adopted, Batch, Committed, Facts, Forgotten, Item, Mark, Pruned, Pruning, Query, Record, Renewed, Retention,
-    RunLog, Scope, Verdict, View,
+    Adopted, Batch, Committed, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query, Record, Renewed,
+    Retention, RunLog, Scope, Settled, Spooled, Verdict, View, Waiting,
 };
 use crate::runlog::memory::MemoryRunLog;
 
@@ -38,6 +40,10 @@ impl RunLog for ShortMemory {
 
     async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Renewed>, Error> {
         self.0.renew(tokens, lease).await
+    }
+
+    async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
+        self.0.import(records).await
     }
 
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {
@@ -68,7 +74,27 @@ impl RunLog for ShortMemory {
         self.0.prune(scope, retention, limit, how).await
     }
 
+    async fn take_alerts(&self, limit: usize, lease: Duration) -> Result<Vec<Waiting>, Error> {
+        self.0.take_alerts(limit, lease).await
+    }
+
+    async fn settle_alerts(&self, settled: Vec<Settled>) -> Result<(), Error> {
+        self.0.settle_alerts(settled).await
+    }
+
+    async fn post_alerts(&self, alerts: Vec<Alert>) -> Result<(), Error> {
+        self.0.post_alerts(alerts).await
+    }
+
+    async fn outbox(&self) -> Result<Outbox, Error> {
+        self.0.outbox().await
+    }
+
     fn start_marks(&self) -> Option<PathBuf> {
         None
+    }
+
+    fn is_degraded(&self) -> bool {
+        false
     }
 }

@@ -49,8 +49,8 @@ impl Dialect for DuckDb {
         "epoch_us(now())"
     }
 
-    fn named(&self, column: &str) -> String {
-        format!("\"{column}\"")
+    fn migration(&self, statements: &str) -> Vec<String> {
+        vec![statements.trim().trim_end_matches(';').to_owned()]
     }
 
     fn decoded(&self, literal: &str) -> String {
@@ -82,7 +82,7 @@ impl Dialect for DuckDb {
     }
 
     fn update(&self, table: &Table, set: &[&str], source: &str, which: &str) -> String {
-        let set: Vec<String> = set.iter().map(|name| format!("{} = d.{name}", self.named(name))).collect();
+        let set: Vec<String> = set.iter().map(|name| format!("{name} = d.{name}")).collect();
         let on = matched("t", table.key());
         format!("UPDATE {} t SET {} FROM {source} WHERE {on} AND {which}", table.name, set.join(", "))
     }
@@ -97,10 +97,8 @@ impl Dialect for DuckDb {
 
     fn on_conflict_replace(&self, table: &Table) -> String {
         let key: Vec<&str> = table.key().iter().map(|(name, _)| *name).collect();
-        let set: Vec<String> = table.columns[table.key..]
-            .iter()
-            .map(|(name, _)| format!("{} = excluded.{name}", self.named(name)))
-            .collect();
+        let set: Vec<String> =
+            table.columns[table.key..].iter().map(|(name, _)| format!("{name} = excluded.{name}")).collect();
         format!("ON CONFLICT ({}) DO UPDATE SET {}", key.join(", "), set.join(", "))
     }
 }

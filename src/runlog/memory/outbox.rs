@@ -12,9 +12,16 @@ use crate::alert::Alert;
 /// What waits by whom it is about, each in its order, and what is dead.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Default)]
 pub struct Post {
-    waiting: BTreeMap<String, VecDeque<Waiting>>,
+    waiting: BTreeMap<String, VecDeque<Kept>>,
     dead: VecDeque<Waiting>,
     dead_ever: u64,
+}
+
+/// What waits, and since when. No later one of its pipeline has waited for longer, whatever the clock says.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Kept {
+    since: Timestamp,
+    entry: Waiting,
 }
 
 impl Post {
@@ -23,11 +30,11 @@ impl Post {
         self.waiting.values().any(|queue| !queue.is_empty())
     }
 
-    /// Takes in one that is there already, behind those that came before.
-    pub fn load(&mut self, entry: Waiting, is_dead: bool) {
+    /// Takes in one that has waited since an instant, behind those that came before; or one that is dead.
+    pub fn load(&mut self, entry: Waiting, since: Timestamp, is_dead: bool) {
         match is_dead {
             true => self.dead.push_back(entry),
-            false => self.waiting.entry(about(&entry.alert)).or_default().push_back(entry),
+            false => self.waiting.entry(about(&entry.alert)).or_default().push_back(Kept { since, entry }),
         }
     }
 
@@ -39,10 +46,11 @@ impl Post {
         for alert in alerts {
             let count: usize = self.waiting.values().map(VecDeque::len).sum();
             let queue = self.waiting.entry(about(&alert)).or_default();
-            let is_there = queue.iter().chain(&self.dead).any(|entry| entry.alert.id == alert.id);
+            let is_there =
+                queue.iter().map(|kept| &kept.entry).chain(&self.dead).any(|entry| entry.alert.id == alert.id);
             match (is_there, count < MOST) {
                 (true, _) => {}
-                (false, true) => queue.push_back(Waiting::new(alert)),
+                (false, true) => keep(queue, alert, now),
                 (false, false) => self.count_one_more(now),
             }
         }
@@ -51,9 +59,9 @@ impl Post {
 
     fn count_one_more(&mut self, now: Timestamp) {
         let queue = self.waiting.entry(String::new()).or_default();
-        match queue.iter_mut().find(|entry| entry.alert.kind.word() == DIGEST) {
+        match queue.iter_mut().map(|kept| &mut kept.entry).find(|entry| entry.alert.kind.word() == DIGEST) {
             Some(entry) => entry.alert = digest(Some(entry.alert.clone()), now),
-            None => queue.push_back(Waiting::new(digest(None, now))),
+            None => keep(queue, digest(None, now), now),
         }
     }
 
@@ -61,12 +69,12 @@ impl Post {
     pub fn take(&mut self, limit: usize, lease: Duration, now: Timestamp) -> Vec<Waiting> {
         self.bury(now);
         let until = SignedDuration::try_from(lease).ok().and_then(|lease| now.checked_add(lease).ok());
-        let mut free: Vec<&mut Waiting> = Vec::new();
+        let mut free: Vec<&mut Kept> = Vec::new();
         for queue in self.waiting.values_mut() {
-            free.extend(queue.iter_mut().take_while(|entry| !entry.is_taken(now, lease)));
+            free.extend(queue.iter_mut().take_while(|kept| !kept.entry.is_taken(now, lease)));
         }
-        free.sort_by_key(|entry| entry.alert.at);
-        let taken = free.into_iter().take(limit).map(|entry| {
+        free.sort_by_key(|kept| kept.since);
+        let taken = free.into_iter().take(limit).map(|Kept { entry, .. }| {
             entry.not_before = until;
             entry.clone()
         });
@@ -78,14 +86,13 @@ impl Post {
         for Settled { id, done, verdict, error } in settled {
             let mut queues = self.waiting.values_mut();
             let found =
-                queues.find_map(|queue| queue.iter().position(|entry| entry.alert.id == id).map(|at| (queue, at)));
+                queues.find_map(|queue| queue.iter().position(|kept| kept.entry.alert.id == id).map(|at| (queue, at)));
             let Some((queue, at)) = found else { continue };
-            let entry = &mut queue[at];
+            let entry = &mut queue[at].entry;
             entry.done.add(&done);
             (entry.not_before, entry.error) = (None, error);
-            let gone = if verdict == Verdict::Again { None } else { queue.remove(at) };
-            if let (Some(entry), Verdict::Dead) = (gone, verdict) {
-                self.keep_dead(entry);
+            if verdict == Verdict::Delivered {
+                queue.remove(at);
             }
         }
         self.waiting.retain(|_, queue| !queue.is_empty());
@@ -93,8 +100,9 @@ impl Post {
 
     /// As the contract says.
     pub fn look(&self) -> Outbox {
-        let mut waiting: Vec<Waiting> = self.waiting.values().flatten().cloned().collect();
-        waiting.sort_by_key(|entry| entry.alert.at);
+        let mut waiting: Vec<&Kept> = self.waiting.values().flatten().collect();
+        waiting.sort_by_key(|kept| kept.since);
+        let waiting = waiting.into_iter().map(|kept| kept.entry.clone()).collect();
         Outbox { waiting, dead: self.dead.iter().cloned().collect(), dead_ever: self.dead_ever }
     }
 
@@ -106,13 +114,14 @@ impl Post {
 
     /// Takes in an alert of another run-log; whether it was there already.
     pub fn adopt(&mut self, entry: Waiting, is_dead: bool) -> bool {
-        let all = self.waiting.values().flatten().chain(&self.dead);
-        if all.into_iter().any(|there| there.alert.id == entry.alert.id) {
+        let mut all = self.waiting.values().flatten().map(|kept| &kept.entry).chain(&self.dead);
+        if all.any(|there| there.alert.id == entry.alert.id) {
             return true;
         }
+        let since = entry.alert.at;
         match is_dead {
             true => self.keep_dead(entry),
-            false => self.waiting.entry(about(&entry.alert)).or_default().push_back(entry),
+            false => self.load(entry, since, false),
         }
         false
     }
@@ -121,10 +130,10 @@ impl Post {
         let limit = dead_before(now);
         let mut over = Vec::new();
         for queue in self.waiting.values_mut() {
-            let (dead, alive): (Vec<_>, Vec<_>) = queue.drain(..).partition(|entry| entry.alert.at < limit);
+            let (dead, alive): (Vec<_>, Vec<_>) = queue.drain(..).partition(|kept| kept.since < limit);
             (*queue, over) = (alive.into(), [over, dead].concat());
         }
-        over.into_iter().for_each(|entry| self.keep_dead(entry));
+        over.into_iter().for_each(|kept| self.keep_dead(kept.entry));
         self.waiting.retain(|_, queue| !queue.is_empty());
     }
 
@@ -135,4 +144,9 @@ impl Post {
             self.dead.pop_front();
         }
     }
+}
+
+fn keep(queue: &mut VecDeque<Kept>, alert: Alert, now: Timestamp) {
+    let since = queue.back().map_or(now, |last| last.since.max(now));
+    queue.push_back(Kept { since, entry: Waiting::new(alert) });
 }

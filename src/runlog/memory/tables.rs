@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use super::super::contract::{
     Batch, Committed, Condition, End, Ended, Query, Record, Renewed, Scope, Transition, Verdict, View,
 };
-use super::super::import::{Imported, Spooled, take_in};
+use super::super::import::{Imported, Spooled, hand_on, newer, take_in};
 use super::outbox::Post;
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Run, Token};
@@ -101,11 +101,11 @@ impl Tables {
         let mut row = self.rows.get(&run.pipeline).cloned().unwrap_or_else(|| Row::absent(run.pipeline.clone()));
         let (imported, changed, alerts) = take_in(&mut row, there, &others, spooled);
         self.post.put(alerts, now);
-        if let Some(attempt) = changed {
+        if !changed.is_empty() {
             row.version += 1;
             self.rows.insert(row.pipeline.clone(), row);
-            self.put(attempt);
         }
+        changed.into_iter().for_each(|attempt| self.put(attempt));
         imported
     }
 
@@ -154,6 +154,12 @@ impl Tables {
         let alerts = alerts::of_end(row, &attempt, &end.completion, folded);
         row.version += u64::from(folded != Folded::Already);
         self.post.put(alerts, now);
+        let run = &attempt.run;
+        let of_run = self.of_pipeline_from((run.pipeline.clone(), run.scheduled_for, 0)).map(|(_, other)| other);
+        if let Some(mut newer) = newer(&attempt, of_run.take_while(|other| other.run == *run)) {
+            attempt = hand_on(&attempt, &mut newer);
+            self.put(newer);
+        }
         self.put(attempt.clone());
         Ended::Folded(folded, Box::new(attempt))
     }

@@ -3,7 +3,7 @@
 //! Every call goes to the run-log. What is loaded or won is mirrored; where other ticks of this host have found no run-log
 //! meanwhile, this one claims nothing until that outage has been ended (`tick::recover`).
 //!
-//! Holds always: a claim and the beginning of an outage exclude each other; a mirror that cannot be written hinders nothing.
+//! Holds always: an outcome that lies in the spool wins over a loss; a claim and the beginning of an outage exclude each other; a mirror that cannot be written hinders nothing.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -16,15 +16,15 @@ use async_trait::async_trait;
 
 use super::super::Error;
 use super::super::contract::{
-    Adopted, Batch, Committed, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query, Record, Renewed,
-    Retention, RunLog, Scope, Settled, Spooled, Transition, Verdict, View, Waiting,
+    Adopted, Batch, Committed, Condition, End, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query,
+    Record, Renewed, Retention, RunLog, Scope, Settled, Spooled, Transition, Verdict, View, Waiting,
 };
 use super::{Folder, LOCK, keep, mirror};
 use crate::alert::Alert;
 use crate::clock::Clock;
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
-use crate::run::Row;
+use crate::run::{Outcome, Row};
 
 /// A run-log and the folder of this host.
 pub struct Mirrored {
@@ -40,19 +40,28 @@ impl Mirrored {
     }
 
     async fn note(&self, rows: Vec<Row>, is_all: bool) {
-        let (folder, now) = (self.folder.clone(), self.clock.now());
-        let noted = tokio::task::spawn_blocking(move || mirror::note(&folder, rows.into_iter(), is_all, now)).await;
-        if let Ok(Err(error)) = noted {
+        let now = self.clock.now();
+        let noted = self.folder.work(move |folder| mirror::note(folder, rows.into_iter(), is_all, now)).await;
+        if let Err(error) = noted {
             tracing::debug!(folder = %self.folder.path().display(), %error, "no mirror of the run-log");
+        }
+    }
+
+    /// A worker of this host that is gone may have left its outcome in the spool since that was last taken in.
+    async fn put_outcome_for_loss(&self, end: &mut End) {
+        let token = end.completion.token;
+        match self.folder.work(move |folder| keep::end_of(folder, token)).await {
+            Ok(Some(completion)) => *end = End { completion, condition: Condition::Always },
+            Ok(None) => {}
+            Err(error) => tracing::debug!(%error, "nobody knows whether the spool has an outcome"),
         }
     }
 
     /// Keeps an outage from beginning; none where there is no disk for one, an error where one may be beginning.
     async fn no_outage(&self) -> io::Result<Option<File>> {
-        let folder = self.folder.clone();
-        match tokio::task::spawn_blocking(move || folder.lock_shared(LOCK)).await {
-            Ok(Err(error)) if error.kind() == io::ErrorKind::TimedOut => Err(error),
-            locked => Ok(locked.ok().and_then(Result::ok)),
+        match self.folder.work(|folder| folder.lock_shared(LOCK)).await {
+            Err(error) if error.kind() == io::ErrorKind::TimedOut => Err(error),
+            locked => Ok(locked.ok()),
         }
     }
 }
@@ -67,6 +76,9 @@ impl RunLog for Mirrored {
     }
 
     async fn commit(&self, mut batch: Batch) -> Result<Committed, Error> {
+        for end in batch.ends.iter_mut().filter(|end| end.completion.outcome == Outcome::Lost) {
+            self.put_outcome_for_loss(end).await;
+        }
         let claims = batch.transitions.iter().any(|transition| transition.claim.is_some());
         let lock = if claims { self.no_outage().await } else { Ok(None) };
         let hindered = claims && (lock.is_err() || keep::is_outage(&self.folder));

@@ -9,29 +9,74 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use crate::clock;
+use crate::clock::{self, Clock};
+use crate::failpoint::{self, Point};
 
 /// How long a lock is waited for: it is held for moments, unless its holder stands still.
 const PATIENCE: Duration = Duration::from_secs(10);
 
+/// How often a lock is looked at by a clock that is made up.
+const STEP: Duration = Duration::from_millis(10);
+
 /// A folder of files that are replaced as a whole.
 #[derive(Clone, Debug)]
-pub struct Folder(PathBuf);
+pub struct Folder {
+    path: PathBuf,
+    pace: Pace,
+}
+
+/// When work with a folder is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pace {
+    /// On a thread that may block.
+    Aside,
+    /// Where it is asked for.
+    InStep,
+}
 
 impl Folder {
     /// The folder at `path`, there or not.
     pub fn at(path: PathBuf) -> Folder {
-        Folder(path)
+        Folder { path, pace: Pace::Aside }
+    }
+
+    /// The same for a world whose time is made up: its work is done in step with all else.
+    pub fn in_step(path: PathBuf) -> Folder {
+        Folder { path, pace: Pace::InStep }
+    }
+
+    /// Does work with it that may block.
+    ///
+    /// # Errors
+    /// Those of the work.
+    pub async fn work<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Folder) -> io::Result<T> + Send + 'static,
+    ) -> io::Result<T> {
+        let folder = self.clone();
+        match self.pace {
+            Pace::Aside => tokio::task::spawn_blocking(move || work(&folder)).await.map_err(io::Error::other)?,
+            Pace::InStep => work(&folder),
+        }
+    }
+
+    /// Waits until the lock `name` is free, as `lock` does, by a clock that is made up; elsewhere `lock` itself waits.
+    pub async fn wait_in_step(&self, name: &str, clock: &dyn Clock) {
+        let until = clock.boot().plus(PATIENCE);
+        let is_taken = || self.lock_if_free(name).is_err_and(|error| error.kind() == ErrorKind::TimedOut);
+        while self.pace == Pace::InStep && clock.boot() < until && is_taken() {
+            clock.sleep_until(clock.boot().plus(STEP)).await;
+        }
     }
 
     /// The path of what is called `name` in it.
     pub fn join(&self, name: &str) -> PathBuf {
-        self.0.join(name)
+        self.path.join(name)
     }
 
     /// Its folder `name`.
     pub fn folder(&self, name: &str) -> Folder {
-        Folder(self.join(name))
+        Folder { path: self.join(name), pace: self.pace }
     }
 
     /// Makes it where it is not there.
@@ -39,7 +84,9 @@ impl Folder {
     /// # Errors
     /// Those of the file system.
     pub fn make(&self) -> io::Result<()> {
-        DirBuilder::new().recursive(true).mode(0o700).create(&self.0)
+        DirBuilder::new().recursive(true).mode(0o700).create(&self.path)?;
+        failpoint::reached(Point::SpoolFolder);
+        Ok(())
     }
 
     /// Waits for the lock `name`, which is held as long as the answer lives.
@@ -73,6 +120,7 @@ impl Folder {
         try_lock: impl Fn(&File) -> Result<(), TryLockError>,
     ) -> io::Result<File> {
         let file = self.lock_file(name)?;
+        let patience = if self.pace == Pace::InStep { Duration::ZERO } else { patience };
         let locked = clock::keep_trying(patience, || match try_lock(&file) {
             Err(TryLockError::WouldBlock) => None,
             Err(TryLockError::Error(error)) => Some(Err(error)),
@@ -86,7 +134,9 @@ impl Folder {
     }
 
     fn lock_file(&self, name: &str) -> io::Result<File> {
-        OpenOptions::new().create(true).append(true).mode(0o600).open(self.join(name))
+        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(self.join(name))?;
+        failpoint::reached(Point::SpoolLock);
+        Ok(file)
     }
 
     /// Writes a file in the place of what is there.
@@ -96,7 +146,9 @@ impl Folder {
     pub fn put(&self, name: &str, bytes: &[u8]) -> io::Result<()> {
         let temporary = self.write_aside(name, bytes)?;
         fs::rename(&temporary, self.join(name)).inspect_err(|_| drop(fs::remove_file(&temporary)))?;
-        self.sync()
+        self.sync()?;
+        failpoint::reached(Point::SpoolPlaced);
+        Ok(())
     }
 
     /// Writes a file that must not be there yet.
@@ -107,9 +159,12 @@ impl Folder {
         let temporary = self.write_aside(name, bytes)?;
         // A link is refused where its name is taken, and what it names is whole.
         let linked = fs::hard_link(&temporary, self.join(name));
+        failpoint::reached(Point::SpoolLinked);
         let removed = fs::remove_file(&temporary);
         linked.and(removed)?;
-        self.sync()
+        self.sync()?;
+        failpoint::reached(Point::SpoolPlaced);
+        Ok(())
     }
 
     fn write_aside(&self, name: &str, bytes: &[u8]) -> io::Result<PathBuf> {
@@ -117,11 +172,12 @@ impl Folder {
         let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(&path)?;
         let written = file.write_all(bytes).and_then(|()| file.sync_all());
         written.inspect_err(|_| drop(fs::remove_file(&path)))?;
+        failpoint::reached(Point::SpoolAside);
         Ok(path)
     }
 
     fn sync(&self) -> io::Result<()> {
-        File::open(&self.0)?.sync_all()
+        File::open(&self.path)?.sync_all()
     }
 
     /// Removes a file; one that is not there is removed.
@@ -132,7 +188,11 @@ impl Folder {
         match fs::remove_file(self.join(name)) {
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
             Err(error) => Err(error),
-            Ok(()) => self.sync(),
+            Ok(()) => {
+                self.sync()?;
+                failpoint::reached(Point::SpoolRemoved);
+                Ok(())
+            }
         }
     }
 
@@ -153,7 +213,7 @@ impl Folder {
     /// # Errors
     /// Those of the file system.
     pub fn names(&self) -> io::Result<Vec<String>> {
-        let entries = match fs::read_dir(&self.0) {
+        let entries = match fs::read_dir(&self.path) {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(error),
@@ -167,6 +227,6 @@ impl Folder {
 
     /// Itself, for messages.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 }

@@ -2,13 +2,14 @@
 //!
 //! Holds always: nothing is removed but what the caller says is in the run-log, and of that only what has ended.
 
-use std::fs::OpenOptions;
-use std::io::{self, ErrorKind};
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::io;
 
-use super::{Folder, LOCK, OUTAGE, RECORDS, Seen, Stored};
-use crate::run::{Attempt, Completion};
+use jiff::Timestamp;
+
+use super::{ALONE, Folder, LOCK, OUTAGE, RECORDS, Seen, Stored};
+use crate::occurrence::{PipelineId, Token};
+use crate::run::{Completion, Row};
 
 const ENDS: &str = "ends";
 const TOLD: &str = "told";
@@ -42,13 +43,44 @@ pub fn note_told(folder: &Folder, outage: &str) -> io::Result<()> {
     folder.put(TOLD, outage.as_bytes())
 }
 
-/// Ends the outage: whoever was opened in it claims nothing more.
+/// Ends the outage: whoever was opened in it claims nothing more. How far this host has come by itself is kept: the run-log
+/// may know of it only when it has planned again, and be gone before that.
 ///
 /// # Errors
 /// Those of the file system.
 pub fn end_outage(folder: &Folder) -> io::Result<()> {
     let _lock = folder.lock(LOCK)?;
+    if let Some(outage) = super::read_outage(folder)? {
+        let cursors = outage.rows.into_iter().filter_map(|row| Some((row.pipeline, row.cursor?)));
+        let mut alone = read_alone(folder);
+        alone.extend(cursors);
+        let entries: Vec<_> = alone.into_iter().collect();
+        folder.put(ALONE, &serde_json::to_vec(&entries)?)?;
+    }
     folder.remove(OUTAGE)
+}
+
+/// How far this host has come by itself, in outages that are over.
+fn read_alone(folder: &Folder) -> BTreeMap<PipelineId, Timestamp> {
+    let bytes = folder.read(ALONE).ok().flatten().unwrap_or_default();
+    serde_json::from_slice::<Vec<_>>(&bytes).unwrap_or_default().into_iter().collect()
+}
+
+/// Lets an outage begin where the ones before it have ended, however little of them the run-log had told when it failed
+/// again. What a wrong clock has put ahead is left out.
+pub(super) fn go_on(folder: &Folder, rows: &mut Vec<Row>, now: Timestamp) {
+    let alone = read_alone(folder);
+    let unknown = alone.keys().filter(|id| !rows.iter().any(|row| row.pipeline == **id));
+    let unknown: Vec<Row> = unknown.cloned().map(Row::absent).collect();
+    rows.extend(unknown);
+    for row in rows {
+        // What another file of this host has decided is decided: only the run-log knows each attempt.
+        let by_any = row.schedules.iter().filter_map(|known| known.cursor).chain(row.cursor);
+        let latest = by_any.chain(alone.get(&row.pipeline).copied()).filter(|cursor| *cursor <= now).max();
+        if let Some(latest) = latest {
+            super::begin_after(row, latest);
+        }
+    }
 }
 
 /// Whether this host has no run-log just now.
@@ -75,6 +107,18 @@ pub fn records(folder: &Folder) -> io::Result<Vec<(String, Stored)>> {
         }
     }
     Ok(all)
+}
+
+/// The outcome that lies here for an attempt, if one does.
+///
+/// # Errors
+/// Those of the file system.
+pub fn end_of(folder: &Folder, token: Token) -> io::Result<Option<Completion>> {
+    let ends = records(folder)?.into_iter().map(|(_, stored)| match stored {
+        Stored::Attempt { spooled, .. } => spooled.attempt.end,
+        Stored::End { completion, .. } => Some(*completion),
+    });
+    Ok(ends.flatten().find(|end| end.token == token))
 }
 
 /// Keeps the end of an attempt of the run-log until that takes it.
@@ -140,18 +184,4 @@ pub fn remove(folder: &Folder, name: &str, handed_over: &Stored) -> io::Result<b
         folder.remove(name)?;
     }
     Ok(is_same && has_ended)
-}
-
-/// Says in the run-log's folder of start marks that an attempt may have been started: nobody takes it over as one that was
-/// not.
-///
-/// # Errors
-/// Those of the file system.
-pub fn mark_started(marks: &Path, attempt: &Attempt) -> io::Result<()> {
-    Folder::at(marks.to_path_buf()).make()?;
-    let made = OpenOptions::new().write(true).create_new(true).mode(0o600).open(marks.join(attempt.token.to_string()));
-    match made {
-        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
-        _ => Ok(()),
-    }
 }

@@ -10,6 +10,7 @@
 use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -17,10 +18,11 @@ use serde::{Deserialize, Serialize};
 
 use super::Error;
 use super::contract::{
-    Adopted, Batch, Committed, Facts, Forgotten, Item, Mark, Pruned, Pruning, Query, Record, Renewed, Retention,
-    RunLog, Scope, Spooled, Verdict, View,
+    Adopted, Batch, Committed, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query, Record, Renewed,
+    Retention, RunLog, Scope, Settled, Spooled, Verdict, View, Waiting,
 };
 use super::memory::Tables;
+use crate::alert::Alert;
 use crate::clock::Clock;
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
@@ -38,6 +40,7 @@ use record::file_of;
 
 const OUTAGE: &str = "outage.json";
 const LOCK: &str = "lock";
+const ALONE: &str = "alone.json";
 const RECORDS: &str = "records";
 
 /// Degraded ticks reach back by this at most.
@@ -87,6 +90,7 @@ impl SpoolRunLog {
             }
         };
         reach_back(&mut outage.rows, outage.ticked_at, now);
+        keep::go_on(&folder, &mut outage.rows, now);
         outage.ticked_at = now;
         // Room for what this tick will write is asked for now, while nothing has been claimed.
         folder.put("room", &[0; 65_536])?;
@@ -104,19 +108,16 @@ impl SpoolRunLog {
         &self,
         work: impl FnOnce(&Folder, &str, Timestamp) -> io::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
-        let (folder, clock, outage) = (self.folder.clone(), self.clock.clone(), self.outage.clone());
-        let done = tokio::task::spawn_blocking(move || {
+        self.folder.wait_in_step(LOCK, &*self.clock).await;
+        let (clock, outage) = (self.clock.clone(), self.outage.clone());
+        let done = self.folder.work(move |folder| {
             let _lock = folder.lock(LOCK)?;
-            work(&folder, &outage, clock.now())
+            work(folder, &outage, clock.now())
         });
-        let failed = |source: Box<dyn std::error::Error + Send + Sync>| Error::Unknown {
+        done.await.map_err(|error| Error::Unknown {
             message: format!("the spool `{}` did not do what it was asked", self.folder.path().display()),
-            source: Some(source),
-        };
-        match done.await {
-            Ok(result) => result.map_err(|error| failed(Box::new(error))),
-            Err(panic) => Err(failed(Box::new(panic))),
-        }
+            source: Some(Box::new(error)),
+        })
     }
 }
 
@@ -127,9 +128,14 @@ pub fn reach_back(rows: &mut [Row], ticked_at: Timestamp, now: Timestamp) {
     }
     let earliest = now.saturating_sub(REACH).unwrap_or(now);
     for row in rows {
-        row.cursor = row.cursor.max(Some(earliest));
-        row.schedules.iter_mut().for_each(|known| known.cursor = known.cursor.max(Some(earliest)));
+        begin_after(row, earliest);
     }
+}
+
+/// Nothing up to this instant is due any more.
+fn begin_after(row: &mut Row, instant: Timestamp) {
+    row.cursor = row.cursor.max(Some(instant));
+    row.schedules.iter_mut().for_each(|known| known.cursor = known.cursor.max(Some(instant)));
 }
 
 fn read_outage(folder: &Folder) -> io::Result<Option<Outage>> {
@@ -174,14 +180,18 @@ impl Contents {
     }
 
     /// Writes what has changed since `before`: claims first, then ends, then rows.
-    fn write(self, folder: &Folder, before: &Tables, after: &[(Token, Option<Timestamp>)]) -> io::Result<()> {
+    fn write(self, folder: &Folder, before: &Tables, moved: &[Moved]) -> io::Result<()> {
         let records = folder.folder(RECORDS);
         let changed = self.tables.attempts.iter().filter(|(key, attempt)| before.attempts.get(*key) != Some(*attempt));
         let (old, new): (Vec<_>, Vec<_>) = changed.partition(|(key, _)| before.attempts.contains_key(*key));
         let outage = self.outage.as_ref().map_or_else(String::new, |outage| outage.id.clone());
         for (_, attempt) in new {
-            let after = after.iter().find(|(token, _)| *token == attempt.token).and_then(|(_, after)| *after);
-            let spooled = Box::new(Spooled { attempt: attempt.clone(), after });
+            let moved = moved.iter().find(|moved| moved.by == attempt.token);
+            let spooled = Box::new(Spooled {
+                attempt: attempt.clone(),
+                after: moved.and_then(|moved| moved.after),
+                schedule: moved.map(|moved| moved.schedule.clone()).unwrap_or_default(),
+            });
             records
                 .put_new(&file_of(attempt), Stored::Attempt { spooled, outage: outage.clone() }.line().as_bytes())?;
         }
@@ -190,7 +200,7 @@ impl Contents {
             // Gone is gone: it was taken into the run-log.
             let Some(stored) = records.read(&name)?.and_then(|bytes| Stored::parse(&bytes)) else { continue };
             if let Stored::Attempt { spooled, outage } = stored {
-                let spooled = Box::new(Spooled { attempt: attempt.clone(), after: spooled.after });
+                let spooled = Box::new(Spooled { attempt: attempt.clone(), ..*spooled });
                 records.put(&name, Stored::Attempt { spooled, outage }.line().as_bytes())?;
             }
         }
@@ -202,8 +212,19 @@ impl Contents {
     }
 }
 
-/// From where each claim has moved its cursor, where nothing was left out in between.
-fn moved_from(tables: &Tables, batch: &Batch) -> Vec<(Token, Option<Timestamp>)> {
+fn refused<T>(why: &str) -> Result<T, Error> {
+    Err(Error::Refused { message: why.into(), help: "wait until the run-log can be used again".into() })
+}
+
+/// A cursor that a claim has moved, with nothing left out in between by this schedule.
+struct Moved {
+    by: Token,
+    after: Option<Timestamp>,
+    schedule: String,
+}
+
+/// From where each claim has moved its cursor.
+fn moved_from(tables: &Tables, batch: &Batch) -> Vec<Moved> {
     let claims = batch.transitions.iter().filter_map(|transition| Some((transition, transition.claim.as_ref()?)));
     let moved = claims.filter(|(transition, claim)| {
         let before = tables.rows.get(&transition.row.pipeline);
@@ -212,7 +233,13 @@ fn moved_from(tables: &Tables, batch: &Batch) -> Vec<(Token, Option<Timestamp>)>
             && transition.row.cursor == Some(claim.run.scheduled_for)
             && followed == Some(&transition.row.standing.followed)
     });
-    moved.map(|(_, claim)| (claim.token, tables.rows.get(&claim.run.pipeline).and_then(|row| row.cursor))).collect()
+    let by_schedule = moved.filter_map(|(transition, claim)| {
+        let mut known = transition.row.schedules.iter();
+        let schedule = known.find(|known| known.cursor == Some(claim.run.scheduled_for))?.hash.clone();
+        let after = tables.rows.get(&claim.run.pipeline).and_then(|row| row.cursor);
+        Some(Moved { by: claim.token, after, schedule })
+    });
+    by_schedule.collect()
 }
 
 #[async_trait]
@@ -251,8 +278,12 @@ impl RunLog for SpoolRunLog {
         self.with(move |folder, _, _| Ok(Contents::read(folder)?.tables.history(&query))).await
     }
 
+    async fn import(&self, _: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
+        refused("a spool takes in nothing of another one")
+    }
+
     async fn forget(&self, _: PipelineId) -> Result<Forgotten, Error> {
-        Err(refused("a spool forgets nothing"))
+        refused("a spool forgets nothing")
     }
 
     async fn rename(&self, _: PipelineId, _: PipelineId) -> Result<Verdict, Error> {
@@ -260,20 +291,37 @@ impl RunLog for SpoolRunLog {
     }
 
     async fn facts(&self) -> Result<Facts, Error> {
-        Err(refused("a spool is no store of its own"))
+        refused("a spool is no store of its own")
     }
 
     async fn export(&self, _: Option<Mark>, _: usize) -> Result<Vec<Item>, Error> {
-        Err(refused("a spool is handed over by `tickward spool`, and by the next tick"))
+        refused("a spool is handed over by `tickward spool`, and by the next tick")
     }
 
     async fn adopt(&self, _: Vec<Item>) -> Result<Adopted, Error> {
-        Err(refused("a spool takes in nothing"))
+        refused("a spool takes in nothing")
     }
 
     /// What is in it goes once the run-log has it.
     async fn prune(&self, _: Scope, _: Retention, _: usize, _: Pruning) -> Result<Pruned, Error> {
         Ok(Pruned::default())
+    }
+
+    // It has no outbox: what its ends tell follows from the records again when the run-log takes them in.
+    async fn take_alerts(&self, _: usize, _: Duration) -> Result<Vec<Waiting>, Error> {
+        Ok(Vec::new())
+    }
+
+    async fn settle_alerts(&self, _: Vec<Settled>) -> Result<(), Error> {
+        Ok(())
+    }
+
+    async fn post_alerts(&self, _: Vec<Alert>) -> Result<(), Error> {
+        refused("a spool keeps no alerts")
+    }
+
+    async fn outbox(&self) -> Result<Outbox, Error> {
+        Ok(Outbox::default())
     }
 
     fn start_marks(&self) -> Option<PathBuf> {
@@ -283,8 +331,4 @@ impl RunLog for SpoolRunLog {
     fn is_degraded(&self) -> bool {
         true
     }
-}
-
-fn refused(message: &str) -> Error {
-    Error::Refused { message: message.into(), help: "wait until the run-log can be used again".into() }
 }

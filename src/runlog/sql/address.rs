@@ -28,6 +28,11 @@ impl Address {
     /// `Address`, with what to write instead.
     pub fn parse(url: &str, known: &[&str], has_schema: bool) -> Result<Address, Error> {
         let (base, parameters) = url.split_once('?').unwrap_or((url, ""));
+        // Slashes left out, or a `/` or `?` in a password: what is taken for a database or a parameter is a secret.
+        let path = base.split_once("://").map(|(_, rest)| rest.split_once('/').map_or("", |(_, path)| path));
+        if path.is_none_or(|path| path.contains('@')) || parameters.contains('@') && !base.contains('@') {
+            return Err(unreadable("scheme://user:password@host/database"));
+        }
         let mut address =
             Address { url: base.to_owned(), connect_timeout: CONNECT, schema: None, creates_tables: true };
         let mut own: Vec<&str> = vec!["connect_timeout", "create_tables"];
@@ -74,6 +79,11 @@ impl Address {
     }
 }
 
+/// A host as it is looked up: an address of IPv6 is in brackets in a URL alone, and the drivers leave them there.
+pub fn looked_up(host: &str) -> &str {
+    host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
+}
+
 /// A name that somebody typed, as far as it can be one.
 fn shown(name: &str) -> String {
     name.chars().filter(|c| c.is_ascii_alphanumeric() || "_-.".contains(*c)).take(40).collect()
@@ -96,6 +106,13 @@ mod tests {
     use super::*;
 
     #[test]
+    fn an_address_of_ipv6_is_looked_up_without_its_brackets() {
+        for (host, wanted) in [("[fd00::5]", "fd00::5"), ("db", "db"), ("10.0.0.5", "10.0.0.5"), ("[x", "[x")] {
+            assert_eq!(looked_up(host), wanted, "{host}");
+        }
+    }
+
+    #[test]
     fn parameters_are_read_or_refused_by_name() {
         for (url, wanted) in [
             ("postgres://h/d", Ok(("postgres://h/d", 10, None, true))),
@@ -109,6 +126,9 @@ mod tests {
             ("postgres://h/d?create_tables=maybe", Err("`create_tables` takes true or false")),
             ("postgres://h/d?schema=a;drop", Err("`schema` takes letters, digits and `_`, at most 63")),
             ("postgres://h/d?sslmod=require", Err("a parameter `sslmod` that is not known")),
+            ("postgres://u:pass?w&rd=1@h/d", Err("the run-log's address cannot be read")),
+            ("postgres://u:pass/word@h/d", Err("the run-log's address cannot be read")),
+            ("postgres:u:password@h/d", Err("the run-log's address cannot be read")),
             ("postgres://h/d?a'b=1", Err("a parameter `ab` that is not known")),
         ] {
             let read = Address::parse(url, &["sslmode"], true);

@@ -118,12 +118,19 @@ pub const OUTBOX: Table = Table {
         ("id", Word),
         ("about", Text),
         ("alert", Text),
-        ("at", Number),
+        ("since", Number),
         ("state", Word),
         ("done", Text),
         ("not_before", Number),
         ("error", Text),
     ],
+};
+
+/// What may change of an alert in the outbox.
+pub const OUTBOX_CHANGE: Table = Table {
+    name: "tickward_outbox",
+    key: 1,
+    columns: &[("id", Word), ("alert", Text), ("state", Word), ("done", Text), ("not_before", Number), ("error", Text)],
 };
 
 impl Table {

@@ -86,8 +86,8 @@ pub fn items(answers: Vec<Vec<Cells>>, limit: usize) -> Result<Vec<Item>, Unread
         let (mut dead, mut waiting) = (Vec::new(), Vec::new());
         for cells in outbox {
             match decode::waiting(cells)? {
-                (entry, true) => dead.push(Item::Dead(entry)),
-                (entry, false) => waiting.push(Item::Waiting(entry)),
+                (entry, _, true) => dead.push(Item::Dead(entry)),
+                (entry, _, false) => waiting.push(Item::Waiting(entry)),
             }
         }
         items = waiting;

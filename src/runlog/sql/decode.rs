@@ -203,18 +203,18 @@ pub fn not_run(cells: Cells) -> Result<NotRun, Unreadable> {
     })
 }
 
-/// Reads an alert in the outbox, and whether it is dead.
-pub fn waiting(cells: Cells) -> Result<(Waiting, bool), Unreadable> {
+/// Reads an alert in the outbox, since when it waits, and whether it is dead.
+pub fn waiting(cells: Cells) -> Result<(Waiting, Timestamp, bool), Unreadable> {
     let mut read = Reader::new(&OUTBOX, cells);
     read.opt_text();
     read.opt_text();
     let mut entry = Waiting::new(read.json()?);
-    read.instant()?;
+    let since = read.instant()?;
     let is_dead = read.text()? == DEAD;
     entry.done = read.json()?;
     entry.not_before = read.opt_instant()?;
     entry.error = read.opt_text().unwrap_or_default();
-    Ok((entry, is_dead))
+    Ok((entry, since, is_dead))
 }
 
 /// Reads an answer of one number as an instant.

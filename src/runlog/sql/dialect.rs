@@ -38,16 +38,14 @@ pub trait Dialect: Send + Sync {
     /// Statements that end that.
     fn end_migrating(&self) -> Vec<String>;
 
+    /// The statements of a migration: done whole, or such that they may be done again from the beginning.
+    fn migration(&self, statements: &str) -> Vec<String>;
+
     /// Selects how many tables of the name `tickward_meta` there are.
     fn has_tables(&self) -> &'static str;
 
     /// The server's time in microseconds since 1970, as it goes on within a transaction.
     fn now(&self) -> &'static str;
-
-    /// A column's name where it stands alone: quoted, where it is a word of the language.
-    fn named(&self, column: &str) -> String {
-        column.to_owned()
-    }
 
     /// The text of a literal that was written by `literal`.
     fn decoded(&self, literal: &str) -> String;
@@ -93,10 +91,13 @@ pub fn source(dialect: &dyn Dialect, rows: Vec<Object>, columns: &[Column]) -> S
 /// Who inserts rows that others may insert as well gives them in the order of their key: so that two wait for one another
 /// instead of for each other.
 pub fn insert(dialect: &dyn Dialect, table: &Table, rows: Vec<Object>, conflict: &str) -> String {
-    let names: Vec<String> = table.columns.iter().map(|(name, _)| dialect.named(name)).collect();
+    // What no row has is not asked for: MariaDB would look through the whole of each object for it, in vain.
+    let has = |name: &str| rows.iter().any(|row| row.contains_key(name));
+    let mut columns: Vec<Column> = table.columns.iter().copied().filter(|(name, _)| has(name)).collect();
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let names = names.join(", ");
-    let values: Vec<String> = table.columns.iter().map(|(name, _)| format!("d.{name}")).collect();
-    let columns: Vec<Column> = table.columns.iter().copied().chain([(PLACE, Kind::Number)]).collect();
+    let values: Vec<String> = columns.iter().map(|(name, _)| format!("d.{name}")).collect();
+    columns.push((PLACE, Kind::Number));
     let placed = rows.into_iter().enumerate().map(|(place, mut row)| {
         row.insert(PLACE.into(), place.into());
         row

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 use super::super::outbox::{Waiting, about};
-use super::columns::{ATTEMPT, CLAIMED, DEAD, NOT_RUN, OUTBOX, Object, PIPELINE, Table, WAITING};
+use super::columns::{ATTEMPT, CLAIMED, DEAD, NOT_RUN, OUTBOX, OUTBOX_CHANGE, Object, PIPELINE, Table, WAITING};
 use crate::occurrence::PipelineId;
 use crate::run::{Attempt, NotRun, Row};
 
@@ -159,13 +159,25 @@ pub fn of_not_run(entry: &NotRun) -> Object {
         .done()
 }
 
-/// An alert in the outbox, as the store has it.
-pub fn of_waiting(entry: &Waiting, is_dead: bool) -> Object {
+/// An alert in the outbox, as the store has it; it has waited since that instant.
+pub fn of_waiting(entry: &Waiting, since: Timestamp, is_dead: bool) -> Object {
     Writer::new(&OUTBOX)
         .text(entry.alert.id.as_str())
         .text(about(&entry.alert).as_str())
         .json(&entry.alert)
-        .instant(entry.alert.at)
+        .instant(since)
+        .text(if is_dead { DEAD } else { WAITING })
+        .json(&entry.done)
+        .instant(entry.not_before)
+        .text(entry.error.as_str())
+        .done()
+}
+
+/// What may have changed of it.
+pub fn of_change(entry: &Waiting, is_dead: bool) -> Object {
+    Writer::new(&OUTBOX_CHANGE)
+        .text(entry.alert.id.as_str())
+        .json(&entry.alert)
         .text(if is_dead { DEAD } else { WAITING })
         .json(&entry.done)
         .instant(entry.not_before)

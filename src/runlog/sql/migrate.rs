@@ -88,13 +88,13 @@ pub async fn apply(line: &Line, backend: &Backend, purpose: Purpose) -> Result<M
     }
     let mut statements = Vec::new();
     for (done, migration) in backend.migrations.iter().enumerate().skip(meta.schema) {
-        statements.push(migration.statements.trim().trim_end_matches(';').to_owned());
-        statements.push("DELETE FROM tickward_meta WHERE name = 'schema'".into());
-        statements.push(format!("INSERT INTO tickward_meta (name, value) VALUES ('schema', '{}')", done + 1));
-        if done == 0 {
-            for (name, value) in Meta::first(purpose) {
-                statements.push(format!("INSERT INTO tickward_meta (name, value) VALUES ('{name}', '{value}')"));
-            }
+        statements.extend(dialect.migration(migration.statements));
+        // The number comes last: a store that was left halfway is gone on with from the migration that was cut off.
+        let first = if done == 0 { Meta::first(purpose) } else { Vec::new() };
+        let form = (done + 1).to_string();
+        for (name, value) in first.into_iter().chain([("schema", form.as_str())]) {
+            statements.push(format!("DELETE FROM tickward_meta WHERE name = '{name}'"));
+            statements.push(format!("INSERT INTO tickward_meta (name, value) VALUES ('{name}', '{value}')"));
         }
     }
     statements.push(META.into());

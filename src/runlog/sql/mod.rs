@@ -236,7 +236,7 @@ impl RunLog for SqlRunLog {
         let [entries, dead_ever, _] = last(answers);
         let mut all = Outbox::default();
         for cells in entries {
-            let (entry, is_dead) = decode::waiting(cells).map_err(|error| self.unreadable(error))?;
+            let (entry, _, is_dead) = decode::waiting(cells).map_err(|error| self.unreadable(error))?;
             if is_dead { all.dead.push(entry) } else { all.waiting.push(entry) }
         }
         let count = dead_ever.into_iter().next().and_then(|cells| cells.into_iter().next()?);
@@ -281,5 +281,9 @@ impl RunLog for SqlRunLog {
 
     fn start_marks(&self) -> Option<PathBuf> {
         self.backend.start_marks.clone()
+    }
+
+    fn is_degraded(&self) -> bool {
+        false
     }
 }

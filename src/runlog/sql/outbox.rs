@@ -1,9 +1,11 @@
 //! The outbox on a server: what waits is read whole, changed by the rules of `memory::Post`, and written back.
 
+use jiff::Timestamp;
+
 use super::super::outbox::{MOST, Outbox, Waiting};
-use super::columns::{DEAD, OUTBOX, WAITING};
+use super::columns::{DEAD, OUTBOX, OUTBOX_CHANGE, WAITING};
 use super::dialect::{Dialect, insert, words};
-use super::encode::of_waiting;
+use super::encode::{of_change, of_waiting};
 use super::slice::update;
 
 /// The key of `tickward_meta` under which all that have died are counted.
@@ -24,27 +26,27 @@ pub fn all(dialect: &dyn Dialect) -> Vec<String> {
     statements
 }
 
-/// Statements that make the outbox `after` of the one `before`.
-pub fn changes(dialect: &dyn Dialect, before: &Outbox, after: &Outbox) -> Vec<String> {
+/// Statements that make the outbox `after` of the one `before`, at `now`.
+pub fn changes(dialect: &dyn Dialect, before: &Outbox, after: &Outbox, now: Timestamp) -> Vec<String> {
     let mut statements = Vec::new();
     let was = |entry: &Waiting| before.waiting.iter().find(|other| other.alert.id == entry.alert.id);
     let (known, new): (Vec<_>, Vec<_>) = after.waiting.iter().partition(|entry| was(entry).is_some());
     if !new.is_empty() {
-        let rows = new.into_iter().map(|entry| of_waiting(entry, false)).collect();
+        let rows = new.into_iter().map(|entry| of_waiting(entry, now, false)).collect();
         statements.push(insert(dialect, &OUTBOX, rows, &dialect.on_conflict_nothing(&OUTBOX)));
     }
     let died: Vec<&Waiting> = after.dead.iter().filter(|entry| was(entry).is_some()).collect();
     let was_dead = |entry: &&Waiting| before.dead.iter().any(|other| other.alert.id == entry.alert.id);
     let brought = after.dead.iter().filter(|entry| was(entry).is_none() && !was_dead(entry));
-    let brought: Vec<_> = brought.map(|entry| of_waiting(entry, true)).collect();
+    let brought: Vec<_> = brought.map(|entry| of_waiting(entry, now, true)).collect();
     let dead = died.len() + brought.len();
     if !brought.is_empty() {
         statements.push(insert(dialect, &OUTBOX, brought, &dialect.on_conflict_nothing(&OUTBOX)));
     }
-    let changed = known.into_iter().filter(|entry| was(entry) != Some(*entry)).map(|entry| of_waiting(entry, false));
-    let changed: Vec<_> = changed.chain(died.iter().map(|entry| of_waiting(entry, true))).collect();
+    let changed = known.into_iter().filter(|entry| was(entry) != Some(*entry)).map(|entry| of_change(entry, false));
+    let changed: Vec<_> = changed.chain(died.iter().map(|entry| of_change(entry, true))).collect();
     if !changed.is_empty() {
-        statements.push(update(dialect, &OUTBOX, changed));
+        statements.push(update(dialect, &OUTBOX_CHANGE, changed));
     }
     let remains =
         |entry: &Waiting| after.waiting.iter().chain(&after.dead).any(|other| other.alert.id == entry.alert.id);

@@ -60,6 +60,9 @@ pub fn look(dialect: &dyn Dialect, id: &PipelineId, retention: &Retention) -> Ve
     statements
 }
 
+/// More than there can be, and less than a server's largest number.
+const WITHOUT_END: usize = 1 << 60;
+
 const SUCCESSES: &str = "'succeeded', 'partial'";
 
 /// What stays of a pipeline; none where there is none. `own` is the time of those who go by another one.
@@ -83,7 +86,7 @@ pub fn stays(
 
 /// Statements that read what goes, at most `limit` of each kind and one more; `goes` reads their answers.
 pub fn find(dialect: &dyn Dialect, id: &PipelineId, retention: &Retention, stays: &Stays, limit: usize) -> Vec<String> {
-    let spared = &stays.spared;
+    let (spared, limit) = (&stays.spared, limit.min(WITHOUT_END));
     let micros = |at: Timestamp| at.as_microsecond();
     let older = |before: Timestamp| format!("(a.claimed_at < {0} AND a.scheduled_for < {0})", micros(before));
     // As `Retention::takes` says.

@@ -18,8 +18,10 @@ use crate::run::{NotRun, Row};
 /// What is to be read.
 #[derive(Default)]
 pub struct Wanted {
-    /// Rows that are made where they are not there; one that somebody else has locked is left out.
+    /// Rows of which one that somebody else has locked is left out.
     pub claimed: BTreeSet<PipelineId>,
+    /// Of those, rows that are made where they are not there. Making waits for whoever holds the row, or is just making it.
+    pub new: BTreeSet<PipelineId>,
     /// Rows that are made where they are not there; one that somebody else has locked is waited for.
     pub rows: BTreeSet<PipelineId>,
     /// Attempts that end, and the rows of their pipelines.
@@ -43,6 +45,9 @@ impl Wanted {
         wanted.ended = batch.ends.iter().map(|end| end.completion.token).collect();
         for transition in &batch.transitions {
             wanted.claimed.insert(transition.row.pipeline.clone());
+            if transition.row.version == 0 {
+                wanted.new.insert(transition.row.pipeline.clone());
+            }
             wanted.tokens.extend(transition.closed.iter().chain(transition.stops.iter().map(|(token, _)| token)));
             wanted.runs.extend(transition.claim.iter().map(|claim| claim.run.clone()));
             wanted.not_run.extend(transition.not_run.iter().cloned());
@@ -66,7 +71,7 @@ impl Wanted {
     /// Statements that read it and lock it: the last `PARTS` answers are what was asked for.
     pub fn statements(&self, dialect: &dyn Dialect) -> Vec<String> {
         let mut statements = dialect.begin_writing();
-        let made: BTreeSet<&PipelineId> = self.claimed.iter().chain(&self.rows).collect();
+        let made: BTreeSet<&PipelineId> = self.new.iter().chain(&self.rows).collect();
         if !made.is_empty() {
             let rows = made.into_iter().map(|id| encode::of_row(&Row::absent(id.clone()))).collect();
             statements.push(insert(dialect, &PIPELINE, rows, &dialect.on_conflict_nothing(&PIPELINE)));
@@ -205,8 +210,8 @@ impl Slice {
         }
         tables.not_run.sort_by_key(|entry| entry.first);
         for cells in waiting {
-            let (entry, is_dead) = decode::waiting(cells)?;
-            tables.post.load(entry, is_dead);
+            let (entry, since, is_dead) = decode::waiting(cells)?;
+            tables.post.load(entry, since, is_dead);
         }
         let now = own.map_or_else(|| decode::instant(now), Ok)?;
         Ok(Slice { before: tables.clone(), locked, tables, now })
@@ -283,7 +288,12 @@ impl Slice {
         if !entries.is_empty() {
             statements.push(insert(dialect, &NOT_RUN, entries, &dialect.on_conflict_replace(&NOT_RUN)));
         }
-        statements.extend(super::outbox::changes(dialect, &self.before.post.look(), &self.tables.post.look()));
+        statements.extend(super::outbox::changes(
+            dialect,
+            &self.before.post.look(),
+            &self.tables.post.look(),
+            self.now,
+        ));
         statements
     }
 }

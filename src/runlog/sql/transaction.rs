@@ -105,11 +105,12 @@ impl SqlRunLog {
             let now = self.own_time().map_or_else(|| decode::instant(now), Ok)?;
             let mut post = Post::default();
             for cells in waiting {
-                post.load(decode::waiting(cells)?.0, false);
+                let (entry, since, is_dead) = decode::waiting(cells)?;
+                post.load(entry, since, is_dead);
             }
             let before = post.look();
             let result = change(&mut post, now);
-            Ok((result, outbox::changes(self.dialect(), &before, &post.look())))
+            Ok((result, outbox::changes(self.dialect(), &before, &post.look(), now)))
         })
         .await
     }

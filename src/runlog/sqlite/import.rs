@@ -17,14 +17,16 @@ pub fn record(transaction: &Transaction<'_>, spooled: &Spooled, now: Timestamp) 
     let id = &attempt.run.pipeline;
     let mut row = read::row(transaction, id)?.unwrap_or_else(|| Row::absent(id.clone()));
     let (imported, changed, alerts) = take_in(&mut row, there, &others, spooled);
-    if let Some(changed) = changed {
+    if let Some(changed) = changed.first() {
         write::put_row(transaction, &row)?;
         if is_new {
             // Its key was looked at under the same lock; an older active attempt of the run is no hindrance to one that ended.
-            write::insert_attempt(transaction, &changed, changed.is_active())?;
+            write::insert_attempt(transaction, changed, changed.is_active())?;
         }
-        write::update_attempt(transaction, &changed)?;
-        put_lease(transaction, &changed)?;
+        put_lease(transaction, changed)?;
+    }
+    for changed in &changed {
+        write::update_attempt(transaction, changed)?;
     }
     outbox::put(transaction, &alerts, now)?;
     Ok(imported)

@@ -140,6 +140,7 @@ impl RunLog for SqliteRunLog {
             let now = clock.now();
             let taken_in = records.iter().map(|record| import::record(&transaction, record, now));
             let imported = taken_in.collect::<Result<_, _>>()?;
+            failpoint::reached(Point::CommitWritten);
             transaction.commit()?;
             Ok(imported)
         })
@@ -221,6 +222,7 @@ impl RunLog for SqliteRunLog {
             }
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let taken = outbox::take(&transaction, limit, lease, clock.now())?;
+            failpoint::reached(Point::CommitWritten);
             transaction.commit()?;
             Ok(taken)
         })
@@ -231,6 +233,7 @@ impl RunLog for SqliteRunLog {
         self.with(move |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             outbox::settle(&transaction, &settled)?;
+            failpoint::reached(Point::CommitWritten);
             transaction.commit()
         })
         .await
@@ -241,7 +244,10 @@ impl RunLog for SqliteRunLog {
         self.with(move |connection| {
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             outbox::put(&transaction, &alerts, clock.now())?;
-            transaction.commit()
+            failpoint::reached(Point::CommitWritten);
+            transaction.commit()?;
+            failpoint::reached(Point::CommitDurable);
+            Ok(())
         })
         .await
     }
@@ -252,6 +258,10 @@ impl RunLog for SqliteRunLog {
 
     fn start_marks(&self) -> Option<PathBuf> {
         Some(with_suffix(&self.file, "-start"))
+    }
+
+    fn is_degraded(&self) -> bool {
+        false
     }
 }
 

@@ -38,7 +38,7 @@ pub fn put(connection: &Connection, alerts: &[Alert], now: Timestamp) -> rusqlit
             continue;
         }
         match (waiting as usize) < MOST {
-            true => insert(connection, alert)?,
+            true => insert(connection, alert, now)?,
             false => count_one_more(connection, now)?,
         }
         waiting += 1;
@@ -46,9 +46,9 @@ pub fn put(connection: &Connection, alerts: &[Alert], now: Timestamp) -> rusqlit
     Ok(())
 }
 
-fn insert(connection: &Connection, alert: &Alert) -> rusqlite::Result<()> {
+fn insert(connection: &Connection, alert: &Alert, now: Timestamp) -> rusqlite::Result<()> {
     let insert = "INSERT INTO tickward_outbox (id, about, alert, at) VALUES (?1, ?2, ?3, ?4)";
-    let values = params![alert.id, about(alert), as_json(alert)?, alert.at.as_microsecond()];
+    let values = params![alert.id, about(alert), as_json(alert)?, now.as_microsecond()];
     connection.prepare_cached(insert)?.execute(values).map(drop)
 }
 
@@ -58,7 +58,7 @@ fn count_one_more(connection: &Connection, now: Timestamp) -> rusqlite::Result<(
     let is_first = before.is_none();
     let digest = digest(before, now);
     if is_first {
-        return insert(connection, &digest);
+        return insert(connection, &digest, now);
     }
     let update = "UPDATE tickward_outbox SET alert = ?2 WHERE id = ?1";
     connection.prepare(update)?.execute((&digest.id, as_json(&digest)?)).map(drop)
@@ -93,7 +93,7 @@ pub fn take(connection: &Connection, limit: usize, lease: Duration, now: Timesta
 /// As the contract says.
 pub fn settle(connection: &Connection, settled: &[Settled]) -> rusqlite::Result<()> {
     let find = "SELECT alert, done, not_before, error FROM tickward_outbox WHERE id = ?1 AND state = 'waiting'";
-    let update = "UPDATE tickward_outbox SET done = ?2, error = ?3, state = ?4, not_before = NULL WHERE id = ?1";
+    let update = "UPDATE tickward_outbox SET done = ?2, error = ?3, not_before = NULL WHERE id = ?1";
     for Settled { id, done, verdict, error } in settled {
         let found = connection.prepare_cached(find)?.query_row([id], waiting).optional()?;
         let Some(mut entry) = found else { continue };
@@ -102,11 +102,7 @@ pub fn settle(connection: &Connection, settled: &[Settled]) -> rusqlite::Result<
             continue;
         }
         entry.done.add(done);
-        let state = if *verdict == Verdict::Dead { "dead" } else { "waiting" };
-        connection.prepare_cached(update)?.execute((id, as_json(&entry.done)?, error, state))?;
-        if *verdict == Verdict::Dead {
-            count_dead(connection, 1)?;
-        }
+        connection.prepare_cached(update)?.execute((id, as_json(&entry.done)?, error))?;
     }
     Ok(())
 }
@@ -126,7 +122,7 @@ pub fn adopt(connection: &Connection, entry: &Waiting, is_dead: bool) -> rusqlit
     if connection.prepare_cached(is_there)?.query_row([&entry.alert.id], |row| row.get(0))? {
         return Ok(true);
     }
-    insert(connection, &entry.alert)?;
+    insert(connection, &entry.alert, entry.alert.at)?;
     let update = "UPDATE tickward_outbox SET done = ?2, error = ?3, state = ?4 WHERE id = ?1";
     let done = if entry.done == Done::default() { "{}".into() } else { as_json(&entry.done)? };
     let state = if is_dead { "dead" } else { "waiting" };

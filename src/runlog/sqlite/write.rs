@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
 use super::super::contract::{Condition, End, Ended, Renewed, Transition, Verdict};
+use super::super::import::{hand_on, newer};
 use super::{outbox, read};
 use crate::lease::Lease;
 use crate::occurrence::Token;
@@ -30,6 +31,12 @@ pub fn end(transaction: &Transaction<'_>, end: &End, now: Timestamp) -> rusqlite
     if folded != Folded::Already {
         outbox::put(transaction, &alerts::of_end(&mut row, &attempt, &end.completion, folded), now)?;
         put_row(transaction, &row)?;
+        if attempt.retry_at.is_some()
+            && let Some(mut newer) = newer(&attempt, &read::attempts_of(transaction, &attempt.run)?)
+        {
+            attempt = hand_on(&attempt, &mut newer);
+            update_attempt(transaction, &newer)?;
+        }
         update_attempt(transaction, &attempt)?;
     }
     Ok(Ended::Folded(folded, Box::new(attempt)))

@@ -64,6 +64,8 @@ impl Work<'_> {
         for (end, ended) in batch.ends.iter().zip(committed.ends) {
             match ended {
                 Ended::Folded(folded, attempt) => self.folded(folded, *attempt),
+                // The run-log has it by now, and takes its end from the spool.
+                Ended::Orphan if self.env.run_log.is_degraded() => self.handed_over.push(end.clone()),
                 Ended::Orphan | Ended::Refused => {
                     tracing::error!(token = ?end.completion.token, outcome = %end.completion.outcome, "end not taken");
                     self.untaken = Some("it does not know an attempt that has ended in this tick".into());

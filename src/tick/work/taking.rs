@@ -4,10 +4,12 @@
 
 use std::collections::HashMap;
 
+use jiff::Timestamp;
+
 use super::super::Pipelines;
 use super::Work;
 use crate::occurrence::PipelineId;
-use crate::plan::{Decision, Draft};
+use crate::plan::{Decision, Draft, Waiting, WaitsFor};
 
 impl Work<'_> {
     /// Leaves out what has to be decided on more than the first look showed: what seems to be missed or skipped may have
@@ -25,6 +27,10 @@ impl Work<'_> {
         for decision in decided {
             let id = decision.row.pipeline.clone();
             if self.only.is_some() && decision.claim.as_ref().map(|draft| &draft.run) != self.only.as_ref() {
+                // By what is counted here its time had come; by the store's clock, which may be behind, it has not yet.
+                if let Some(at) = self.backoff_of_the_only(&decision).filter(|at| *at <= soon) {
+                    self.wakes.insert((at, id));
+                }
                 continue;
             }
             if self.is_for_a_later_tick(&decision) {
@@ -42,6 +48,14 @@ impl Work<'_> {
                 (true, false) => self.to_note.push(decision),
                 (true, true) => self.to_claim.push_back(decision),
             }
+        }
+    }
+
+    /// When the next attempt at the only run is due, if that is what it waits for.
+    fn backoff_of_the_only(&self, decision: &Decision) -> Option<Timestamp> {
+        match decision.waiting.as_ref()? {
+            Waiting { run, for_what: WaitsFor::Backoff(at) } if Some(run) == self.only.as_ref() => Some(*at),
+            _ => None,
         }
     }
 
