@@ -1,5 +1,7 @@
 //! Ticks and supervisors that are killed with SIGKILL at any moment of a tick's life, alone or in the same instant.
 
+use std::time::Duration;
+
 use std::fs;
 
 use super::kills::{Dice, Victim, killed_anywhere, wanted};

@@ -29,6 +29,7 @@ mod race;
 mod sandbox;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 #[path = "../runlog/servers.rs"]
+#[allow(dead_code, reason = "shared with the suite of the contract")]
 mod servers;
 
 use std::path::Path;
@@ -57,6 +58,13 @@ static BACKENDS: &[Backend] = &[
     Backend { name: "postgres", fresh_url: servers::fresh_postgres, share: 5 },
     #[cfg(feature = "mysql")]
     Backend { name: "mysql", fresh_url: servers::fresh_mysql, share: 5 },
+    // They stand in line for one file, on whatever machine this is.
+    #[cfg(feature = "duckdb")]
+    Backend {
+        name: "duckdb",
+        fresh_url: |folder| Ok(format!("duckdb:{}/run_log.db?connect_timeout=300", folder.display())),
+        share: 5,
+    },
 ];
 
 fn main() -> ExitCode {
@@ -83,7 +91,7 @@ fn of_backend(backend: &'static Backend) -> Vec<Trial> {
         trial(backend, "many_are_claimed_in_one_commit", move |url| many::are_claimed_in_one_commit(name, url)),
     ];
     // On SQLite they are tests of the command line.
-    let on_servers = killed_on_servers().iter().filter(|_| name != "sqlite");
+    let on_servers = killed_on_servers().iter().filter(|_| !matches!(name, "sqlite" | "duckdb"));
     everywhere.into_iter().chain(on_servers.map(|(name, run)| trial(backend, name, run))).collect()
 }
 
@@ -129,12 +137,13 @@ fn contest(url: &str, share: usize) {
     race.end();
     let found = audit::read(folder.path());
     let took = boot_now().since(began).as_secs_f64();
-    println!("\n{claimers} claimers, {} rounds, {} killed: {found}, {took:.1} s", race.rounds, race.killed);
+    println!("\n{CLAIMERS} claimers, {} rounds, {} killed: {found}, {took:.1} s", race.rounds, race.killed);
     assert!(race.killed > 0 && found.resolved > 0, "no claimer was killed while it sent");
     audit::check(folder.path(), url, race.rounds);
 }
 
-/// The number that a variable says, or the usual one.
-fn said(variable: &str, usual: usize) -> usize {
-    std::env::var(variable).map_or(usual, |text| text.parse().unwrap())
+fn wanted() -> usize {
+    let said = std::env::var("TICKWARD_TEST_CONTESTED").ok();
+    let usual = 2_000;
+    said.map_or(usual, |text| text.parse().unwrap())
 }
