@@ -142,8 +142,7 @@ fn contest(url: &str, share: usize) {
     audit::check(folder.path(), url, race.rounds);
 }
 
-fn wanted() -> usize {
-    let said = std::env::var("TICKWARD_TEST_CONTESTED").ok();
-    let usual = 2_000;
-    said.map_or(usual, |text| text.parse().unwrap())
+/// The number that a variable says, or the usual one.
+fn said(variable: &str, usual: usize) -> usize {
+    std::env::var(variable).map_or(usual, |text| text.parse().unwrap())
 }
