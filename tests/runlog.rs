@@ -78,6 +78,7 @@ static BACKENDS: &[Backend] = &[
     Backend {
         name: "duckdb",
         fresh_url: |folder| Ok(format!("duckdb:{}/runs.duckdb", folder.display())),
+        remove: |_| {},
         precision: Duration::from_micros(1),
         is_shared: true,
         is_durable: true,
@@ -86,6 +87,7 @@ static BACKENDS: &[Backend] = &[
     Backend {
         name: "duckdb in memory",
         fresh_url: |_| Ok("duckdb://:memory:".into()),
+        remove: |_| {},
         precision: Duration::from_micros(1),
         is_shared: false,
         is_durable: false,

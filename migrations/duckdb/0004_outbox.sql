@@ -5,7 +5,7 @@ CREATE TABLE tickward_outbox (
     id         TEXT   NOT NULL PRIMARY KEY,
     about      TEXT   NOT NULL,             -- namespace:pipeline; '' for what is about no pipeline
     alert      TEXT   NOT NULL,             -- JSON
-    "at"       BIGINT NOT NULL,             -- when it happened
+    since      BIGINT NOT NULL,             -- when it was put in
     state      TEXT   NOT NULL,             -- 'waiting' or 'dead'
     done       TEXT   NOT NULL,             -- JSON: which alerters have it, and which refuse it
     not_before BIGINT,                      -- a tick has it until then

@@ -247,7 +247,7 @@ impl Session {
     /// The address of the run-log as it may be shown, where that is on a server.
     pub fn run_log_server(&self) -> Option<String> {
         let is_server = self.run_log_file().is_none();
-        self.run_log_shown().filter(|url| is_server && !url.starts_with("memory:")).map(|url| format!("`{url}`"))
+        self.run_log_shown().filter(|url| is_server && !is_memory(url)).map(|url| format!("`{url}`"))
     }
 
     /// Where this host keeps what it knows of the run-log, and what that does not know yet; none where none is wanted.

@@ -7,7 +7,7 @@
 //!
 //! An attempt counts as contested where the requests of at least two processes for it overlapped in time, from before
 //! it was sent until after it was answered. `TICKWARD_TEST_CONTESTED` is how many there must be (2,000), on a server a fifth
-//! of it; `TICKWARD_TEST_CONTESTED_URL` names a fresh store that is tried alone. A server that is not there shows as
+//! of it; `TICKWARD_TEST_CLAIMERS` is how many processes claim (3); `TICKWARD_TEST_CONTESTED_URL` names a fresh store that is tried alone. A server that is not there shows as
 //! ignored, and fails where the environment says `CI`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
@@ -121,10 +121,11 @@ fn trial(backend: &'static Backend, name: &str, run: impl FnOnce(&str) + Send + 
 }
 
 fn contest(url: &str, share: usize) {
-    let wanted = wanted() / share;
+    let wanted = said("TICKWARD_TEST_CONTESTED", 2_000) / share;
+    let claimers = said("TICKWARD_TEST_CLAIMERS", CLAIMERS);
     let began = boot_now();
     let folder = tempfile::tempdir().unwrap();
-    let mut race = Race::begin(folder.path(), url, CLAIMERS);
+    let mut race = Race::begin(folder.path(), url, claimers);
     let mut found = audit::Found::default();
     // Not every attempt is contested: rounds are added until enough of them were.
     while found.contested < wanted {
@@ -141,8 +142,7 @@ fn contest(url: &str, share: usize) {
     audit::check(folder.path(), url, race.rounds);
 }
 
-fn wanted() -> usize {
-    let said = std::env::var("TICKWARD_TEST_CONTESTED").ok();
-    let usual = 2_000;
-    said.map_or(usual, |text| text.parse().unwrap())
+/// The number that a variable says, or the usual one.
+fn said(variable: &str, usual: usize) -> usize {
+    std::env::var(variable).map_or(usual, |text| text.parse().unwrap())
 }

@@ -19,6 +19,19 @@ impl Dialect for DuckDb {
         "SELECT ''"
     }
 
+    fn product(&self) -> &'static str {
+        "SELECT 'DuckDB', version()"
+    }
+
+    fn rights(&self) -> &'static str {
+        // Who has opened the file may do everything in it.
+        "SELECT 1, 1, 1, 1"
+    }
+
+    fn has_own_clock(&self) -> bool {
+        false
+    }
+
     fn begin_migrating(&self) -> Vec<String> {
         vec!["BEGIN".into()]
     }
@@ -36,8 +49,8 @@ impl Dialect for DuckDb {
         "epoch_us(now())"
     }
 
-    fn named(&self, column: &str) -> String {
-        format!("\"{column}\"")
+    fn migration(&self, statements: &str) -> Vec<String> {
+        vec![statements.trim().trim_end_matches(';').to_owned()]
     }
 
     fn decoded(&self, literal: &str) -> String {
@@ -64,9 +77,18 @@ impl Dialect for DuckDb {
         "(a.state = 'claimed' OR a.retry_at IS NOT NULL)"
     }
 
-    fn update(&self, table: &Table, set: &[&str], source: &str) -> String {
-        let set: Vec<String> = set.iter().map(|name| format!("{0} = d.{0}", self.named(name))).collect();
-        format!("UPDATE {} t SET {} FROM {source} WHERE {}", table.name, set.join(", "), matched("t", table.key()))
+    fn join(&self) -> &'static str {
+        "JOIN"
+    }
+
+    fn update(&self, table: &Table, set: &[&str], source: &str, which: &str) -> String {
+        let set: Vec<String> = set.iter().map(|name| format!("{name} = d.{name}")).collect();
+        let on = matched("t", table.key());
+        format!("UPDATE {} t SET {} FROM {source} WHERE {on} AND {which}", table.name, set.join(", "))
+    }
+
+    fn delete(&self, table: &str, columns: &[Column], source: &str) -> String {
+        format!("DELETE FROM {table} t USING {source} WHERE {}", matched("t", columns))
     }
 
     fn on_conflict_nothing(&self, _: &Table) -> String {
@@ -75,10 +97,8 @@ impl Dialect for DuckDb {
 
     fn on_conflict_replace(&self, table: &Table) -> String {
         let key: Vec<&str> = table.key().iter().map(|(name, _)| *name).collect();
-        let set: Vec<String> = table.columns[table.key..]
-            .iter()
-            .map(|(name, _)| format!("{0} = excluded.{0}", self.named(name)))
-            .collect();
+        let set: Vec<String> =
+            table.columns[table.key..].iter().map(|(name, _)| format!("{name} = excluded.{name}")).collect();
         format!("ON CONFLICT ({}) DO UPDATE SET {}", key.join(", "), set.join(", "))
     }
 }

@@ -27,6 +27,11 @@ pub trait Dialect: Send + Sync {
     /// Selects whether this user may create tables, insert, update and delete: four numbers, 0 for no.
     fn rights(&self) -> &'static str;
 
+    /// It has a time of its own, and not that of the host that asks.
+    fn has_own_clock(&self) -> bool {
+        true
+    }
+
     /// Statements that begin to make tables and keep others from it meanwhile.
     fn begin_migrating(&self) -> Vec<String>;
 
@@ -41,11 +46,6 @@ pub trait Dialect: Send + Sync {
 
     /// The server's time in microseconds since 1970, as it goes on within a transaction.
     fn now(&self) -> &'static str;
-
-    /// A column's name where it stands alone: quoted, where it is a word of the language.
-    fn named(&self, column: &str) -> String {
-        column.to_owned()
-    }
 
     /// The text of a literal that was written by `literal`.
     fn decoded(&self, literal: &str) -> String;
@@ -97,7 +97,7 @@ pub fn insert(dialect: &dyn Dialect, table: &Table, rows: Vec<Object>, conflict:
     // What no row has is not asked for: MariaDB would look through the whole of each object for it, in vain.
     let has = |name: &str| rows.iter().any(|row| row.contains_key(name));
     let mut columns: Vec<Column> = table.columns.iter().copied().filter(|(name, _)| has(name)).collect();
-    let names: Vec<String> = columns.iter().map(|(name, _)| dialect.named(name)).collect();
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let names = names.join(", ");
     let values: Vec<String> = columns.iter().map(|(name, _)| format!("d.{name}")).collect();
     columns.push((PLACE, Kind::Number));

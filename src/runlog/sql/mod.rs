@@ -246,7 +246,8 @@ impl RunLog for SqlRunLog {
 
     async fn facts(&self) -> Result<Facts, Error> {
         let answers = self.whole(facts::ask(self.dialect())).await?;
-        facts::read(answers, self.found).map_err(|error| self.unreadable(error))
+        let facts = facts::read(answers, self.found).map_err(|error| self.unreadable(error))?;
+        Ok(Facts { clock: facts.clock.filter(|_| self.dialect().has_own_clock()), ..facts })
     }
 
     async fn export(&self, after: Option<Mark>, limit: usize) -> Result<Vec<Item>, Error> {
