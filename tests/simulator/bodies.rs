@@ -40,12 +40,13 @@ struct Alive {
     run: String,
     number: String,
     token: Token,
+    owner: String,
     goes_on: Option<Duration>,
 }
 
 impl Drop for Alive {
     fn drop(&mut self) {
-        self.world.body_is_over(&self.pipeline, self.token, self.goes_on);
+        self.world.body_is_over(&self.owner, &self.pipeline, self.token, self.goes_on);
     }
 }
 
@@ -159,7 +160,7 @@ async fn start(world: Arc<World>, owner: String, clock: MachineClock, job: Arc<J
     check_start(&world, &job, (&run, &number), (&clock, begun)).await;
     world.started(&owner, (&pipeline, &run, &number), job.token, begun);
     let goes_on = Some(world.chance.millis(0, 1_000));
-    Ok(Alive { world, pipeline, run, number, token: job.token, goes_on })
+    Ok(Alive { world, pipeline, run, number, token: job.token, owner, goes_on })
 }
 
 fn told(stopped: Option<Stop>, code: i32) -> String {

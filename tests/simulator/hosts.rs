@@ -172,7 +172,8 @@ async fn tick(world: Arc<World>, n: usize, version: usize, owner: String) {
     let end = world.time.elapsed() + Duration::from_secs(1);
     let mut known = world.known();
     known.alive.remove(&owner);
-    known.held_until.insert(owner, end);
+    let held = known.held_until.entry(owner).or_default();
+    *held = (*held).max(end);
 }
 
 /// The real tick, or now and then a person who runs a pipeline by hand.

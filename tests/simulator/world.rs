@@ -212,13 +212,18 @@ impl World {
     }
 
     /// A body is over, or goes on a little because only its tick was killed.
-    pub fn body_is_over(&self, pipeline: &str, token: Token, goes_on: Option<Duration>) {
+    pub fn body_is_over(&self, owner: &str, pipeline: &str, token: Token, goes_on: Option<Duration>) {
         let now = self.time.elapsed();
         let mut known = self.known();
         let Some(bodies) = known.bodies.get_mut(pipeline) else { return };
         let Some(place) = bodies.iter().position(|body| body.token == token && body.until.is_none()) else { return };
         match goes_on {
-            Some(goes_on) => bodies[place].until = Some(now + goes_on),
+            Some(goes_on) => {
+                bodies[place].until = Some(now + goes_on);
+                // Whoever parents it holds its file until it is gone.
+                let held = known.held_until.entry(owner.to_owned()).or_default();
+                *held = (*held).max(now + goes_on);
+            }
             None => {
                 bodies.remove(place);
             }
