@@ -50,6 +50,14 @@ pub enum Mark {
 }
 
 impl Item {
+    /// The id of an alert; none of anything else.
+    pub fn alert_id(&self) -> Option<&str> {
+        match self {
+            Item::Waiting(entry) | Item::Dead(entry) => Some(&entry.alert.id),
+            _ => None,
+        }
+    }
+
     /// Where an export goes on after it.
     pub fn mark(&self) -> Mark {
         match self {

@@ -3,7 +3,7 @@
 //! The thread has the event loop that the connection lives on, so that it can be opened before there is any other, and
 //! ends with the last sender.
 //!
-//! Holds always: after a call that nobody waited for, or that failed, the connection is not used again; a
+//! Holds always: two transactions are never mixed, whoever calls meanwhile; after a call that nobody waited for, or that failed, the connection is not used again; a
 //! transaction that is not ended is given up with its connection.
 
 use std::future::Future;
@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex, MutexGuard, mpsc, oneshot};
 
 use super::columns::Cells;
 
@@ -77,12 +77,15 @@ enum Call {
 /// The way to the thread.
 pub struct Line {
     calls: mpsc::UnboundedSender<Call>,
+    /// Whose transaction it is: one after the other.
+    turn: Mutex<()>,
 }
 
 /// A transaction that was begun: given up where it is not ended.
 pub struct Open<'a> {
     line: &'a Line,
     is_ended: bool,
+    _turn: MutexGuard<'a, ()>,
 }
 
 impl Line {
@@ -94,7 +97,7 @@ impl Line {
         let (calls, queue) = mpsc::unbounded_channel();
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         std::thread::Builder::new().name("run-log".into()).spawn(move || runtime.block_on(serve(server, queue)))?;
-        Ok(Line { calls })
+        Ok(Line { calls, turn: Mutex::new(()) })
     }
 
     /// Runs statements that are a transaction of their own, and may be done twice.
@@ -102,6 +105,7 @@ impl Line {
     /// # Errors
     /// As `Failure` says.
     pub async fn whole(&self, statements: Vec<String>) -> Result<Answers, Failure> {
+        let _turn = self.turn.lock().await;
         answered(self.send(statements, true)).await
     }
 
@@ -110,7 +114,7 @@ impl Line {
     /// # Errors
     /// As `whole`.
     pub async fn begin(&self, statements: Vec<String>) -> Result<(Open<'_>, Answers), Failure> {
-        let mut open = Open { line: self, is_ended: false };
+        let mut open = Open { line: self, is_ended: false, _turn: self.turn.lock().await };
         let answers = answered(self.send(statements, true)).await;
         // Where it failed, the connection is gone already.
         open.is_ended = answers.is_err();

@@ -26,11 +26,19 @@ pub fn all(dialect: &dyn Dialect) -> Vec<String> {
     statements
 }
 
-/// Statements that make the outbox `after` of the one `before`, at `now`.
-pub fn changes(dialect: &dyn Dialect, before: &Outbox, after: &Outbox, now: Timestamp) -> Vec<String> {
+/// Statements that make the outbox `after` of the one `before`, at `now`; `brought` is the order of alerts that another
+/// run-log has handed over.
+pub fn changes(
+    dialect: &dyn Dialect,
+    before: &Outbox,
+    after: &Outbox,
+    now: Timestamp,
+    brought: &[String],
+) -> Vec<String> {
     let mut statements = Vec::new();
     let was = |entry: &Waiting| before.waiting.iter().find(|other| other.alert.id == entry.alert.id);
-    let (known, new): (Vec<_>, Vec<_>) = after.waiting.iter().partition(|entry| was(entry).is_some());
+    let (known, mut new): (Vec<_>, Vec<_>) = after.waiting.iter().partition(|entry| was(entry).is_some());
+    new.sort_by_key(|entry| brought.iter().position(|id| *id == entry.alert.id));
     if !new.is_empty() {
         let rows = new.into_iter().map(|entry| of_waiting(entry, now, false)).collect();
         statements.push(insert(dialect, &OUTBOX, rows, &dialect.on_conflict_nothing(&OUTBOX)));

@@ -103,6 +103,15 @@ impl Wanted {
             dialect.for_update("a", false)
         );
         statements.push(if by_token.is_empty() { nothing() } else { by_token_statement });
+        // What was made of the same run since, while this one's host was alone.
+        let since = format!(
+            "SELECT {} FROM {} {join} tickward_attempt a ON a.token = d.token {join} tickward_attempt b \
+             ON b.namespace = a.namespace AND b.pipeline = a.pipeline AND b.scheduled_for = a.scheduled_for \
+             AND b.attempt > a.attempt",
+            ATTEMPT.names("b"),
+            tokens(dialect, &self.ended)
+        );
+        statements.push(if self.ended.is_empty() { nothing() } else { since });
         let by_run = select(dialect, &ATTEMPT, "a", RUN, &runs(dialect, &self.runs));
         statements.push(if self.runs.is_empty() { nothing() } else { by_run });
         let entries = format!(
@@ -180,6 +189,8 @@ pub struct Slice {
     /// Rows that could be locked.
     locked: BTreeSet<PipelineId>,
     tables: Tables,
+    /// Alerts of another run-log, in their order.
+    brought: Vec<String>,
     /// The server's time, once the locks were held.
     pub now: Timestamp,
 }
@@ -191,7 +202,7 @@ impl Slice {
     /// A value that this program does not know.
     pub fn read(mut answers: Vec<Vec<Cells>>, own: Option<Timestamp>) -> Result<Slice, decode::Unreadable> {
         let last = answers.split_off(answers.len().saturating_sub(PARTS));
-        let [of_ended, of_rows, of_claimed, by_token, by_run, entries, waiting, now] =
+        let [of_ended, of_rows, of_claimed, by_token, since, by_run, entries, waiting, now] =
             <[Vec<Cells>; PARTS]>::try_from(last).unwrap_or_default();
         let mut tables = Tables::default();
         let mut locked = BTreeSet::new();
@@ -200,7 +211,7 @@ impl Slice {
             locked.insert(row.pipeline.clone());
             tables.rows.insert(row.pipeline.clone(), row);
         }
-        for cells in by_token.into_iter().chain(by_run) {
+        for cells in by_token.into_iter().chain(since).chain(by_run) {
             tables.put(decode::attempt(cells)?);
         }
         let mut seen = BTreeSet::new();
@@ -216,7 +227,7 @@ impl Slice {
             tables.post.load(entry, since, is_dead);
         }
         let now = own.map_or_else(|| decode::instant(now), Ok)?;
-        Ok(Slice { before: tables.clone(), locked, tables, now })
+        Ok(Slice { before: tables.clone(), locked, tables, brought: Vec::new(), now })
     }
 
     /// Applies a batch, but for what is about rows that somebody else holds.
@@ -240,6 +251,7 @@ impl Slice {
 
     /// Takes in what another run-log has exported.
     pub fn adopt(&mut self, items: Vec<Item>) -> Adopted {
+        self.brought = items.iter().filter_map(Item::alert_id).map(str::to_owned).collect();
         // A place that is held for a row is none.
         self.tables.rows.retain(|_, row| row.version > 0);
         self.tables.adopt(items)
@@ -295,13 +307,14 @@ impl Slice {
             &self.before.post.look(),
             &self.tables.post.look(),
             self.now,
+            &self.brought,
         ));
         statements
     }
 }
 
 /// How many answers `Wanted::statements` ends with.
-const PARTS: usize = 8;
+const PARTS: usize = 9;
 
 /// Gives rows of a table all their values anew, but for the key.
 pub fn update(dialect: &dyn Dialect, table: &Table, rows: Vec<Object>) -> String {

@@ -110,7 +110,7 @@ impl SqlRunLog {
             }
             let before = post.look();
             let result = change(&mut post, now);
-            Ok((result, outbox::changes(self.dialect(), &before, &post.look(), now)))
+            Ok((result, outbox::changes(self.dialect(), &before, &post.look(), now, &[])))
         })
         .await
     }
