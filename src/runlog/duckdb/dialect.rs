@@ -81,6 +81,10 @@ impl Dialect for DuckDb {
         "JOIN"
     }
 
+    fn found_by(&self, _: &[Column]) -> &'static str {
+        ""
+    }
+
     fn update(&self, table: &Table, set: &[&str], source: &str, which: &str) -> String {
         let set: Vec<String> = set.iter().map(|name| format!("{name} = d.{name}")).collect();
         let on = matched("t", table.key());
