@@ -105,7 +105,8 @@ pub trait RunLog: Send + Sync {
 
     /// Takes in what another run-log has exported, as it is: ends and retries included, nothing is told again. What is there
     /// already stays (`copy::adopted` says what becomes of a row); an attempt is there where its key or its token is. The same
-    /// items may come again. A mark of taken alerts is dropped.
+    /// items may come again. A mark of taken alerts is dropped; they wait
+    /// since they happened.
     ///
     /// # Errors
     /// `Unavailable`: nothing was taken in. `Unknown`: send the same items again.

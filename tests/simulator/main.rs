@@ -2,6 +2,7 @@
 //!
 //! - `TICKWARD_SIM_SEED=N` plays one seed and prints its trace; with `TICKWARD_SIM_PLANT=NAME` a rule is broken in it.
 //! - `TICKWARD_SIM_SEEDS=N` plays the first N, from `TICKWARD_SIM_FROM`; `TICKWARD_SIM_HOURS=H` simulates H hours each.
+//! - `TICKWARD_SIM_SPOOLS=1` has hosts go on without the run-log in each of them.
 //! - `TICKWARD_SIM_LIVE=1` prints while it happens.
 
 #![allow(clippy::unwrap_used, reason = "a world that cannot be made is a failed test")]
@@ -49,10 +50,12 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn whatever_fails_no_attempt_starts_twice_and_no_occurrence_is_lost() {
     let hours = number("TICKWARD_SIM_HOURS").unwrap_or(HOURS);
+    let has_spools = number("TICKWARD_SIM_SPOOLS") == Some(1);
+    let of_seed = if has_spools { Shape::with_spools } else { Shape::of_seed };
     if let Some(seed) = number("TICKWARD_SIM_SEED") {
         let plant = std::env::var("TICKWARD_SIM_PLANT").ok();
         let plant = plant.map(|name| Plant::named(&name).unwrap_or_else(|| panic!("no plant is called {name}")));
-        let shape = plant.map_or_else(|| Shape::of_seed(seed, hours), |plant| Shape::broken(seed, plant));
+        let shape = plant.map_or_else(|| of_seed(seed, hours), |plant| Shape::broken(seed, plant));
         println!("{shape}");
         let Played { trace, wrong } = play(shape, seed);
         trace.iter().for_each(|line| println!("{line}"));
@@ -68,13 +71,14 @@ fn whatever_fails_no_attempt_starts_twice_and_no_occurrence_is_lost() {
             if seed >= from + seeds {
                 return;
             }
-            let Played { trace, wrong } = play(Shape::of_seed(seed, hours), seed);
+            let Played { trace, wrong } = play(of_seed(seed, hours), seed);
             let count = |word: &str| trace.iter().filter(|line| line.ends_with(word)).count() as u64;
             starts.fetch_add(count(" starts"), Ordering::SeqCst);
             kills.fetch_add(count(" is killed"), Ordering::SeqCst);
             claims.fetch_add(count(": refused"), Ordering::SeqCst);
             let replay = format!(
-                "TICKWARD_SIM_HOURS={hours} TICKWARD_SIM_SEED={seed} cargo test --test simulator whatever -- --nocapture"
+                "TICKWARD_SIM_SPOOLS={} TICKWARD_SIM_HOURS={hours} TICKWARD_SIM_SEED={seed} cargo test --test simulator whatever -- --nocapture",
+                u8::from(has_spools)
             );
             assert_eq!(wrong, Vec::<String>::new(), "seed {seed}; to see it: {replay}");
         }

@@ -64,7 +64,7 @@ impl Shape {
                 false => files[1] += &before,
             }
         }
-        let shape = Shape {
+        Shape {
             kind: if chance.percent(50) { Kind::Local } else { Kind::Server },
             loops: chance.between(1, 6) as usize,
             minutes: hours * 60,
@@ -75,9 +75,12 @@ impl Shape {
             has_spools: false,
             is_restored: false,
             plant: None,
-        };
-        // How far a degraded tick reaches back goes by its wall clock.
-        Shape { has_spools: chance.percent(40) && !shape.has_steps, ..shape }
+        }
+    }
+
+    /// The same, where hosts go on without the run-log. How far a degraded tick reaches back goes by its wall clock: it is true.
+    pub fn with_spools(seed: u64, hours: u64) -> Shape {
+        Shape { has_spools: true, has_steps: false, ..Shape::of_seed(seed, hours) }
     }
 
     /// A world small enough to be read, in which `plant` is broken.

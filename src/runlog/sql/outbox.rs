@@ -40,7 +40,8 @@ pub fn changes(
     let (known, mut new): (Vec<_>, Vec<_>) = after.waiting.iter().partition(|entry| was(entry).is_some());
     new.sort_by_key(|entry| brought.iter().position(|id| *id == entry.alert.id));
     if !new.is_empty() {
-        let rows = new.into_iter().map(|entry| of_waiting(entry, now, false)).collect();
+        let since = |entry: &Waiting| if brought.contains(&entry.alert.id) { entry.alert.at } else { now };
+        let rows = new.into_iter().map(|entry| of_waiting(entry, since(entry), false)).collect();
         statements.push(insert(dialect, &OUTBOX, rows, &dialect.on_conflict_nothing(&OUTBOX)));
     }
     let died: Vec<&Waiting> = after.dead.iter().filter(|entry| was(entry).is_some()).collect();
