@@ -6,9 +6,9 @@
 //! send; who comes after looks up by token what became of the request, and sends the same again if nothing did.
 //!
 //! An attempt counts as contested where the requests of at least two processes for it overlapped in time, from before
-//! it was sent until after it was answered. `TICKWARD_TEST_CONTESTED` is how many there must be (2,000), on a server a fifth
-//! of it; `TICKWARD_TEST_CLAIMERS` is how many processes claim (3); `TICKWARD_TEST_CONTESTED_URL` names a fresh store that is tried alone. A server that is not there shows as
-//! ignored, and fails where the environment says `CI`.
+//! it was sent until after it was answered. `TICKWARD_TEST_CONTESTED` is how many there must be (2,000), on a server a
+//! twentieth of it; `TICKWARD_TEST_CLAIMERS` is how many processes claim (3); `TICKWARD_TEST_CONTESTED_URL` names a fresh store
+//! that is tried alone. A server that is not there shows as ignored, and fails where the environment says `CI`.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 #![allow(clippy::disallowed_methods, reason = "what other processes do takes real time")]
@@ -55,9 +55,9 @@ struct Backend {
 static BACKENDS: &[Backend] = &[
     Backend { name: "sqlite", fresh_url: |folder| Ok(format!("sqlite:{}/run_log.db", folder.display())), share: 1 },
     #[cfg(feature = "postgres")]
-    Backend { name: "postgres", fresh_url: servers::fresh_postgres, share: 5 },
+    Backend { name: "postgres", fresh_url: servers::fresh_postgres, share: 20 },
     #[cfg(feature = "mysql")]
-    Backend { name: "mysql", fresh_url: servers::fresh_mysql, share: 5 },
+    Backend { name: "mysql", fresh_url: servers::fresh_mysql, share: 20 },
     // They stand in line for one file, on whatever machine this is.
     #[cfg(feature = "duckdb")]
     Backend {
