@@ -149,9 +149,7 @@ impl RunLog for SqlRunLog {
     async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
         let mut all = Committed::default();
         for part in parts::of(batch) {
-            let wanted = Wanted::by_commit(&part);
-            let done = self.change(&wanted, |slice| slice.commit(part.clone())).await;
-            let committed = match done {
+            let committed = match self.commit_part(part).await {
                 Err(Error::Unavailable { message, source }) if all.now.is_some() => {
                     return Err(Error::Unknown { message, source });
                 }

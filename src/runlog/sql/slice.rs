@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::super::contract::{Adopted, Batch, Committed, Imported, Item, Spooled, Verdict};
+use super::super::contract::{Adopted, Batch, Committed, Imported, Item, Spooled, Transition, Verdict};
 use super::super::memory::{Key, Tables};
 use super::columns::{ATTEMPT, Cells, Column, Kind, NOT_RUN, OUTBOX, Object, PIPELINE, Table, WAITING};
 use super::dialect::{self, Dialect, insert, select, source, words};
@@ -242,6 +242,12 @@ impl Slice {
         }
         committed.verdicts = verdicts;
         committed
+    }
+
+    /// Which of these pipelines' rows somebody else holds just now: nothing is known of what becomes of them.
+    pub fn held_by_others(&self, transitions: &[Transition]) -> Vec<usize> {
+        let is_held = |at: &usize| !self.locked.contains(&transitions[*at].row.pipeline);
+        (0..transitions.len()).filter(is_held).collect()
     }
 
     /// Takes records in.

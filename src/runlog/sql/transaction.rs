@@ -6,7 +6,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::super::Error;
-use super::super::contract::{Pruned, Pruning, Retention};
+use super::super::contract::{Batch, Committed, Pruned, Pruning, Retention};
 use super::super::memory::Post;
 use super::decode::{self, Unreadable};
 use super::dialect::Dialect;
@@ -15,6 +15,9 @@ use super::reading::last;
 use super::slice::{Slice, Wanted};
 use super::{SqlRunLog, failed, outbox, pruning, renaming};
 use crate::occurrence::PipelineId;
+
+/// How often a row is asked for again that somebody else holds.
+const ASKED_AGAIN: u32 = 6;
 
 /// How often a transaction is done again that the server has undone because of another one.
 pub const TRIES: u32 = 10;
@@ -90,6 +93,33 @@ impl SqlRunLog {
             Ok((result, slice.changes(self.dialect())))
         })
         .await
+    }
+
+    /// Commits a part of a batch. What somebody else holds just then is asked for again: he may come to nothing, and then it
+    /// is nobody's. Who holds it for long is taken to have it.
+    ///
+    /// # Errors
+    /// As `failed` says; `Unknown` also where the first try was applied and a further one failed.
+    pub async fn commit_part(&self, part: Batch) -> Result<Committed, Error> {
+        let once = async |part: &Batch| {
+            let decide = |slice: &mut Slice| (slice.commit(part.clone()), slice.held_by_others(&part.transitions));
+            self.change(&Wanted::by_commit(part), decide).await
+        };
+        let (mut committed, mut held) = once(&part).await?;
+        let mut tries = 0;
+        while !held.is_empty() && tries < ASKED_AGAIN {
+            pause(&mut tries).await;
+            let transitions = held.iter().map(|at| part.transitions[*at].clone()).collect();
+            let (again, still) = match once(&Batch { ends: Vec::new(), transitions }).await {
+                Err(Error::Unavailable { message, source }) => return Err(Error::Unknown { message, source }),
+                done => done?,
+            };
+            for (at, verdict) in held.iter().zip(again.verdicts) {
+                committed.verdicts[*at] = verdict;
+            }
+            held = still.into_iter().map(|at| held[at]).collect();
+        }
+        Ok(committed)
     }
 
     /// Reads what waits in the outbox, keeping others from it where it `locks`, and commits what `change` makes of it.
