@@ -34,6 +34,12 @@ impl Frozen {
         proxy.hold(Direction::ToClient);
         let freezing = std::thread::spawn(move || wait(commit(&*log, vec![claim])));
         proxy.wait_until(|traffic| traffic.held > 0);
+        // MariaDB answers statement by statement: he holds his locks once it has nothing more to say.
+        let mut said = 0;
+        while proxy.traffic().held != said {
+            said = proxy.traffic().held;
+            std::thread::sleep(Duration::from_millis(300));
+        }
         Frozen { bench, proxy, freezing }
     }
 
