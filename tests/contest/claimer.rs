@@ -68,21 +68,26 @@ impl Claimer {
     /// Looks up what became of the request on which the claimer before was killed, and ends what that has won.
     async fn resolve(&self, store: &dyn RunLog, log: &mut File) {
         let requests = log::read(&self.folder, self.number);
-        let view = store.load(Scope::All).await.unwrap();
         let mine: Vec<Token> = requests.values().flat_map(|request| request.tokens.iter().copied()).collect();
+        let mut view = store.load(Scope::All).await.unwrap();
         if let Some((round, request)) = requests.last_key_value().filter(|(_, request)| request.won.is_none()) {
-            let mut won = found(&view, request);
-            let is_untouched = |id: &PipelineId| view.rows.get(id).and_then(|row| row.cursor) < Some(instant(*round));
-            if ids().iter().all(is_untouched) {
-                // Nothing of it has arrived: the same claims are sent again, under the same tokens.
-                let each = ids().into_iter().zip(&request.tokens);
-                let transitions = each.map(|(id, token)| claiming(&view, id, *round, *token)).collect();
-                let verdicts = store.commit(Batch { ends: Vec::new(), transitions }).await.unwrap().verdicts;
-                won = verdicts.into_iter().map(|verdict| verdict == Verdict::Won).collect();
+            // What nobody has decided may be under way still, behind the locks of the killed one: until that has arrived or
+            // somebody else has won, the same claims are sent again, under the same tokens.
+            loop {
+                let is_open = |(id, _): &(PipelineId, &Token)| {
+                    view.rows.get(id).and_then(|row| row.cursor) < Some(instant(*round))
+                };
+                let again = ids().into_iter().zip(&request.tokens).filter(is_open);
+                let transitions: Vec<_> = again.map(|(id, token)| claiming(&view, id, *round, *token)).collect();
+                if transitions.is_empty() {
+                    break;
+                }
+                store.commit(Batch { ends: Vec::new(), transitions }).await.unwrap();
+                view = store.load(Scope::All).await.unwrap();
             }
+            let won = found(&view, request);
             log::write(log, "found", *round, won.iter().map(|won| if *won { "won" } else { "lost" }));
         }
-        let view = store.load(Scope::All).await.unwrap();
         let open = view.open.into_values().flatten().map(|attempt| attempt.token);
         end(store, open.filter(|token| mine.contains(token))).await;
     }
