@@ -28,7 +28,7 @@ use crate::occurrence::{PipelineId, Run, Token};
 use crate::plan::Decision;
 use crate::run::Attempt;
 use crate::runlog::Error;
-use crate::runlog::contract::{Batch, Committed, Condition, End, Renewed, View};
+use crate::runlog::contract::{Batch, Committed, Condition, End, Renewed, Transition, View};
 
 mod answers;
 mod asking;
@@ -75,6 +75,8 @@ pub struct Work<'a> {
     /// Pipelines to be looked at again at an instant.
     wakes: BTreeSet<(Timestamp, PipelineId)>,
     look_again: Vec<PipelineId>,
+    /// Claims whose commit was not answered and not found: it may be carried out still.
+    under_way: BTreeMap<Token, Transition>,
     /// Pipelines that lost a claim once; a second time is left to the next tick.
     lost_once: BTreeSet<PipelineId>,
     asked: Option<Asked>,
@@ -131,6 +133,7 @@ impl<'a> Work<'a> {
             more_is_due: BTreeSet::new(),
             wakes: BTreeSet::new(),
             look_again: Vec::new(),
+            under_way: BTreeMap::new(),
             lost_once: BTreeSet::new(),
             asked: None,
             asked_at: env.clock.boot(),

@@ -9,7 +9,7 @@ use crate::shape::Shape;
 use crate::{Played, play};
 
 /// Seeds in which a broken rule has to show itself.
-const SEEDS: u64 = 400;
+const SEEDS: u64 = 4000;
 /// What is wrong when a run is doubled or lost.
 const TELLING: [&str; 10] = [
     "started twice",

@@ -1,8 +1,8 @@
 //! A store that can be read and takes nothing any more, as on a full disk: a tick ends in bounded time and says so.
 
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -33,6 +33,9 @@ struct Stuck {
     loads_left: AtomicU32,
     commits_left: AtomicU32,
     unheard: AtomicBool,
+    /// The first commit is carried out after so many loads, and nobody hears of it.
+    late_by: AtomicU32,
+    late: Mutex<Option<Batch>>,
     /// How long it takes to begin with a commit.
     slowness: Duration,
 }
@@ -48,12 +51,22 @@ fn take_one(left: &AtomicU32) -> Result<u32, Error> {
 impl RunLog for Stuck {
     async fn load(&self, scope: Scope) -> Result<View, Error> {
         take_one(&self.loads_left)?;
-        self.truth.load(scope).await
+        let view = self.truth.load(scope).await?;
+        let is_there = |late: &mut Option<Batch>| late.take_if(|_| self.late_by.fetch_sub(1, Ordering::SeqCst) == 1);
+        let arrived = is_there(&mut self.late.lock().unwrap());
+        if let Some(batch) = arrived {
+            self.truth.commit(batch).await?;
+        }
+        Ok(view)
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed, Error> {
         take_one(&self.commits_left)?;
         tokio::time::sleep(self.slowness).await;
+        if self.late_by.load(Ordering::SeqCst) > 0 && self.late.lock().unwrap().is_none() {
+            *self.late.lock().unwrap() = Some(batch);
+            return Err(Error::Unknown { message: "the answer was lost".into(), source: None });
+        }
         let committed = self.truth.commit(batch).await?;
         match self.unheard.swap(false, Ordering::SeqCst) {
             true => Err(Error::Unknown { message: "the answer was lost".into(), source: None }),
@@ -124,6 +137,10 @@ impl RunLog for Stuck {
 
 /// A world with one pipeline, and a tick in it that sees the store so.
 async fn tick(world: &Arc<World>, loads: u32, commits: u32, unheard: bool) -> Report {
+    tick_with(world, loads, commits, unheard, 0).await
+}
+
+async fn tick_with(world: &Arc<World>, loads: u32, commits: u32, unheard: bool, late_by: u32) -> Report {
     let (_wish, stop) = watch::channel(StopWish::None);
     let mut env = env(world, 0, "tick", stop);
     env.run_log = Arc::new(Stuck {
@@ -131,6 +148,8 @@ async fn tick(world: &Arc<World>, loads: u32, commits: u32, unheard: bool) -> Re
         loads_left: AtomicU32::new(loads),
         commits_left: AtomicU32::new(commits),
         unheard: AtomicBool::new(unheard),
+        late_by: AtomicU32::new(late_by),
+        late: Mutex::new(None),
         slowness: Duration::ZERO,
     });
     let pipelines: Vec<&Pipeline> = world.pipelines[0].iter().collect();
@@ -197,6 +216,22 @@ fn a_commit_that_nobody_heard_of_and_that_is_found_is_recorded() {
     });
 }
 
+/// A server may carry out what a broken connection has sent after the tick has looked it up.
+#[test]
+fn a_claim_that_arrives_after_it_was_looked_up_is_won() {
+    // looks before it arrives: the look-up; that and the look on which the claim is sent again
+    for looks in [1, 2] {
+        in_a_world("latest", async |world| {
+            let report = tick_with(&world, ALL, ALL, false, looks).await;
+            let ended: Vec<u32> = report.ended.iter().map(|attempt| attempt.number).collect();
+            assert_eq!(ended, [1], "{looks} looks: {report:?}");
+            assert_eq!((report.claimed_elsewhere, &report.unrecorded), (0, &None), "{looks} looks");
+            let view = world.truth.load(Scope::All).await.unwrap();
+            assert_eq!(view.open.values().flatten().count(), 0, "{looks} looks: nothing is left open");
+        });
+    }
+}
+
 /// Bodies that fail at once.
 struct Failing;
 
@@ -239,6 +274,8 @@ async fn by_hand(
         loads_left: AtomicU32::new(ALL),
         commits_left: AtomicU32::new(commits),
         unheard: AtomicBool::new(false),
+        late_by: AtomicU32::new(0),
+        late: Mutex::new(None),
         slowness,
     });
     let mut pipeline = world.pipelines[0][0].clone();

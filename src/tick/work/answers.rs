@@ -41,9 +41,12 @@ impl Work<'_> {
             Answer::Resolved(batch, Err(error)) => {
                 self.failed(&error);
                 batch.ends.into_iter().for_each(|end| self.note_end(end));
-                let claims = batch.transitions.into_iter().filter_map(|transition| transition.claim);
-                for claim in claims {
-                    tracing::warn!(run = claim.run.id(), "claim unknown: not run");
+                for transition in batch.transitions {
+                    if self.failures < FAILURES && !self.stopping {
+                        self.is_under_way(transition);
+                    } else if let Some(claim) = transition.claim {
+                        tracing::warn!(run = claim.run.id(), "claim unknown: not run");
+                    }
                 }
             }
             Answer::Loaded(ids, Ok(view)) => self.loaded(&ids, &view),
@@ -127,10 +130,15 @@ impl Work<'_> {
     }
 
     fn lost(&mut self, transition: Transition) {
+        let id = transition.row.pipeline;
+        if self.under_way.values().any(|earlier| earlier.row.pipeline == id) {
+            // What it lost to may be an earlier claim of ours.
+            self.look_again.push(id);
+            return;
+        }
         if transition.claim.is_some() {
             self.report.claimed_elsewhere += 1;
         }
-        let id = transition.row.pipeline;
         tracing::debug!(pipeline = %id, "decided elsewhere meanwhile");
         if !self.stopping && self.only.is_none() && self.lost_once.insert(id.clone()) {
             self.look_again.push(id);
@@ -165,16 +173,43 @@ impl Work<'_> {
             let is_untouched = row.map_or(0, |row| row.version) == transition.row.version;
             match (is_there, is_untouched) {
                 (true, _) => self.won(transition, now),
-                // Nothing was applied: decided again and sent again, as long as the tick has not given up.
+                // Nothing was applied yet: decided again and sent again, as long as the tick has not given up.
                 (false, true) if self.stopping => {}
-                (false, true) => self.look_again.push(transition.row.pipeline),
+                (false, true) => self.is_under_way(transition),
                 (false, false) => self.lost(transition),
+            }
+        }
+    }
+
+    /// Its commit was not answered, and may be carried out still: while its row is untouched, also by what replaces it.
+    fn is_under_way(&mut self, transition: Transition) {
+        self.look_again.push(transition.row.pipeline.clone());
+        if let Some(claim) = &transition.claim {
+            self.under_way.insert(claim.token, transition);
+        }
+    }
+
+    /// What has become of claims that were under way: those that are in the store are won, those whose row was changed
+    /// otherwise can no longer be.
+    fn arrived(&mut self, ids: &[PipelineId], view: &View) {
+        let now = self.env.clock.boot();
+        let there = tokens_of(view);
+        let version = |id: &PipelineId| view.rows.get(id).map_or(0, |row| row.version);
+        let is_known = |token: &Token, transition: &mut Transition| {
+            let row = &transition.row;
+            ids.contains(&row.pipeline) && (there.contains_key(token) || version(&row.pipeline) != row.version)
+        };
+        for (token, transition) in self.under_way.extract_if(.., is_known).collect::<Vec<_>>() {
+            match there.contains_key(&token) {
+                true => self.won(transition, now),
+                false => self.report.claimed_elsewhere += 1,
             }
         }
     }
 
     fn loaded(&mut self, ids: &[PipelineId], view: &View) {
         self.told(Some(view.now));
+        self.arrived(ids, view);
         let pipelines: Vec<_> = ids.iter().filter_map(|id| self.pipelines.get(id).copied()).collect();
         let decided = pipelines
             .into_iter()
