@@ -22,7 +22,7 @@ use tokio::net::unix::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-use super::orphans::end_orphans;
+use super::orphans::{Before, end_orphans};
 use super::supervisor::SUPERVISE_ARG;
 use super::wire::{Report, Request, take_frames};
 use super::{End, Ended, Job};
@@ -60,13 +60,14 @@ impl Connection {
         let (from, to) = UnixStream::from_std(ours).map_err(failed)?.into_split();
         let held = held.map(locked).transpose()?;
         failpoint::reached(Point::HoldLocked);
+        let before = Before::now();
         let child = spawn(program, owner, theirs.into(), held).map_err(failed)?;
         failpoint::reached(Point::SupervisorBegun);
         let pid = child.id();
         let waiting = Arc::new(Mutex::new(Some(Waiting::new())));
         let (requests, queue) = mpsc::unbounded_channel();
         tokio::spawn(write(queue, to));
-        let reader = tokio::spawn(read(from, child, Arc::clone(&waiting)));
+        let reader = tokio::spawn(read(from, child, Arc::clone(&waiting), before));
         Ok(Connection { pid, requests, waiting, reader })
     }
 
@@ -167,7 +168,7 @@ async fn write(mut queue: mpsc::UnboundedReceiver<Vec<u8>>, mut to: OwnedWriteHa
     }
 }
 
-async fn read(mut from: OwnedReadHalf, child: Child, waiting: Arc<Mutex<Option<Waiting>>>) {
+async fn read(mut from: OwnedReadHalf, child: Child, waiting: Arc<Mutex<Option<Waiting>>>, before: Before) {
     let mut buffer = Vec::with_capacity(READ_BYTES);
     while let Ok(1..) = from.read_buf(&mut buffer).await {
         for report in take_frames(&mut buffer).iter().filter_map(|inside| Report::parse(inside)) {
@@ -185,7 +186,7 @@ async fn read(mut from: OwnedReadHalf, child: Child, waiting: Arc<Mutex<Option<W
     if unanswered.is_empty() {
         return;
     }
-    let reason = match end_orphans().await {
+    let reason = match end_orphans(&before).await {
         0 => how,
         left => format!("{how}, and {left} processes of its bodies could not be ended"),
     };

@@ -101,6 +101,29 @@ async fn a_killed_supervisor_leaves_nothing_and_its_jobs_are_answered() {
 }
 
 #[tokio::test]
+async fn who_was_our_child_before_there_was_a_supervisor_outlives_it() {
+    let sandbox = Sandbox::new();
+    // What a wrapper leaves that starts a service and then becomes the tick.
+    let mut service = Command::new("setsid");
+    let line = "echo $$ > new; mv new service; sleep 600 & echo $! > new; mv new helper; wait";
+    let mut service = service.args(["sh", "-c", line]).current_dir(sandbox.folder.path()).spawn().unwrap();
+    let (leader, helper) = (sandbox.pid("service").await, sandbox.pid("helper").await);
+    let killer = async {
+        let body = sandbox.pid("body").await;
+        kill(Pid::from_raw(sandbox.executor.supervisor_pid().unwrap() as i32), Signal::SIGKILL).unwrap();
+        body
+    };
+    let body = sandbox.sh("echo $$ > new-body; mv new-body body; while :; do sleep 0.2; done");
+    let (ended, body) = tokio::join!(sandbox.executor.run(body), killer);
+    assert_eq!(ended.end, End::SupervisorLost("the supervisor was ended by signal 9".into()));
+    let living = (lives(body), lives(leader), lives(helper));
+    let _ = kill(Pid::from_raw(helper), Signal::SIGKILL);
+    sandbox.executor.close().await;
+    service.wait().unwrap();
+    assert_eq!(living, (false, true, true), "the body, the service, what it has started");
+}
+
+#[tokio::test]
 async fn a_job_that_a_dead_tick_had_sent_is_not_started() {
     let sandbox = Sandbox::new();
     sandbox.executor.run(sandbox.sh("true")).await;
