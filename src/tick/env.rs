@@ -98,6 +98,11 @@ pub trait Host: Send + Sync {
         Vec::new()
     }
 
+    /// Whether a start mark was made so long ago that nobody who made it is there any more.
+    fn is_very_old(&self, _mark: &Path) -> bool {
+        false
+    }
+
     /// Makes the folder for start marks.
     ///
     /// # Errors

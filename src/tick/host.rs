@@ -21,6 +21,8 @@ use crate::owner::Owner;
 
 /// A lock file is made and locked at once: one that is older than this and not locked is nobody's.
 const OLD_HOLD: SignedDuration = SignedDuration::from_hours(1);
+/// A mark without an attempt is of one that was forgotten or pruned.
+const OLD_MARK: SignedDuration = SignedDuration::from_hours(24 * 30);
 
 /// The machine we run on.
 #[derive(Clone, Copy, Debug, Default)]
@@ -100,18 +102,19 @@ impl Host for SystemHost {
     }
 
     fn mark_files(&self, folder: &Path) -> Vec<MarkFile> {
-        // Files are dated by the machine, also where a rehearsal has another time.
-        let now = SystemClock.now();
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let file = |entry: fs::DirEntry| {
             let (path, name) = (entry.path(), entry.file_name().into_string().ok()?);
             if let Some(token) = Token::parse(&name) {
                 return Some(MarkFile::Start(token, path));
             }
-            let made = || jiff::Timestamp::try_from(entry.metadata().ok()?.modified().ok()?).ok();
-            (name.ends_with(".held") && now.duration_since(made()?) > OLD_HOLD).then_some(MarkFile::OldHold(path))
+            (name.ends_with(".held") && is_older(&path, OLD_HOLD)).then_some(MarkFile::OldHold(path))
         };
         entries.filter_map(file).collect()
+    }
+
+    fn is_very_old(&self, mark: &Path) -> bool {
+        is_older(mark, OLD_MARK)
     }
 
     fn make_folder(&self, path: &Path) -> std::io::Result<()> {
@@ -134,6 +137,13 @@ impl Host for SystemHost {
             tracing::debug!(path = %path.display(), %error, "old output stays");
         }
     }
+}
+
+/// Files are dated by the machine, also where a rehearsal has another time.
+fn is_older(path: &Path, age: SignedDuration) -> bool {
+    let made = fs::symlink_metadata(path).and_then(|data| data.modified());
+    let made = made.ok().and_then(|made| jiff::Timestamp::try_from(made).ok());
+    made.is_some_and(|made| SystemClock.now().duration_since(made) > age)
 }
 
 fn boot_id() -> String {

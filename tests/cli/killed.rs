@@ -138,3 +138,24 @@ fn a_lock_that_cannot_be_looked_at_holds_no_claim_past_its_lease() {
     sandbox.run("run-due");
     assert_eq!(state(), "lost");
 }
+
+#[test]
+fn marks_of_nobody_go_when_they_are_old_however_many_have_to_stay() {
+    let sandbox = Sandbox::with("pipelines: { p: { schedule: '* * * * *', command: ENTER } }");
+    sandbox.tick("2026-03-02T02:00:05Z");
+    let folder = sandbox.state().join("run_log.db-start");
+    let mark = |number: u128| folder.join(format!("{number:032x}"));
+    (0..250).for_each(|number| drop(fs::File::create(mark(number)).unwrap()));
+    let long_ago = std::time::SystemTime::now() - std::time::Duration::from_secs(31 * 86_400);
+    fs::File::create(mark(1000)).unwrap().set_modified(long_ago).unwrap();
+    // Each tick looks at a hundred, from a place of its own on.
+    let is_gone = |minute: u32| {
+        sandbox.tick(&format!("2026-03-02T02:{minute:02}:05Z"));
+        !mark(1000).exists()
+    };
+    assert!((1..60).any(is_gone), "the old one stays for ever");
+    assert!(
+        (0..250).all(|number| mark(number).exists()),
+        "younger ones may be of an attempt that is still to be recorded"
+    );
+}
