@@ -9,9 +9,10 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
+use tokio::sync::watch;
+
 use super::print;
 use super::session::Session;
-use super::signals;
 use crate::alert::Alert;
 use crate::clock::{Clock, SystemClock};
 use crate::config::secret::masked;
@@ -19,7 +20,7 @@ use crate::pipeline::{OnRunLogError, Pipeline};
 use crate::runlog::memory::{MemoryRunLog, Tables};
 use crate::runlog::spool::{Folder, SpoolRunLog, Stored, keep, mirror, reach_back};
 use crate::runlog::{Error, RunLog, contract::Spooled};
-use crate::tick::{self, Env, Host, Options, Outage, Recovered, Report, SystemHost};
+use crate::tick::{self, Env, Host, Options, Outage, Recovered, Report, StopWish, SystemHost};
 
 /// What is done while the run-log cannot be used, as people type it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -45,6 +46,7 @@ pub async fn run_due(
     pipelines: &[&Pipeline],
     options: &Options,
     (why, wish): (String, Option<OnError>),
+    stop: watch::Receiver<StopWish>,
 ) -> Result<Report, Error> {
     let runs = |pipeline: &&&Pipeline| match wish {
         Some(wish) => wish == OnError::Run,
@@ -63,7 +65,7 @@ pub async fn run_due(
     if let Some(error) = &no_disk {
         print::note(&format!("warning: no spool in `{}`: {error}", folder.path().display()));
     }
-    let env = session.env_with(run_log, clock, signals::heeded());
+    let env = session.env_with(run_log, clock, stop);
     let look = Options { dry_run: true, ..options.clone() };
     let left_out = tick::run_due(&env, &skip, &look).await?.due.into_iter().map(|draft| draft.run).collect();
     if no_disk.is_none() {

@@ -173,10 +173,18 @@ fn not_understood(error: &clap::Error) -> ExitCode {
     Exit::Done.into()
 }
 
+/// How long the end of a command waits for threads that still ask somebody.
+const LEFT_BEHIND: std::time::Duration = std::time::Duration::from_millis(200);
+
 /// Runs `work` on an event loop of one thread.
 fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Exit> {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => Ok(runtime.block_on(work)),
+        Ok(runtime) => {
+            let done = runtime.block_on(work);
+            // What is still asked of a run-log or an alerter that does not answer was given up long ago.
+            runtime.shutdown_timeout(LEFT_BEHIND);
+            Ok(done)
+        }
         Err(error) => {
             print::error(&format!("no event loop: {error}"), "");
             Err(Exit::RunLog)

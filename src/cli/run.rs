@@ -159,7 +159,10 @@ impl Run {
         env.executor.close().await;
         progress.finish();
         match done {
-            Err(error) => run_log_failed(&error),
+            Err(error) => {
+                let stopped_by = env.stop.borrow().signal();
+                stopped_by.map_or(Exit::Done, Exit::Signal).or_worse(run_log_failed(&error))
+            }
             Ok(ByHand::Busy(busy)) => {
                 if self.output == Format::Json {
                     print::json(&json!({ "pipeline": pipeline.id.to_string(), "active": busy.0.id(), "rc": 75 }));

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::exit::Exit;
 use super::last_tick;
@@ -17,7 +18,7 @@ use crate::pipeline::Pipeline;
 use crate::plan::Note;
 use crate::run::{Attempt, Reason};
 use crate::runlog::Error;
-use crate::tick::{self, Options, Report, rfc3339};
+use crate::tick::{self, Options, Report, StopWish, SystemHost, rfc3339};
 
 mod shadow;
 
@@ -163,7 +164,14 @@ impl RunDue {
 
     /// What the tick has done, with the run-log or without.
     async fn report(&self, session: &Session, pipelines: &[&Pipeline], options: &Options) -> Result<Report, Error> {
-        let done = self.with_run_log(session, pipelines, options).await;
+        let stop = signals::heeded();
+        let done = self.with_run_log(session, pipelines, options, stop.clone()).await;
+        // Opening a file may have kept the event loop from hearing of a signal.
+        tokio::task::yield_now().await;
+        let signal = stop.borrow().signal();
+        if let (Err(error), Some(signal)) = (&done, signal.filter(|_| !is_refusal(&done))) {
+            return Ok(stopped(signal, error));
+        }
         let folder = session.host_folder().filter(|_| self.now.is_none() && !self.dry_run);
         let (why, folder) = match (done, folder) {
             (Err(error), Some(folder)) if degraded::is_unavailable(&error) => {
@@ -173,7 +181,7 @@ impl RunDue {
             (Ok(report), Some(folder)) if report.could_not_claim => (report.unrecorded.unwrap_or_default(), folder),
             (done, _) => return done,
         };
-        degraded::run_due(session, folder, pipelines, options, (why, self.on_run_log_error)).await
+        degraded::run_due(session, folder, pipelines, options, (why, self.on_run_log_error), stop).await
     }
 
     async fn with_run_log(
@@ -181,8 +189,9 @@ impl RunDue {
         session: &Session,
         pipelines: &[&Pipeline],
         options: &Options,
+        stop: watch::Receiver<StopWish>,
     ) -> Result<Report, Error> {
-        let env = session.try_env(self.now, self.dry_run, signals::heeded())?;
+        let env = session.try_env(self.now, self.dry_run, stop)?;
         if let Some(folder) = session.host_folder().filter(|_| self.now.is_none() && !self.dry_run) {
             degraded::recover(&env, &folder).await?;
         }
@@ -222,6 +231,19 @@ impl RunDue {
         };
         Ok(all.iter().filter(wanted).collect())
     }
+}
+
+/// Whether the run-log must not be used, or its address is no good.
+fn is_refusal(done: &Result<Report, Error>) -> bool {
+    matches!(done, Err(error) if !degraded::is_unavailable(error))
+}
+
+/// A tick that was told to stop before the run-log had answered: it begins nothing without it either.
+fn stopped(signal: i32, error: &Error) -> Report {
+    let owner = SystemHost.owner();
+    let mut report = Report::begun(owner.id[..16].into(), owner.host, SystemClock.now());
+    (report.stopped_by, report.unrecorded) = (Some(signal), Some(error.to_string()));
+    report
 }
 
 /// What a tick's report means for the exit code.

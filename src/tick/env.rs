@@ -40,6 +40,8 @@ pub struct Env {
 
 /// The longest that one request to the run-log may take.
 const ANSWER: Duration = Duration::from_secs(30);
+/// The longest that it may take once the tick was told to end at once.
+const ANSWER_AT_ONCE: Duration = Duration::from_secs(1);
 
 impl Env {
     /// The answer to one request to the run-log; `Unknown` where it does not come in time.
@@ -47,14 +49,29 @@ impl Env {
     /// # Errors
     /// Those of the request.
     pub async fn in_time<T>(&self, request: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        let unanswered = |message| Err(Error::Unknown { message, source: None });
         tokio::select! {
             biased;
             answer = request => answer,
-            () = self.clock.sleep_until(self.clock.boot().plus(ANSWER)) => Err(Error::Unknown {
-                message: format!("the run-log has not answered within {} s", ANSWER.as_secs()),
-                source: None,
-            }),
+            () = self.hurried() => unanswered("the run-log has not answered before the tick had to end".into()),
+            () = self.clock.sleep_until(self.clock.boot().plus(ANSWER)) => {
+                unanswered(format!("the run-log has not answered within {} s", ANSWER.as_secs()))
+            }
         }
+    }
+
+    /// Comes a moment after the tick was told to end at once, else never.
+    async fn hurried(&self) {
+        let mut stop = self.stop.clone();
+        if stop.wait_for(|wish| matches!(wish, StopWish::Now(_))).await.is_err() {
+            std::future::pending::<()>().await;
+        }
+        self.clock.sleep_until(self.clock.boot().plus(ANSWER_AT_ONCE)).await;
+    }
+
+    /// Whether the tick was told to end at once.
+    pub fn must_end_now(&self) -> bool {
+        matches!(*self.stop.borrow(), StopWish::Now(_))
     }
 }
 
@@ -68,6 +85,16 @@ pub enum StopWish {
     Soon(i32),
     /// The same, but end the bodies at once.
     Now(i32),
+}
+
+impl StopWish {
+    /// The number of the signal, if one has come.
+    pub fn signal(self) -> Option<i32> {
+        match self {
+            StopWish::None => None,
+            StopWish::Soon(signal) | StopWish::Now(signal) => Some(signal),
+        }
+    }
 }
 
 /// What a tick needs of the host it runs on, besides time.

@@ -24,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(2);
 /// Hands over what `view` says, or what the run-log says now where the tick has changed something.
 pub async fn hand_over(env: &Env, options: &Options, pipelines: &Pipelines<'_>, report: &Report, view: View) {
     let sinks = &options.outlets.sinks;
-    if sinks.is_empty() {
+    if sinks.is_empty() || env.must_end_now() {
         return;
     }
     let is_idle = report.ended.is_empty() && report.not_run.is_empty() && report.claimed_elsewhere == 0;

@@ -32,7 +32,8 @@ pub fn retention(kept: &config::Retention, now: Timestamp) -> Retention {
 
 /// Removes what is too old or too many of the pipelines whose turn it is.
 pub async fn prune(env: &Env, kept: Option<&config::Retention>, report: &Report) {
-    let Some(kept) = kept.filter(|_| report.unrecorded.is_none() && report.degraded.is_none()) else { return };
+    let is_calm = report.unrecorded.is_none() && report.degraded.is_none() && !env.must_end_now();
+    let Some(kept) = kept.filter(|_| is_calm) else { return };
     let is_turn = |fence: u64| fence.is_multiple_of(EVERY);
     let turns = report.ended.iter().filter(|attempt| !attempt.is_active() && is_turn(attempt.fence));
     let ids: BTreeSet<PipelineId> = turns.map(|attempt| attempt.run.pipeline.clone()).collect();

@@ -43,6 +43,10 @@ const LATELY: Duration = Duration::from_secs(1);
 const TOGETHER: Duration = Duration::from_millis(20);
 /// A claim that has waited so long for a place is given back, for other ticks to take.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// A run-log that has failed for so long is given up by a tick with nothing else to do.
+const FAILED_LONG: Duration = Duration::from_secs(20);
+/// What has ended waits so long to be recorded where the tick was told to end at once; then it goes to the spool.
+const AT_ONCE: Duration = Duration::from_secs(2);
 /// At most so many pipelines in one commit.
 const BATCH: usize = 1000;
 
@@ -82,7 +86,11 @@ pub struct Work<'a> {
     asked: Option<Asked>,
     /// When it was asked.
     asked_at: BootTime,
+    /// Ends that a request under way carries.
+    sent: Vec<End>,
     failures: u32,
+    /// Since when it does nothing but fail.
+    failing_since: Option<BootTime>,
     last_failure: Option<String>,
     /// An end that the run-log has no attempt for.
     untaken: Option<String>,
@@ -90,6 +98,8 @@ pub struct Work<'a> {
     handed_over: Vec<End>,
     ask_not_before: BootTime,
     stopping: bool,
+    /// When the tick ends even if the run-log has not answered: it was told to end at once.
+    leaves_at: Option<BootTime>,
     gives_up_at: Option<BootTime>,
     marks_ready: bool,
     /// Whose ends are not recorded yet.
@@ -137,12 +147,15 @@ impl<'a> Work<'a> {
             lost_once: BTreeSet::new(),
             asked: None,
             asked_at: env.clock.boot(),
+            sent: Vec::new(),
             failures: 0,
+            failing_since: None,
             last_failure: None,
             untaken: None,
             handed_over: Vec::new(),
             ask_not_before: env.clock.boot(),
             stopping: false,
+            leaves_at: None,
             gives_up_at: None,
             marks_ready: false,
             unrecorded: BTreeMap::new(),
@@ -187,6 +200,10 @@ impl<'a> Work<'a> {
                 answer = async { match asked { Some(asked) => asked.await, None => std::future::pending().await } } => {
                     self.asked = None;
                     self.answered(answer);
+                    if self.asked.is_none() {
+                        self.sent.clear();
+                    }
+                    self.lose_patience();
                 }
                 () = self.env.clock.sleep_until(wake) => {}
             }
@@ -195,9 +212,12 @@ impl<'a> Work<'a> {
                 self.wind_up("the time budget was over");
             }
         }
+        // Whether what is under way arrives nobody knows: it is handed over as what did not.
+        self.ended.append(&mut self.sent);
         output_files::prune_all(self.env, &self.report.ended, self.options.keep);
         if !self.ended.is_empty() || self.gives_up_at.is_some() {
-            self.report.unrecorded = self.last_failure.take();
+            let unanswered = || Some("the tick had to end before it had answered".into());
+            self.report.unrecorded = self.last_failure.take().or_else(unanswered);
             self.report.to_spool = stopping::to_spool(&self.ended, &self.unrecorded);
             self.report.could_not_claim = !self.may_have_claimed && self.gives_up_at.is_some() && !self.stopping;
         }
@@ -206,7 +226,7 @@ impl<'a> Work<'a> {
         let was_refused = self.only.is_some() && self.report.ended.is_empty() && self.report.claimed_elsewhere == 0;
         let refusal = self.last_failure.take().filter(|_| was_refused && !self.stopping);
         self.report.unrecorded = self.report.unrecorded.take().or(self.untaken.take()).or(refusal);
-        if self.marks_ready {
+        if self.marks_ready && !self.env.must_end_now() {
             sweep(self.env).await;
         }
         self.report.ended_at = self.time.now(&*self.env.clock);
@@ -291,7 +311,8 @@ impl<'a> Work<'a> {
         self.unrecorded.insert(token, held.attempt.run.clone());
         self.lately.push_back(self.env.clock.boot());
         // Renewals may have failed for long: an outcome is tried for as long as anything else.
-        (self.failures, self.gives_up_at) = (0, None);
+        (self.failures, self.failing_since, self.gives_up_at) = (0, None, None);
+        self.leaves_at = self.leaves_at.map(|_| self.env.clock.boot().plus(AT_ONCE));
         self.note_end(End { completion, condition: Condition::Always });
     }
 
@@ -338,10 +359,22 @@ impl<'a> Work<'a> {
         } else {
             next = next.max(self.ask_not_before);
         }
-        next
+        self.leaves_at.filter(|_| self.running.is_empty()).map_or(next, |at| next.min(at))
+    }
+
+    /// A run-log may fail by being slow: what counts then is not how often, but how long.
+    fn lose_patience(&mut self) {
+        let now = self.env.clock.boot();
+        self.failing_since = self.failing_since.or(Some(now)).filter(|_| self.failures > 0);
+        if self.failing_since.is_some_and(|since| now >= since.plus(FAILED_LONG)) {
+            self.gives_up_at.get_or_insert(now);
+        }
     }
 
     fn is_done(&self) -> bool {
+        if self.running.is_empty() && self.leaves_at.is_some_and(|at| self.env.clock.boot() >= at) {
+            return true;
+        }
         let nothing_to_store = self.ended.is_empty() && self.to_note.is_empty();
         let given_up = self.gives_up_at.is_some_and(|at| self.env.clock.boot() >= at);
         let nothing_to_do = self.to_claim.is_empty()

@@ -1,6 +1,7 @@
 //! A tick that is told to stop.
 
 use std::process::Child;
+use std::time::{Duration, Instant};
 
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -70,6 +71,54 @@ fn a_second_signal_kills_at_once() {
     let report = Done::wait(tick).expect(143).json();
     assert_eq!(report["failed"][0]["outcome"], "interrupted");
     assert_eq!(sandbox.left(), []);
+}
+
+/// Somebody else writes in the run-log, and goes on until this is dropped.
+fn busy_run_log(sandbox: &Sandbox) -> rusqlite::Connection {
+    let holder = rusqlite::Connection::open(sandbox.state().join("run_log.db")).unwrap();
+    holder.execute_batch("BEGIN IMMEDIATE").unwrap();
+    holder
+}
+
+#[test]
+fn after_a_second_signal_no_run_log_is_waited_for() {
+    let sandbox = Sandbox::with(
+        "pipelines:
+  deaf: { schedule: '@daily', kill_grace: 90s, command: 'trap \"echo heard > heard\" TERM; ENTER; while :; do sleep 0.02; done' }",
+    );
+    let tick = sandbox.start("run-due -o json --interval 86400");
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    let holder = busy_run_log(&sandbox);
+    signal(&tick, Signal::SIGTERM);
+    sandbox.wait_for_text("heard", "heard");
+    let told = Instant::now();
+    signal(&tick, Signal::SIGTERM);
+    let done = Done::wait(tick).expect(143);
+    assert!(told.elapsed() < Duration::from_secs(9), "SQLite waits for 10 s, seven times: {done:?}");
+    assert!(done.stderr.contains("wait in the spool of this host"), "{done:?}");
+    assert_eq!(sandbox.left(), []);
+    drop(holder);
+    let next = sandbox.run("run-due --interval 86400").expect(0);
+    assert_eq!(next.stderr, "recorded  1 from the spool of this host\n");
+    assert_eq!((sandbox.starts().len(), sandbox.attempts()[0].3.as_str()), (1, "interrupted"));
+}
+
+#[test]
+fn who_is_told_to_stop_before_the_run_log_answers_starts_nothing_without_it() {
+    let sandbox = Sandbox::with("pipelines: { p: { schedule: '@daily', command: ENTER } }");
+    std::fs::create_dir_all(sandbox.state()).unwrap();
+    let file = sandbox.state().join("run_log.db");
+    let holder = rusqlite::Connection::open(&file).unwrap();
+    holder.execute_batch("CREATE TABLE t (x); BEGIN EXCLUSIVE").unwrap();
+    let tick = sandbox.start("run-due -o json --interval 86400");
+    let descriptors = format!("/proc/{}/fd", tick.id());
+    sandbox.wait("it to open the run-log", || {
+        let open = std::fs::read_dir(&descriptors).unwrap().flatten();
+        open.filter_map(|entry| std::fs::read_link(entry.path()).ok()).any(|path| path == file)
+    });
+    signal(&tick, Signal::SIGTERM);
+    let done = Done::wait(tick).expect(143);
+    assert_eq!((sandbox.starts().len(), &done.json()["rc"]), (0, &json!(143)), "{done:?}");
 }
 
 #[test]

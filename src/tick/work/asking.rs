@@ -37,6 +37,7 @@ impl Work<'_> {
             }));
         } else if let Some(batch) = self.next_batch(now) {
             let env = self.env.clone();
+            self.sent.clone_from(&batch.ends);
             self.asked = Some(Box::pin(async move {
                 let committed = env.in_time(env.run_log.commit(batch.clone())).await;
                 Answer::Committed(batch, committed)

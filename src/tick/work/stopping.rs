@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::super::env::StopWish;
-use super::Work;
+use super::{AT_ONCE, Work};
 use crate::executor::Stop;
 use crate::occurrence::{Run, Token};
 use crate::run::Completion;
@@ -23,6 +23,7 @@ impl Work<'_> {
                 self.report.stopped_by.get_or_insert(signal);
                 self.wind_up("the tick was told to stop");
                 self.env.executor.kill_all();
+                self.leaves_at.get_or_insert(self.env.clock.boot().plus(AT_ONCE));
             }
         }
     }
