@@ -30,7 +30,7 @@ pub struct Run {
     #[arg(long, value_name = "T", value_parser = typed::instant)]
     scheduled_for: Option<Timestamp>,
     /// Pretend that it is this instant, for tests and rehearsals
-    #[arg(long, value_name = "T", value_parser = typed::instant)]
+    #[arg(long, value_name = "T", value_parser = typed::rehearsed)]
     now: Option<Timestamp>,
     /// Use this program instead of the configured one, for this run only; there is no retry then
     #[arg(long, value_name = "PATH")]

@@ -33,7 +33,7 @@ pub struct RunDue {
     #[arg(long, value_name = "D", default_value = "60", value_parser = parse_duration)]
     interval: Duration,
     /// Pretend that it is this instant, for tests and rehearsals
-    #[arg(long, value_name = "T", value_parser = typed::instant)]
+    #[arg(long, value_name = "T", value_parser = typed::rehearsed)]
     now: Option<Timestamp>,
     #[command(flatten)]
     outlets: OutletArgs,

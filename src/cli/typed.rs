@@ -13,6 +13,13 @@ pub fn instant(text: &str) -> Result<Timestamp, String> {
     })
 }
 
+/// The time of a rehearsal, which has to run on for a while: all of it can be told and stored.
+pub fn rehearsed(text: &str) -> Result<Timestamp, String> {
+    let now = instant(text)?;
+    let last = Timestamp::MAX.checked_sub(SignedDuration::from_hours(24 * 366)).unwrap_or(Timestamp::MAX);
+    if now > last { Err("write an instant before the year 9999".into()) } else { Ok(now) }
+}
+
 /// An instant as people think of it: exact, a day, or so long from now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum When {
@@ -97,6 +104,15 @@ mod tests {
         }
         for text in ["tomorrow", "2026-03-02T02:00:00", "2026-02-30", "7", ""] {
             assert!(when(text).is_err_and(|error| error.contains("2026-03-02,")), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_rehearsal_has_time_to_run_on() {
+        for (text, is_taken) in
+            [("2026-03-02T02:00:00Z", true), ("9998-12-01T00:00:00Z", true), ("9999-12-30T00:00:00Z", false)]
+        {
+            assert_eq!(rehearsed(text).is_ok(), is_taken, "{text}");
         }
     }
 

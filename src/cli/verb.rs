@@ -34,7 +34,7 @@ pub struct Place {
     #[arg(long, value_name = "URL")]
     pub run_log_url: Option<String>,
     /// Pretend that it is this instant, for tests and rehearsals
-    #[arg(long, value_name = "T", value_parser = typed::instant)]
+    #[arg(long, value_name = "T", value_parser = typed::rehearsed)]
     pub now: Option<Timestamp>,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
