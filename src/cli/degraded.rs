@@ -8,6 +8,7 @@
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -18,7 +19,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::config::secret::masked;
 use crate::pipeline::{OnRunLogError, Pipeline};
 use crate::runlog::memory::{MemoryRunLog, Tables};
-use crate::runlog::spool::{Folder, SpoolRunLog, Stored, keep, mirror, reach_back};
+use crate::runlog::spool::{Folder, SpoolRunLog, Stored, begin_after, keep, mirror};
 use crate::runlog::{Error, RunLog, contract::Spooled};
 use crate::tick::{self, Env, Host, Options, Outage, Recovered, Report, StopWish, SystemHost};
 
@@ -54,12 +55,14 @@ pub async fn run_due(
     };
     let (run, skip): (Vec<&Pipeline>, Vec<&Pipeline>) = pipelines.iter().partition(runs);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (run_log, no_disk) = stand_in(&folder, &clock)?;
+    let (run_log, no_disk) = stand_in(&folder, &clock, options.interval)?;
     print::note(&masked(&print::printable(&format!("warning: {why}"))));
     if !run.is_empty() {
         print::note(match &no_disk {
             None => "warning: degraded: this host runs what is due by itself; several hosts will do so several times",
-            Some(_) => "warning: degraded, and claims are kept in memory only: two ticks at once run the same twice",
+            Some(_) => {
+                "warning: degraded, and claims are kept in memory only: ticks at once, or closer than `--interval`, run the same twice"
+            }
         });
     }
     if let Some(error) = &no_disk {
@@ -103,7 +106,8 @@ async fn tell_outage(env: &Env, options: &Options, folder: &Folder, why: &str) {
     }
     let name = outage.clone().unwrap_or_else(|| env.owner.id.clone());
     let alert = Alert { error: Some(masked(why)), ..tick::of_outage(&env.owner.host, &name, env.clock.now()) };
-    let told = tick::tell_at_once(env, options, alert).await;
+    // Where there is no alerter, the alert waits in the run-log for one, when that is back.
+    let told = tick::tell_at_once(env, options, alert).await && !options.outlets.alerters.is_empty();
     if let Some(outage) = outage.filter(|_| told)
         && let Err(error) = keep::note_told(folder, &outage)
     {
@@ -111,11 +115,16 @@ async fn tell_outage(env: &Env, options: &Options, folder: &Folder, why: &str) {
     }
 }
 
-/// A spool; where there is no disk for one, a run-log in memory, and why.
+/// A spool; where there is no disk for one, a run-log in memory, and why. Nobody remembers what was done by that: what fell due
+/// before the last interval was for the tick before this one.
 ///
 /// # Errors
 /// Another tick of this host keeps the spool's lock: it may claim in the run-log at this very moment.
-fn stand_in(folder: &Folder, clock: &Arc<dyn Clock>) -> Result<(Arc<dyn RunLog>, Option<io::Error>), Error> {
+fn stand_in(
+    folder: &Folder,
+    clock: &Arc<dyn Clock>,
+    interval: Duration,
+) -> Result<(Arc<dyn RunLog>, Option<io::Error>), Error> {
     let spool = SpoolRunLog::open(folder.clone(), clock.clone(), format!("{:032x}", SystemHost.mint()));
     Ok(match spool {
         Ok(spool) => (Arc::new(spool), None),
@@ -126,7 +135,8 @@ fn stand_in(folder: &Folder, clock: &Arc<dyn Clock>) -> Result<(Arc<dyn RunLog>,
         Err(error) => {
             let known = mirror::read(folder);
             let mut rows: Vec<_> = known.rows.into_values().collect();
-            reach_back(&mut rows, known.ticked_at.unwrap_or(clock.now()), clock.now());
+            let earliest = clock.now().checked_sub(interval).unwrap_or(clock.now());
+            rows.iter_mut().for_each(|row| begin_after(row, earliest));
             let mut tables = Tables::default();
             tables.rows = rows.into_iter().map(|row| (row.pipeline.clone(), row)).collect();
             (Arc::new(MemoryRunLog::standing_in(clock.clone(), tables)), Some(error))

@@ -416,6 +416,29 @@ fn a_disk_that_is_full_or_read_only_is_no_reason_not_to_run() {
 }
 
 #[test]
+fn where_nothing_can_be_remembered_what_a_tick_before_may_have_run_is_left_alone() {
+    let sandbox = Sandbox::with(DAILY);
+    let Some(disk) = Disk::mount(sandbox.state()) else {
+        eprintln!("skipped: nobody but root may mount a disk");
+        return;
+    };
+    sandbox.run("run-due --interval 0").expect(0);
+    let mirror = host(&sandbox).join("mirror.json");
+    let text = fs::read_to_string(&mirror).unwrap();
+    let (digest, rows) = text.split_once('\n').unwrap();
+    let mut rows: Value = serde_json::from_str(rows).unwrap();
+    rows[0]["cursor"] = json!("2026-01-01T00:00:00Z");
+    (rows[0]["schedules"][0]["cursor"], rows[0]["schedules"][0]["since"]) = (json!(0), json!(0));
+    fs::write(&mirror, format!("{digest}\n{rows}")).unwrap();
+    assert!(Command::new("mount").args(["-o", "remount,ro"]).arg(&disk.0).status().unwrap().success());
+    // As if the run-log had failed just before midnight, and a tick after it had run what was due then.
+    sandbox.run("run-due --interval 0").expect(0);
+    assert_eq!(sandbox.starts().len(), 0);
+    sandbox.run("run-due --interval 86400").expect(0);
+    assert_eq!(sandbox.starts().len(), 1, "but what falls into the interval");
+}
+
+#[test]
 fn an_outage_goes_on_where_the_one_before_it_has_ended() {
     let sandbox = broken(DAILY, GARBAGE);
     sandbox.run(TICK).expect(0);

@@ -127,13 +127,11 @@ pub fn reach_back(rows: &mut [Row], ticked_at: Timestamp, now: Timestamp) {
         return;
     }
     let earliest = now.saturating_sub(REACH).unwrap_or(now);
-    for row in rows {
-        begin_after(row, earliest);
-    }
+    rows.iter_mut().for_each(|row| begin_after(row, earliest));
 }
 
 /// Nothing up to this instant is due any more.
-fn begin_after(row: &mut Row, instant: Timestamp) {
+pub fn begin_after(row: &mut Row, instant: Timestamp) {
     row.cursor = row.cursor.max(Some(instant));
     row.schedules.iter_mut().for_each(|known| known.cursor = known.cursor.max(Some(instant)));
 }
