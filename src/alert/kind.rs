@@ -30,6 +30,8 @@ pub enum Kind {
     ConfigSplit,
     /// The outcome of a lost attempt turned up after all.
     LateOutcome,
+    /// What a clock that was wrong has put far off counts from now on.
+    ClockWrong,
     /// What a newer program tells, by its word.
     Other(String),
 }
@@ -47,7 +49,7 @@ pub enum Severity {
 
 impl Kind {
     /// Every kind that this program knows, in the order of the users' page.
-    pub const ALL: [Kind; 10] = [
+    pub const ALL: [Kind; 11] = [
         Kind::Failed,
         Kind::GaveUp,
         Kind::Recovered,
@@ -58,6 +60,7 @@ impl Kind {
         Kind::TickGap,
         Kind::ConfigSplit,
         Kind::LateOutcome,
+        Kind::ClockWrong,
     ];
 
     /// The word in configurations, JSON and the run-log.
@@ -73,6 +76,7 @@ impl Kind {
             Kind::TickGap => "tick_gap",
             Kind::ConfigSplit => "config_split",
             Kind::LateOutcome => "late_outcome",
+            Kind::ClockWrong => "clock_wrong",
             Kind::Other(word) => word,
         }
     }

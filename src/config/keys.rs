@@ -108,7 +108,7 @@ pub(super) const ALERTER: &[Key] = &[
 ];
 
 /// The words of `events`: those of `alert::Kind`.
-pub(super) const EVENTS: [&str; 10] = [
+pub(super) const EVENTS: [&str; 11] = [
     "failed",
     "gave_up",
     "recovered",
@@ -119,6 +119,7 @@ pub(super) const EVENTS: [&str; 10] = [
     "tick_gap",
     "config_split",
     "late_outcome",
+    "clock_wrong",
 ];
 
 /// The keys of `match`.

@@ -62,7 +62,7 @@ fn bounded(text: &str) -> String {
 }
 
 /// Adds to a decision what people are told of it. A stretch that goes on is told where it began; hosts that disagree are told
-/// of once an hour.
+/// of once an hour; what a wrong clock has written is told when it is put right.
 pub(super) fn of_decision(situation: &Situation<'_>, decision: &mut Decision) {
     let told = &mut decision.row.standing.told;
     for missed in decision.not_run.iter().filter(|entry| entry.reason == Reason::Missed) {
@@ -71,6 +71,20 @@ pub(super) fn of_decision(situation: &Situation<'_>, decision: &mut Decision) {
             decision.alerts.push(of_missed(missed));
         }
         told.missed_until = Some(missed.last);
+    }
+    for note in &decision.notes {
+        let (ahead, what_was) = match note {
+            Note::ConfigSplit => continue,
+            Note::CursorAhead(until) => {
+                (until, format!("occurrences up to {until} counted as decided; goes on from now"))
+            }
+            Note::RetryAhead(until) => (until, format!("its retry was put off to {until}; it is due now")),
+        };
+        let what = crate::occurrence::compact(*ahead);
+        decision.alerts.push(Alert {
+            error: Some(what_was),
+            ..Alert::of_pipeline(Kind::ClockWrong, &situation.pipeline.id, &what, situation.now)
+        });
     }
     let is_due = |at: Timestamp| situation.now.duration_since(at) >= SPLIT_EVERY || at > situation.now;
     if decision.notes.contains(&Note::ConfigSplit) && told.split_at.is_none_or(is_due) {

@@ -137,6 +137,23 @@ fn of_very_many_the_alert_says_at_least() {
 }
 
 #[test]
+fn what_a_wrong_clock_has_put_far_ahead_is_told_once() {
+    let pipeline = pipeline("schedule: '@hourly'");
+    let mut story = Story::new(&pipeline);
+    story.tick(&pipeline, at("00:00"));
+    story.end(Succeeded, false, at("00:01"));
+    story.row.cursor = Some(at("2036-05-05T05:00"));
+    story.row.schedules[0].cursor = story.row.cursor;
+    let told = story.tick(&pipeline, at("01:30")).alerts;
+    let wanted = Alert {
+        error: Some("occurrences up to 2036-05-05T05:00:00Z counted as decided; goes on from now".into()),
+        ..Alert::of_pipeline(Kind::ClockWrong, &pipeline.id, "20360505T050000Z", at("01:30"))
+    };
+    assert_eq!(told, [wanted]);
+    assert_eq!(story.tick(&pipeline, at("01:31")).alerts, []);
+}
+
+#[test]
 fn hosts_that_differ_are_told_of_once_an_hour() {
     let (old, new) = (pipeline("schedule: '0 22 * * *'"), pipeline("schedule: '30 22 * * *'"));
     let mut story = Story { interval: Duration::from_secs(60), ..Story::new(&old) };
