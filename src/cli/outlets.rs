@@ -34,7 +34,7 @@ impl std::fmt::Debug for OutletArgs {
 pub fn open(arguments: &OutletArgs, variables: &Environment, loaded: &mut Loaded) -> Outlets {
     let known = loaded.pipelines.iter().map(|pipeline| (pipeline.id.clone(), pipeline.clone())).collect();
     let mut outlets = Outlets { known: Arc::new(known), ..Outlets::default() };
-    let given = given(&arguments.alerter, "--alerter", "ALERTERS", variables);
+    let given = given(&arguments.alerter, "--alerter", "ALERTERS", variables, &mut loaded.problems);
     let from = given.as_ref().map(|(_, from)| from.clone());
     let specs = match given {
         Some((urls, _)) => numbered(urls, AlerterSpec::of_url, |spec| &mut spec.name),
@@ -47,7 +47,7 @@ pub fn open(arguments: &OutletArgs, variables: &Environment, loaded: &mut Loaded
             Err(error) => loaded.problems.push(problem(spec.place, from.as_deref(), &error.to_string(), error.help())),
         }
     }
-    let given = self::given(&arguments.metrics, "--metrics", "METRICS", variables);
+    let given = self::given(&arguments.metrics, "--metrics", "METRICS", variables, &mut loaded.problems);
     let from = given.as_ref().map(|(_, from)| from.clone());
     let specs = match given {
         Some((urls, _)) => numbered(urls, SinkSpec::of_url, |spec| &mut spec.name),
@@ -63,13 +63,28 @@ pub fn open(arguments: &OutletArgs, variables: &Environment, loaded: &mut Loaded
 }
 
 /// The addresses of the flag, else of a variable, and which of them it was; none where the configuration counts. A variable
-/// that is empty says that there are none.
-fn given(flags: &[String], flag: &str, name: &str, variables: &Environment) -> Option<(Vec<Secret>, String)> {
+/// that is empty says that there are none. `${VAR}` is filled in; what cannot be is a problem.
+fn given(
+    flags: &[String],
+    flag: &str,
+    name: &str,
+    variables: &Environment,
+    problems: &mut Vec<Problem>,
+) -> Option<(Vec<Secret>, String)> {
+    let mut filled = |url: &str, from: &str| match variables.fill(url) {
+        Ok(url) => Some(Secret::new(url)).filter(|url| !url.expose().is_empty()),
+        Err((message, help)) => {
+            problems.push(problem(None, Some(from), &message, &help));
+            None
+        }
+    };
     if !flags.is_empty() {
-        let urls = flags.iter().filter(|url| !url.is_empty());
-        return Some((urls.map(|url| Secret::new(url.as_str())).collect(), format!("`{flag}`")));
+        let from = format!("`{flag}`");
+        return Some((flags.iter().filter_map(|url| filled(url, &from)).collect(), from));
     }
-    let list = |list: &str, name: String| Some((split_urls(list).into_iter().map(Secret::new).collect(), name));
+    let mut list = |list: &str, from: String| {
+        Some((split_urls(list).into_iter().filter_map(|url| filled(url, &from)).collect(), from))
+    };
     let (ours, seeds) = (format!("TICKWARD_{name}"), format!("EMATIX_FLOW_{name}"));
     if let Some(text) = variables.get(&ours) {
         return list(text, format!("${ours}"));

@@ -132,7 +132,9 @@ impl Session {
 
     /// The run-log's URL; none where none is wanted.
     pub fn run_log_url(&self) -> Option<String> {
-        let given = |url: &str| Some(url.to_string()).filter(|url| !url.is_empty());
+        // One that cannot be filled in is refused by who opens it.
+        let given =
+            |url: &str| Some(self.variables.fill(url).unwrap_or_else(|_| url.into())).filter(|url| !url.is_empty());
         if self.run_log.no_run_log {
             return None;
         }
@@ -150,7 +152,7 @@ impl Session {
             return given(url);
         }
         match &self.loaded.run_log {
-            Some(secret) => given(secret.expose()),
+            Some(secret) => Some(secret.expose().to_string()).filter(|url| !url.is_empty()),
             None => Some(self.state_folder().join("run_log.db").to_string_lossy().into_owned()),
         }
     }

@@ -36,6 +36,15 @@ impl Environment {
     pub fn get_filled(&self, name: &str) -> Option<&str> {
         self.get(name).filter(|value| !value.is_empty())
     }
+
+    /// A text with its `${VAR}` filled in, as in a file.
+    ///
+    /// # Errors
+    /// What is wrong with it and what to do, in words; no value.
+    pub fn fill(&self, text: &str) -> Result<String, (String, String)> {
+        let filled = super::interpolate::expand(text, self).map(|expanded| expanded.text.into_owned());
+        filled.map_err(|mistake| (mistake.message, mistake.help.unwrap_or_default()))
+    }
 }
 
 impl fmt::Debug for Environment {

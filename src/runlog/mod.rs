@@ -130,6 +130,10 @@ pub fn tables_of(name: &str) -> Option<&'static Schema> {
 /// # Errors
 /// `Address` where the URL is no good; else as the backend says.
 pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
+    if url.contains("${") {
+        let message = "the run-log's address names a variable that is not set, or not as `${NAME}`".into();
+        return Err(Error::Address { message, help: "set it, or give a default: `${NAME:-default}`".into() });
+    }
     let scheme = scheme::of(url).unwrap_or("sqlite");
     let open = scheme::find(SCHEMES, scheme)
         .map_err(|miss| Error::Address { message: format!("run-log: {miss}"), help: miss.help().into() })?;

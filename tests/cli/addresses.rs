@@ -55,6 +55,8 @@ fn flag_beats_environment_beats_file() {
         (&[], &[], "file.db", ""),
         (&[], &[("TICKWARD_RUN_LOG_URL", "")], "none", ""),
         (&["--no-run-log"], &[ours, alias], "none", ""),
+        (&["--run-log-url", "${NAME}.db"], &[ours, ("NAME", "flag")], "flag.db", ""),
+        (&[], &[("TICKWARD_RUN_LOG_URL", "sqlite:${NAME:-ours}.db")], "ours.db", ""),
     ] {
         let arguments = [&["run-due", "--interval", "0"][..], flag].concat();
         let done = sandbox.call_with(&arguments, variables).expect(0);
@@ -64,6 +66,23 @@ fn flag_beats_environment_beats_file() {
             assert_eq!(made, name == file, "{flag:?} {variables:?}: {name}");
         }
     }
+}
+
+#[test]
+fn a_variable_that_is_not_set_makes_no_file_of_its_name() {
+    let sandbox = Sandbox::with(CONFIG);
+    let done = sandbox.call(&["run-due", "--run-log-url", "${NAME}"]).expect(2);
+    let help = "help: set it, or give a default: `${NAME:-default}`\n";
+    let message = "error: the run-log's address names a variable that is not set, or not as `${NAME}`\n";
+    assert_eq!(done.stderr, format!("{message}{help}"));
+    assert!(!sandbox.path("${NAME}").exists());
+    for flag in ["--alerter", "--metrics"] {
+        let done = sandbox.call(&["run-due", "--interval", "0", flag, "stdout://${NAME}"]).expect(3);
+        let message = format!("error: `{flag}`: the variable `NAME` is not set\n");
+        assert_eq!(done.stderr, message + help);
+    }
+    let called = ["run-due", "--interval", "0", "--alerter", "${NAME}"];
+    sandbox.call_with(&called, &[("NAME", "stdout://")]).expect(0);
 }
 
 #[test]
