@@ -61,7 +61,7 @@ impl Env {
     }
 
     /// Comes a moment after the tick was told to end at once, else never.
-    async fn hurried(&self) {
+    pub async fn hurried(&self) {
         let mut stop = self.stop.clone();
         if stop.wait_for(|wish| matches!(wish, StopWish::Now(_))).await.is_err() {
             std::future::pending::<()>().await;

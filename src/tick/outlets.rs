@@ -148,12 +148,16 @@ async fn tell(
         if why.is_some() || held_back.contains(&about(alert)) {
             continue;
         }
-        if env.clock.boot() >= begin.plus(BEGIN) {
+        // A tick that is told to stop leaves the rest to the next one.
+        if env.clock.boot() >= begin.plus(BEGIN) || *env.stop.borrow() != StopWish::None {
             break;
         }
         let answer = tokio::select! {
             biased;
             answer = outlet.alerter.send(alert) => answer,
+            () = env.hurried() => {
+                Err(SendError::Retriable { message: "no answer before the tick had to end".into(), after: None })
+            }
             () = env.clock.sleep_until(begin.plus(ALL)) => {
                 Err(SendError::Retriable { message: "no answer in time".into(), after: None })
             }

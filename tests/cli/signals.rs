@@ -104,6 +104,22 @@ fn after_a_second_signal_no_run_log_is_waited_for() {
 }
 
 #[test]
+fn after_a_second_signal_no_alerter_is_waited_for() {
+    let deaf = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("webhook+http://{}/", deaf.local_addr().unwrap());
+    let sandbox = Sandbox::with("pipelines: { p: { schedule: '@daily', command: 'ENTER; exit 3' } }");
+    let tick = sandbox.start(&format!("run-due -o json --interval 86400 --alerter {url}"));
+    let (_caller, _) = deaf.accept().unwrap();
+    let told = Instant::now();
+    signal(&tick, Signal::SIGTERM);
+    signal(&tick, Signal::SIGINT);
+    let done = Done::wait(tick).expect(1);
+    assert!(told.elapsed() < Duration::from_secs(4), "an alerter may take 5 s: {done:?}");
+    let waiting = sandbox.run("alert list -o json").expect(0);
+    assert!(waiting.stdout.contains("\"gave_up/default/p@"), "{waiting:?}");
+}
+
+#[test]
 fn who_is_told_to_stop_before_the_run_log_answers_starts_nothing_without_it() {
     let sandbox = Sandbox::with("pipelines: { p: { schedule: '@daily', command: ENTER } }");
     std::fs::create_dir_all(sandbox.state()).unwrap();
