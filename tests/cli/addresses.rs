@@ -47,7 +47,7 @@ fn flag_beats_environment_beats_file() {
     let ours = ("TICKWARD_RUN_LOG_URL", "sqlite:ours.db");
     let alias = ("EMATIX_FLOW_RUN_LOG_URL", "sqlite:alias.db");
     let notice = "notice: EMATIX_FLOW_RUN_LOG_URL is used because TICKWARD_RUN_LOG_URL is not set\n";
-    let all = ["flag.db", "ours.db", "alias.db", "file.db"];
+    let all = ["flag.db", "ours.db", "alias.db", "file.db", "filled.db", "default.db"];
     for (flag, variables, file, said) in [
         (&["--run-log-url", "flag.db"][..], &[ours, alias][..], "flag.db", ""),
         (&[], &[ours, alias], "ours.db", ""),
@@ -55,8 +55,8 @@ fn flag_beats_environment_beats_file() {
         (&[], &[], "file.db", ""),
         (&[], &[("TICKWARD_RUN_LOG_URL", "")], "none", ""),
         (&["--no-run-log"], &[ours, alias], "none", ""),
-        (&["--run-log-url", "${NAME}.db"], &[ours, ("NAME", "flag")], "flag.db", ""),
-        (&[], &[("TICKWARD_RUN_LOG_URL", "sqlite:${NAME:-ours}.db")], "ours.db", ""),
+        (&["--run-log-url", "${NAME}.db"], &[ours, ("NAME", "filled")], "filled.db", ""),
+        (&[], &[("TICKWARD_RUN_LOG_URL", "sqlite:${NAME:-default}.db")], "default.db", ""),
     ] {
         let arguments = [&["run-due", "--interval", "0"][..], flag].concat();
         let done = sandbox.call_with(&arguments, variables).expect(0);

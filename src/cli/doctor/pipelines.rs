@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use nix::unistd::{Uid, User, geteuid};
 
 use super::finding::{Findings, Level};
-use crate::pipeline::{Backoff, Body, InheritEnv, Pipeline, Retry};
+use crate::pipeline::{Backoff, Body, InheritEnv, Pipeline, Retry, WhenNextDue};
 use crate::plan::constant_delay;
 use crate::template::Template;
 
@@ -72,8 +72,14 @@ fn times(pipeline: &Pipeline, now: Timestamp, findings: &mut Findings) {
     let longest = SignedDuration::try_from(waits.saturating_add(runs)).unwrap_or(SignedDuration::MAX);
     if longest > period {
         let what = format!("its attempts may take {longest:#}, and it is due again after {period:#}");
-        let help =
-            "the next occurrence supersedes what is left of the retries: shorten `timeout`, `delay` or `max_attempts`";
+        let help = match retry.when_next_due {
+            WhenNextDue::Supersede => {
+                "the next occurrence supersedes what is left of the retries: shorten `timeout`, `delay` or `max_attempts`"
+            }
+            WhenNextDue::FinishFirst => {
+                "the next occurrence meets `overlap` while they go on: shorten `timeout`, `delay` or `max_attempts`"
+            }
+        };
         findings.add(Level::Advice, "retry", Some(&name), &what, help);
     }
 }
