@@ -39,17 +39,33 @@ fn wants_colours() -> bool {
         && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
 }
 
-/// Writes to standard output; a reader that has gone away is no error.
+/// Writes to standard output, for commands that only look: where nobody reads it, or it cannot be written, they end. A reader
+/// that has gone away is no error.
 pub fn out(text: &str) {
-    let mut stdout = io::stdout().lock();
-    if stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()).is_err() {
-        std::process::exit(0);
+    match written(text) {
+        Ok(()) => {}
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => std::process::exit(0),
+        Err(error) => {
+            note(&format!("error: standard output cannot be written: {error}"));
+            std::process::exit(1);
+        }
     }
 }
 
-/// Writes one JSON value and a line feed to standard output.
+/// Writes one JSON value and a line feed to standard output. What was done is done: where it cannot be told, the exit code
+/// still says what it came to.
 pub fn json(value: &serde_json::Value) {
-    out(&format!("{value}\n"));
+    match written(&format!("{value}\n")) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            note(&format!("error: standard output cannot be written: {error}"));
+        }
+        _ => {}
+    }
+}
+
+fn written(text: &str) -> io::Result<()> {
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush())
 }
 
 /// Writes a line to standard error.

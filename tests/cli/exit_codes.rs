@@ -112,3 +112,17 @@ fn a_run_log_of_a_newer_program_or_no_run_log_at_all_is_refused_in_words() {
     let folder = sandbox.run(&format!("run-due --now {NOW} --run-log-url sqlite:.")).expect(4);
     assert_eq!(folder.stderr, "error: the run-log `.` is a folder, not a file\n");
 }
+
+#[test]
+fn what_was_done_counts_where_nobody_can_be_told() {
+    let sandbox = Sandbox::with(&format!("pipelines:\n{FAILS}"));
+    let full = std::fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut command = sandbox.command(&["run-due", "-o", "json", "--now", NOW]);
+    let done = Done::of(command.stdout(full).output().unwrap()).expect(1);
+    assert!(done.stderr.contains("error: standard output cannot be written: No space left on device"), "{done:?}");
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let mut command = sandbox.command(&["run", "fails", "-o", "json", "--now", NOW]);
+    let done = Done::of(command.stdout(writer).output().unwrap()).expect(1);
+    assert!(!done.stderr.contains("standard output"), "a reader that has gone away is no error: {done:?}");
+}
