@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::told::{Looking, Status, Told, look};
 use super::{End, Ended, Input, Job, NotStarted, Program, Stop, SubprocessExecutor};
-use crate::clock::boot_now;
+use crate::clock::{Clock, SystemClock, boot_now};
 use crate::pipeline::{ExitCodes, ExitMeaning, Results};
 use crate::run::Outcome;
 
@@ -205,6 +205,9 @@ fn last_line(ended: &Ended) -> String {
 }
 
 fn looking(job: &Job, around: &Around, ended: &Ended) -> Looking {
+    // In this order: who is held up between the two counts a file too many, not one too few.
+    let now = SystemClock.now();
+    let ago = ended.started_at.map_or(Duration::ZERO, |at| boot_now().since(at));
     let output = &ended.output;
     let printed = match output.left_out_bytes() {
         0 => [&output.head[..], &output.tail].concat(),
@@ -215,7 +218,7 @@ fn looking(job: &Job, around: &Around, ended: &Ended) -> Looking {
         result_file: around.result_file.clone(),
         cwd: job.cwd.clone(),
         user: job.user.clone(),
-        ago: ended.started_at.map_or(Duration::ZERO, |at| boot_now().since(at)),
+        since: now.checked_sub(ago).unwrap_or(now),
         printed,
     }
 }

@@ -12,11 +12,11 @@ use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use serde_json::{Map, Value};
 
 use super::pattern;
-use crate::clock::{Clock, SystemClock};
 use crate::config::secret::masked;
 use crate::pipeline::Results;
 
@@ -70,8 +70,8 @@ pub(super) struct Looking {
     pub(super) cwd: Option<PathBuf>,
     /// Whose files count; none for anybody's.
     pub(super) user: Option<String>,
-    /// How long ago the body was started.
-    pub(super) ago: Duration,
+    /// When the body was started.
+    pub(super) since: Timestamp,
     /// What it printed.
     pub(super) printed: Vec<u8>,
 }
@@ -131,7 +131,7 @@ impl Looking {
 
     /// The files of a pattern that are not empty and were written since the start, oldest first.
     fn new_files(&self, pattern: &str, notes: &mut Vec<String>) -> Vec<(PathBuf, Metadata)> {
-        let since = SystemClock.now().as_nanosecond() - (self.ago + LAG).as_nanos() as i128;
+        let since = self.since.as_nanosecond() - LAG.as_nanos() as i128;
         let written = |data: &Metadata| i128::from(data.mtime()) * 1_000_000_000 + i128::from(data.mtime_nsec());
         let found = pattern::files(self.cwd.as_deref().unwrap_or(Path::new(".")), pattern);
         if found.is_cut {
