@@ -91,18 +91,20 @@ impl Run {
     }
 
     pub fn execute(&self) -> Exit {
-        let session = match Session::load_for_work(&self.config, &self.run_log, &self.outlets) {
-            Ok(session) => session,
-            Err(exit) => return exit,
-        };
-        let pipeline = match session.pipeline(&self.name) {
-            Ok(pipeline) => pipeline,
-            Err(exit) => return exit,
-        };
-        match self.altered(pipeline) {
-            Ok(pipeline) => block_on(self.run(&session, &pipeline)).unwrap_or_else(|exit| exit),
-            Err(exit) => exit,
-        }
+        self.work().unwrap_or_else(|exit| {
+            if self.output == Format::Json {
+                let error = "nothing was run: see standard error";
+                print::json(&json!({ "pipeline": &self.name, "error": error, "rc": exit.code() }));
+            }
+            exit
+        })
+    }
+
+    /// The exit of a run that was made or is another's; the error is that of one that could not be.
+    fn work(&self) -> Result<Exit, Exit> {
+        let session = Session::load_for_work(&self.config, &self.run_log, &self.outlets)?;
+        let pipeline = self.altered(session.pipeline(&self.name)?)?;
+        block_on(self.run(&session, &pipeline))?
     }
 
     /// The pipeline with another program and further arguments, where they are asked for.
@@ -130,11 +132,8 @@ impl Run {
         Ok(Cow::Owned(altered))
     }
 
-    async fn run(&self, session: &Session, pipeline: &Pipeline) -> Exit {
-        let env = match session.env(self.now, false, signals::heeded()) {
-            Ok(env) => env,
-            Err(exit) => return exit,
-        };
+    async fn run(&self, session: &Session, pipeline: &Pipeline) -> Result<Exit, Exit> {
+        let env = session.env(self.now, false, signals::heeded())?;
         if let Some(at) = self.scheduled_for.filter(|at| is_out_of_thin_air(pipeline, *at, env.clock.now())) {
             let message =
                 format!("{} is still to come, and no instant of the schedule of `{}`", rfc3339(at), self.name);
@@ -142,7 +141,7 @@ impl Run {
                 &message,
                 &format!("`tickward next {}` shows those it has; without the flag it runs now", self.name),
             );
-            return Exit::Usage;
+            return Err(Exit::Usage);
         }
         let progress = Arc::new(progress::Progress::start(self.output));
         let watcher = progress.clone();
@@ -161,7 +160,7 @@ impl Run {
         match done {
             Err(error) => {
                 let stopped_by = env.stop.borrow().signal();
-                stopped_by.map_or(Exit::Done, Exit::Signal).or_worse(run_log_failed(&error))
+                Err(stopped_by.map_or(Exit::Done, Exit::Signal).or_worse(run_log_failed(&error)))
             }
             Ok(ByHand::Busy(busy)) => {
                 if self.output == Format::Json {
@@ -171,11 +170,11 @@ impl Run {
                     &format!("another run of `{}` is active: {}", self.name, busy.0.id()),
                     "`tickward status` shows what runs; try again when it has ended",
                 );
-                Exit::Busy
+                Ok(Exit::Busy)
             }
             Ok(ByHand::Done(report)) => {
                 degraded::keep_ends(session.host_folder().as_ref(), &report);
-                self.tell(&report, pipeline)
+                Ok(self.tell(&report, pipeline))
             }
         }
     }

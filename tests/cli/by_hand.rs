@@ -215,3 +215,21 @@ fn a_run_by_hand_may_have_another_program_and_further_arguments() {
                     help: write the command as a list, or leave out `--argv0` and what follows `--`\n";
     assert_eq!(refused.stderr, expected);
 }
+
+#[test]
+fn in_json_it_says_so_where_nothing_was_run() {
+    let sandbox = Sandbox::with("pipelines: { one: { command: ENTER } }");
+    for (arguments, code) in [
+        ("run nobody -o json", 2),
+        ("run one -o json --scheduled-for 2999-01-01T00:00:00Z", 2),
+        ("run one -o json --run-log-url /proc/nowhere/runs.db", 4),
+    ] {
+        let told = sandbox.run(arguments).expect(code).json();
+        assert_eq!(
+            (&told["rc"], &told["error"]),
+            (&json!(code), &json!("nothing was run: see standard error")),
+            "{told}"
+        );
+    }
+    assert_eq!(sandbox.starts().len(), 0);
+}
