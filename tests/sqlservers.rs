@@ -41,6 +41,8 @@ mod servers;
 mod sizes;
 #[path = "sqlservers/trips.rs"]
 mod trips;
+#[path = "sqlservers/verbs.rs"]
+mod verbs;
 #[path = "sqlservers/waits.rs"]
 mod waits;
 
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         rights::CASES,
         sizes::CASES,
         trips::CASES,
+        verbs::CASES,
         waits::CASES,
     ];
     let of_each = KINDS.iter().flat_map(|kind| of_each.into_iter().flatten().map(move |case| (kind, case)));
