@@ -24,6 +24,8 @@ mod kind;
 mod leftovers;
 #[path = "sqlservers/outages.rs"]
 mod outages;
+#[path = "sqlservers/peer.rs"]
+mod peer;
 #[path = "sqlservers/pooled.rs"]
 mod pooled;
 #[path = "proxy/mod.rs"]
@@ -73,6 +75,7 @@ fn main() -> ExitCode {
         cuts::CASES,
         forms::CASES,
         outages::CASES,
+        peer::CASES,
         reach::CASES,
         rights::CASES,
         sizes::CASES,

@@ -10,6 +10,7 @@ use serde_json::Value;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{ConnectOptions, Connection};
 
+use super::copy::Foreign;
 use super::facts::Migration;
 use super::sql::address::{self, Address};
 use super::sql::columns::{Column, Kind, Object, Table};
@@ -48,6 +49,18 @@ const PASSWORD_FILE: &str = "MYSQL_PASSWORD_FILE";
 /// # Errors
 /// `Address` for one that cannot be read; else as `sql::open` says.
 pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
+    sql::open(backend(url)?, options)
+}
+
+/// What ematix-flow keeps at `url`.
+///
+/// # Errors
+/// As `open`.
+pub fn peer(url: &str) -> Result<Option<Foreign>, Error> {
+    sql::peer::read(&backend(url)?)
+}
+
+fn backend(url: &str) -> Result<Backend, Error> {
     let address = Address::parse(url, &KNOWN, false)?;
     let unreadable = || address::unreadable("mysql://user:password@host:3306/database");
     let connect = MySqlConnectOptions::from_str(&address.url).map_err(|_| unreadable())?;
@@ -69,15 +82,14 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
     };
     let host = address::looked_up(connect.get_host()).to_owned();
     let connect = connect.host(&host);
-    let backend = Backend {
+    Ok(Backend {
         dialect: Box::new(MySql),
         server: Arc::new(Reach { connect: connect.disable_statement_logging(), patience: address.connect_timeout }),
         migrations: &MIGRATIONS,
         shown,
         creates_tables: address.creates_tables,
         start_marks: None,
-    };
-    sql::open(backend, options)
+    })
 }
 
 fn password() -> Option<String> {
