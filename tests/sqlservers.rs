@@ -24,6 +24,8 @@ mod kind;
 mod leftovers;
 #[path = "sqlservers/outages.rs"]
 mod outages;
+#[path = "sqlservers/peer.rs"]
+mod peer;
 #[path = "sqlservers/pooled.rs"]
 mod pooled;
 #[path = "proxy/mod.rs"]
@@ -41,6 +43,8 @@ mod servers;
 mod sizes;
 #[path = "sqlservers/trips.rs"]
 mod trips;
+#[path = "sqlservers/verbs.rs"]
+mod verbs;
 #[path = "sqlservers/waits.rs"]
 mod waits;
 
@@ -71,10 +75,12 @@ fn main() -> ExitCode {
         cuts::CASES,
         forms::CASES,
         outages::CASES,
+        peer::CASES,
         reach::CASES,
         rights::CASES,
         sizes::CASES,
         trips::CASES,
+        verbs::CASES,
         waits::CASES,
     ];
     let of_each = KINDS.iter().flat_map(|kind| of_each.into_iter().flatten().map(move |case| (kind, case)));

@@ -7,6 +7,7 @@ use super::print::{self, Format};
 use super::session::run_log_failed;
 use super::verb::{self, Place};
 use super::{block_on, history};
+use crate::runlog::Error;
 use crate::runlog::contract::Forgotten;
 
 /// Removes what the run-log knows of a pipeline: history, pause and hold, its place in the schedule
@@ -40,7 +41,12 @@ impl Forget {
             return Err(Exit::Usage);
         }
         block_on(verb::take_over(&session, &run_log, &self.place, std::slice::from_ref(&id)))??;
-        let forgotten = block_on(run_log.forget(id.clone()))?.map_err(|error| run_log_failed(&error))?;
+        let mut forgotten = block_on(run_log.forget(id.clone()))?;
+        if matches!(forgotten, Err(Error::Unknown { .. })) {
+            // Whether that was done or not, it is after this.
+            forgotten = block_on(run_log.forget(id.clone()))?;
+        }
+        let forgotten = forgotten.map_err(|error| run_log_failed(&error))?;
         let (records, exit) = match forgotten {
             Forgotten::Done { records } => (Some(records), Exit::Done),
             Forgotten::Unknown => (None, Exit::Done),

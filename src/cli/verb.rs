@@ -21,8 +21,8 @@ use crate::occurrence::PipelineId;
 use crate::pipeline::Pipeline;
 use crate::plan::{Decision, Situation};
 use crate::run::Attempt;
-use crate::runlog::RunLog;
 use crate::runlog::contract::{Scope, View};
+use crate::runlog::{Error, RunLog};
 use crate::tick::{self, Controlled, Pipelines, StopWish};
 
 /// Where a command looks, and by which time
@@ -148,6 +148,11 @@ impl Verb {
             };
             match block_on(tick::control(&*self.run_log, pipeline, &pipelines, &ask)) {
                 Err(failed) => return failed,
+                Ok(Err(error @ Error::Unknown { .. })) => {
+                    let help = "look with `tickward status`, then ask again";
+                    print::error(&format!("{error}; for `{id}` it may have been done or not"), help);
+                    return Exit::RunLog;
+                }
                 Ok(Err(error)) => return run_log_failed(&error),
                 Ok(Ok(Controlled::Busy)) => {
                     let help = "nothing was done for it: try again";

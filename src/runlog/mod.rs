@@ -26,6 +26,8 @@ pub mod memory;
 #[cfg(feature = "mysql")]
 mod mysql;
 pub mod outbox;
+#[cfg(any(feature = "sqlite", feature = "postgres", feature = "mysql", feature = "duckdb"))]
+mod peer;
 #[cfg(feature = "postgres")]
 mod postgres;
 pub mod retention;
@@ -92,9 +94,15 @@ pub const SCHEMES: &[Scheme<Open>] = &[
 type ReadForeign = fn(&str) -> Result<Option<Foreign>, Error>;
 
 /// How the stores of other programs are read, by the scheme of their addresses.
-const FOREIGN: &[(&str, ReadForeign)] = &[
+const FOREIGN: &[(&[&str], ReadForeign)] = &[
     #[cfg(feature = "sqlite")]
-    ("sqlite", sqlite::peer::read),
+    (&["sqlite"], sqlite::peer::read),
+    #[cfg(feature = "postgres")]
+    (&["postgres", "postgresql"], postgres::peer),
+    #[cfg(feature = "mysql")]
+    (&["mysql", "mariadb"], mysql::peer),
+    #[cfg(feature = "duckdb")]
+    (&["duckdb"], duckdb::peer),
 ];
 
 /// What another program keeps at `url`; none where it is nothing that is known here.
@@ -103,7 +111,7 @@ const FOREIGN: &[(&str, ReadForeign)] = &[
 /// As for `open`.
 pub fn foreign(url: &str) -> Result<Option<Foreign>, Error> {
     let scheme = scheme::of(url).unwrap_or("sqlite");
-    let read = FOREIGN.iter().find(|(name, _)| *name == scheme).map(|(_, read)| read);
+    let read = FOREIGN.iter().find(|(names, _)| names.contains(&scheme)).map(|(_, read)| read);
     read.map_or(Ok(None), |read| read(url))
 }
 

@@ -6,13 +6,15 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde_json::Value;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlDatabaseError};
 use sqlx::{ConnectOptions, Connection};
 
+use super::copy::Foreign;
 use super::facts::Migration;
 use super::sql::address::{self, Address};
-use super::sql::columns::{Column, Kind, Table};
-use super::sql::dialect::{Dialect, matched};
+use super::sql::columns::{Column, Kind, Object, Table};
+use super::sql::dialect::{Dialect, literal, matched};
 use super::sql::driver;
 use super::sql::line::{Answers, Failure, Server, Session, Soon};
 use super::sql::{self, Backend};
@@ -47,6 +49,18 @@ const PASSWORD_FILE: &str = "MYSQL_PASSWORD_FILE";
 /// # Errors
 /// `Address` for one that cannot be read; else as `sql::open` says.
 pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
+    sql::open(backend(url)?, options)
+}
+
+/// What ematix-flow keeps at `url`.
+///
+/// # Errors
+/// As `open`.
+pub fn peer(url: &str) -> Result<Option<Foreign>, Error> {
+    sql::peer::read(&backend(url)?)
+}
+
+fn backend(url: &str) -> Result<Backend, Error> {
     let address = Address::parse(url, &KNOWN, false)?;
     let unreadable = || address::unreadable("mysql://user:password@host:3306/database");
     let connect = MySqlConnectOptions::from_str(&address.url).map_err(|_| unreadable())?;
@@ -68,15 +82,14 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
     };
     let host = address::looked_up(connect.get_host()).to_owned();
     let connect = connect.host(&host);
-    let backend = Backend {
+    Ok(Backend {
         dialect: Box::new(MySql),
         server: Arc::new(Reach { connect: connect.disable_statement_logging(), patience: address.connect_timeout }),
         migrations: &MIGRATIONS,
         shown,
         creates_tables: address.creates_tables,
         start_marks: None,
-    };
-    sql::open(backend, options)
+    })
 }
 
 fn password() -> Option<String> {
@@ -154,6 +167,32 @@ struct MySql;
 /// What tells names apart byte for byte, whatever the connection's own collation.
 const BINARY: &str = "CHARACTER SET utf8mb4 COLLATE utf8mb4_bin";
 
+/// Longer texts are written in base64, which takes less room than hexadecimal digits and more of the server's time.
+const SHORT: usize = 1 << 10;
+
+impl MySql {
+    /// A value as a literal.
+    fn cell(&self, value: Option<&Value>) -> String {
+        match value {
+            None | Some(Value::Null) => "NULL".into(),
+            Some(Value::String(text)) if is_plain(text) => format!("'{text}'"),
+            Some(Value::String(text)) if text.len() <= SHORT => format!("_utf8mb4 x'{}'", hexadecimal(text)),
+            Some(Value::String(text)) => self.decoded(&literal(text)),
+            Some(number) => number.to_string(),
+        }
+    }
+}
+
+fn hexadecimal(text: &str) -> String {
+    let digit = |nibble: u8| char::from(b"0123456789abcdef"[usize::from(nibble)]);
+    text.bytes().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
+}
+
+/// It has nothing that means anything within quotes.
+fn is_plain(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte))
+}
+
 impl Dialect for MySql {
     fn begin_reading(&self) -> Vec<String> {
         vec![
@@ -228,6 +267,16 @@ impl Dialect for MySql {
         format!("JSON_TABLE({json}, '$[*]' COLUMNS ({})) AS d", columns.join(", "))
     }
 
+    fn values(&self, columns: &[Column], rows: &[Object]) -> Option<String> {
+        // JSON_TABLE looks for each column through the whole of an object: a wide row takes three times as long.
+        let row = |row: &Object| {
+            let cells: Vec<String> = columns.iter().map(|(name, _)| self.cell(row.get(*name))).collect();
+            format!("({})", cells.join(","))
+        };
+        let rows: Vec<String> = rows.iter().map(row).collect();
+        Some(format!("VALUES {}", rows.join(",\n")))
+    }
+
     fn for_update(&self, _: &str, skips_locked: bool) -> String {
         format!("FOR UPDATE{}", if skips_locked { " SKIP LOCKED" } else { "" })
     }
@@ -277,6 +326,26 @@ impl Dialect for MySql {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn values_are_literals_that_no_quote_ends() {
+        let long = "'é".repeat(SHORT);
+        let encoded = format!("CONVERT(FROM_BASE64({}) USING utf8mb4) COLLATE utf8mb4_bin", literal(&long));
+        let rows = [
+            (Value::Null, "NULL"),
+            (Value::from(-7), "-7"),
+            (Value::from(""), "''"),
+            (Value::from("a-b_c.D:9"), "'a-b_c.D:9'"),
+            (Value::from("a'); --"), "_utf8mb4 x'6127293b202d2d'"),
+            (Value::from("\\"), "_utf8mb4 x'5c'"),
+            (Value::from("é\""), "_utf8mb4 x'c3a922'"),
+            (Value::from(long), &encoded),
+        ];
+        for (value, written) in rows {
+            assert_eq!(MySql.cell(Some(&value)), written, "{value}");
+        }
+        assert_eq!(MySql.cell(None), "NULL");
+    }
 
     #[test]
     fn nothing_that_the_server_says_looks_like_a_password() {

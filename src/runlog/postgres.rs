@@ -9,6 +9,7 @@ use std::time::Duration;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{ConnectOptions, Connection};
 
+use super::copy::Foreign;
 use super::facts::Migration;
 use super::sql::address::{self, Address};
 use super::sql::columns::{Column, Kind, Table};
@@ -56,6 +57,18 @@ const KNOWN: [&str; 12] = [
 /// # Errors
 /// `Address` for one that cannot be read; else as `sql::open` says.
 pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
+    sql::open(backend(url)?, options)
+}
+
+/// What ematix-flow keeps at `url`.
+///
+/// # Errors
+/// As `open`.
+pub fn peer(url: &str) -> Result<Option<Foreign>, Error> {
+    sql::peer::read(&backend(url)?)
+}
+
+fn backend(url: &str) -> Result<Backend, Error> {
     let address = Address::parse(url, &KNOWN, true)?;
     let unreadable = |_| address::unreadable("postgres://user:password@host:5432/database");
     let connect = PgConnectOptions::from_str(&address.url).map_err(unreadable)?;
@@ -65,15 +78,14 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
     let connect = connect.host(&host);
     // A pooler does not know it, and there is no number with a point in what is read.
     let connect = connect.extra_float_digits(None).disable_statement_logging();
-    let backend = Backend {
+    Ok(Backend {
         dialect: Box::new(Postgres { schema: address.schema }),
         server: Arc::new(Reach { connect, patience: address.connect_timeout }),
         migrations: &MIGRATIONS,
         shown,
         creates_tables: address.creates_tables,
         start_marks: None,
-    };
-    sql::open(backend, options)
+    })
 }
 
 fn shown(connect: &PgConnectOptions) -> String {

@@ -4,13 +4,16 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use serde_json::json;
+use tickward::runlog::Error;
 
 use crate::further::{Lack, Server};
 use crate::kind::{Kind, database, open, password, refused, with, words};
 use crate::sandbox::{Done, Sandbox};
+use crate::servers::sql;
 
 pub const CASES: &[crate::Case] = &[
     ("reach::tls_is_used_and_who_vouches_is_checked", tls),
+    ("reach::a_certificate_of_ours_is_shown_where_the_server_wants_one", client_certificates),
     ("reach::a_socket_will_do", socket),
     ("reach::a_password_may_come_from_elsewhere", passwords),
     ("reach::no_message_has_a_password_in_it", secrets),
@@ -83,6 +86,59 @@ fn tls(kind: &'static Kind) -> Result<(), Lack> {
             (Ok(_), false) => panic!("{parameters} opens"),
             (Err(error), true) => panic!("{parameters}: {}", words(&error)),
         }
+    }
+    Ok(())
+}
+
+/// A certificate for a client, of the CA of a server of ours.
+fn client_certificate(server: &Server, folder: &Path) -> Result<(), Lack> {
+    let tls = server.folder().join("tls");
+    let make = "set -e; openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=client \
+        -keyout client.key -out client.csr; printf 'basicConstraints=CA:FALSE\\nextendedKeyUsage=clientAuth\\n' >client.ext; \
+        openssl x509 -req -in client.csr -CA \"$1/ca.pem\" -CAkey \"$1/ca.key\" -CAserial serial -CAcreateserial -days 30 \
+        -extfile client.ext -out client.pem";
+    let made = Command::new("sh").args(["-c", make, "sh"]).arg(tls).current_dir(folder).output();
+    match made {
+        Ok(output) if output.status.success() => Ok(()),
+        other => Err(Lack::Program(format!("openssl: {other:?}"))),
+    }
+}
+
+fn client_certificates(kind: &'static Kind) -> Result<(), Lack> {
+    let mut server = kind.server(&["--tls"])?;
+    let folder = tempfile::tempdir().unwrap();
+    strange_ca(folder.path())?;
+    client_certificate(&server, folder.path())?;
+    let ca = server.ca.clone().unwrap();
+    server.stop();
+    let setting = format!("{}={}", kind.pick("ssl_ca_file", "ssl-ca"), ca.display());
+    server.start_again(&["--tls", "--set", &setting])?;
+    let url = if kind.is_postgres() {
+        let rules = server.folder().join("hba.conf");
+        let text = std::fs::read_to_string(&rules).unwrap();
+        std::fs::write(&rules, text.replace("/32 scram-sha-256", "/32 scram-sha-256 clientcert=verify-ca")).unwrap();
+        sql(&server.url, "SELECT pg_reload_conf()").unwrap();
+        server.url.clone()
+    } else {
+        let make = "CREATE USER client@'%' IDENTIFIED BY 'gartenzwerg' REQUIRE X509; \
+            GRANT ALL PRIVILEGES ON tickward.* TO client@'%'";
+        sql(&server.url, make).unwrap();
+        let (_, place) = server.url.split_once('@').unwrap();
+        format!("mysql://client:gartenzwerg@{place}")
+    };
+    let mode = with(&url, kind.pick("sslmode=require", "ssl-mode=REQUIRED"));
+    let shown = |name: &str| {
+        let file = folder.path().join(name);
+        let (certificate, key) = (kind.pick("sslcert", "ssl-cert"), kind.pick("sslkey", "ssl-key"));
+        with(&mode, &format!("{certificate}={0}.pem&{key}={0}.key", file.display()))
+    };
+    // The server reads its rules anew in its own time: until then it takes anybody.
+    let wants_one = || matches!(open(&mode), Err(Error::Unavailable { .. }));
+    Sandbox::new().wait("the server to want a certificate", wants_one);
+    open(&shown("client")).unwrap_or_else(|error| panic!("{}", words(&error)));
+    for url in [shown("strange"), shown("nowhere")] {
+        let said = words(&refused(&url));
+        assert!(!said.contains(password(&url)), "{said}");
     }
     Ok(())
 }

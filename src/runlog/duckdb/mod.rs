@@ -8,6 +8,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use super::copy::Foreign;
 use super::disk::{self, with_suffix};
 use super::facts::Migration;
 use super::memory::MemoryRunLog;
@@ -41,7 +42,6 @@ pub const TABLES: Schema = Schema { name: "duckdb", migrations: &MIGRATIONS, met
 /// `Address` for one that cannot be read, `Refused` for a file that must not be used, `Unavailable` for the rest.
 pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
     let address = Address::parse(url)?;
-    let shown = url.split('?').next().unwrap_or(url).to_owned();
     let (place, start_marks) = match &address.path {
         None => (Place::memory().map_err(|why| Error::Unavailable { message: why, source: None })?, None),
         Some(path) => {
@@ -54,15 +54,29 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
             (Place::file(file, address.patience), Some(start_marks))
         }
     };
-    let backend = Backend {
+    sql::open(backend(url, place, start_marks), options)
+}
+
+/// What ematix-flow keeps in the file at `url`.
+///
+/// # Errors
+/// As `open`.
+pub fn peer(url: &str) -> Result<Option<Foreign>, Error> {
+    let address = Address::parse(url)?;
+    let Some(path) = address.path.as_deref().filter(|path| path.is_file()) else { return Ok(None) };
+    let place = Place::file(found(path, &address)?, address.patience);
+    sql::peer::read(&backend(url, place, None))
+}
+
+fn backend(url: &str, place: Place, start_marks: Option<PathBuf>) -> Backend {
+    Backend {
         dialect: Box::new(dialect::DuckDb),
         server: Arc::new(place),
         migrations: &MIGRATIONS,
-        shown,
+        shown: url.split('?').next().unwrap_or(url).to_owned(),
         creates_tables: true,
         start_marks,
-    };
-    sql::open(backend, options)
+    }
 }
 
 /// The file itself, there or not: whoever came by a link has to find the same lock and the same start marks.

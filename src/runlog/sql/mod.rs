@@ -41,6 +41,7 @@ pub mod line;
 mod migrate;
 mod outbox;
 mod parts;
+pub mod peer;
 mod pruning;
 mod reading;
 mod renaming;
@@ -82,22 +83,33 @@ pub struct SqlRunLog {
 /// # Errors
 /// `Refused` and `Address` for one that must not be used; `Unavailable` for one that cannot be reached.
 pub fn open(backend: Backend, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
-    let unavailable = |error: std::io::Error| Error::Unavailable {
-        message: format!("the run-log `{}` cannot be opened", backend.shown),
-        source: Some(Box::new(error)),
-    };
-    let line = Line::to(backend.server.clone()).map_err(unavailable)?;
-    // The caller's thread may have an event loop already: another one waits for the answer.
-    let wait = || {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().map_err(unavailable)?;
-        runtime.block_on(migrate::open(&line, &backend, &options))
-    };
-    let opened = std::thread::scope(|scope| scope.spawn(wait).join());
-    let gone = |_| Err(Error::Unavailable { message: "the thread of the connection has ended".into(), source: None });
-    Ok(match opened.unwrap_or_else(gone)? {
+    let line = connected(&backend)?;
+    Ok(match apart(&backend, migrate::open(&line, &backend, &options))? {
         migrate::Opened::Ready { found } => Arc::new(SqlRunLog { backend, line, clock: options.clock, found }),
         migrate::Opened::Nothing => Arc::new(MemoryRunLog::new(options.clock)),
     })
+}
+
+fn connected(backend: &Backend) -> Result<Line, Error> {
+    Line::to(backend.server.clone()).map_err(|error| cannot_be_opened(backend, error))
+}
+
+fn cannot_be_opened(backend: &Backend, error: std::io::Error) -> Error {
+    Error::Unavailable {
+        message: format!("the run-log `{}` cannot be opened", backend.shown),
+        source: Some(Box::new(error)),
+    }
+}
+
+/// Waits for `work` on a thread of its own: the caller's may have an event loop already.
+fn apart<T: Send>(backend: &Backend, work: impl Future<Output = Result<T, Error>> + Send) -> Result<T, Error> {
+    let wait = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build();
+        runtime.map_err(|error| cannot_be_opened(backend, error))?.block_on(work)
+    };
+    let done = std::thread::scope(|scope| scope.spawn(wait).join());
+    let gone = |_| Err(Error::Unavailable { message: "the thread of the connection has ended".into(), source: None });
+    done.unwrap_or_else(gone)
 }
 
 /// What a failure means for the caller.
