@@ -2,7 +2,7 @@
 //!
 //! Takes a schedule and a span; what to do with more than one of them is for `catch_up`.
 //!
-//! Holds always: only the newest few are listed, however long the span; the others are counted, exactly up to 100,000.
+//! Holds always: only the newest few are listed, however long the span; the others are counted, up to 100,000.
 
 use std::collections::VecDeque;
 
@@ -69,44 +69,34 @@ impl Due {
 /// Lists the newest `keep` (at least 1) occurrences in `(after, until]` and counts those before them.
 pub fn find(schedule: &Schedule, after: Timestamp, until: Timestamp, keep: usize) -> Due {
     let keep = keep.max(1);
-    let mut newest: VecDeque<Timestamp> = VecDeque::new();
+    let mut newest = VecDeque::new();
     let mut older: Option<Stretch> = None;
-    let mut counted = 0_u64;
     for instant in schedule.occurrences_between(after, until) {
-        counted += 1;
-        if counted > COUNTED.max(keep as u64 + 1) {
-            return jump_to_the_end(schedule, older, newest, until, keep);
-        }
         newest.push_back(instant);
-        if newest.len() > keep {
-            older = newest.pop_front().map(|out| older.map_or(Stretch::one(out), |stretch| stretch.then(out)));
+        if newest.len() <= keep {
+            continue;
         }
+        older = match (newest.pop_front(), older) {
+            (Some(_), Some(stretch)) if stretch.count == COUNTED => {
+                return jump_to_the_end(schedule, stretch, until, keep);
+            }
+            (Some(out), Some(stretch)) => Some(stretch.then(out)),
+            (out, _) => out.map(Stretch::one),
+        };
     }
     Due { newest: newest.into(), older }
 }
 
 /// The span holds more than is counted: the newest are found from its end backwards.
-fn jump_to_the_end(
-    schedule: &Schedule,
-    older: Option<Stretch>,
-    seen: VecDeque<Timestamp>,
-    until: Timestamp,
-    keep: usize,
-) -> Due {
-    let mut newest = VecDeque::new();
-    let mut at = schedule.previous_at_or_before(until);
-    while let Some(instant) = at {
-        if newest.len() == keep {
-            break;
-        }
-        newest.push_front(instant);
-        at = instant.checked_sub(MICROSECOND).ok().and_then(|t| schedule.previous_at_or_before(t));
-    }
-    let first = older.map(|stretch| stretch.first).or(seen.front().copied());
-    let last = at.or(seen.back().copied());
-    let count = older.map_or(0, |stretch| stretch.count).max(COUNTED);
-    let older = first.zip(last).map(|(first, last)| Stretch { first, last, count, at_least: true });
-    Due { newest: newest.into(), older }
+fn jump_to_the_end(schedule: &Schedule, counted: Stretch, until: Timestamp, keep: usize) -> Due {
+    let before = |instant: &Timestamp| {
+        instant.checked_sub(MICROSECOND).ok().and_then(|instant| schedule.previous_at_or_before(instant))
+    };
+    let mut backwards = std::iter::successors(schedule.previous_at_or_before(until), before);
+    let mut newest: Vec<Timestamp> = backwards.by_ref().take(keep).collect();
+    newest.reverse();
+    let last = backwards.next().unwrap_or(counted.last);
+    Due { newest, older: Some(Stretch { last, at_least: true, ..counted }) }
 }
 
 const MICROSECOND: jiff::SignedDuration = jiff::SignedDuration::from_micros(1);

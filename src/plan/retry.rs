@@ -15,7 +15,7 @@ use crate::run::{Attempt, NotRun, Outcome, Reason, Trigger};
 /// What pending retries mean for what is due.
 #[derive(Default)]
 pub struct Settled<'a> {
-    /// Whether a scheduled run holds the pipeline: its retry is claimed now or waited for.
+    /// Whether a scheduled run holds the pipeline: its retry is waited for.
     pub holds: bool,
     /// The retry of a run that a person asked for: due, and made unless an occurrence has its turn now.
     pub gives_way: Option<&'a Attempt>,
@@ -33,8 +33,8 @@ pub fn settle<'a>(situation: &Situation<'a>, newest_due: Option<Timestamp>, deci
         if is_superseded(attempt, situation, newest_due) {
             close(attempt, Reason::Superseded, situation, decision);
         } else if let Some(closed) = &closed {
+            // Nothing that is due starts then anyway.
             decision.waiting = Some(Waiting { run: attempt.run.clone(), for_what: closed.clone() });
-            holds |= !attempt.by_hand;
         } else if retry_at <= situation.now && !busy && decision.claim.is_none() {
             if newest_due.is_some() && gives_way.is_none() && would_cost_a_turn(attempt, retry_at, situation) {
                 gives_way = Some(*attempt);
@@ -42,13 +42,14 @@ pub fn settle<'a>(situation: &Situation<'a>, newest_due: Option<Timestamp>, deci
             }
             decision.claim = Some(next_attempt(attempt));
             decision.changed = true;
-            holds |= !beside;
         } else {
-            let for_what = if retry_at > situation.now { WaitsFor::Backoff(retry_at) } else { WaitsFor::EarlierRun };
-            decision.waiting = Some(Waiting { run: attempt.run.clone(), for_what });
-            if retry_at > situation.now {
+            let for_what = if retry_at > situation.now {
                 decision.wake_at = Some(decision.wake_at.map_or(retry_at, |earlier| earlier.min(retry_at)));
-            }
+                WaitsFor::Backoff(retry_at)
+            } else {
+                WaitsFor::EarlierRun
+            };
+            decision.waiting = Some(Waiting { run: attempt.run.clone(), for_what });
             holds |= !attempt.by_hand && !beside;
         }
     }

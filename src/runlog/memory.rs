@@ -149,3 +149,28 @@ impl RunLog for MemoryRunLog {
         self.degraded
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::SystemClock;
+
+    /// Two have no files, and only one says that its run-log is away.
+    #[tokio::test]
+    async fn one_that_is_restored_is_what_it_was_when_it_was_copied() {
+        let log = MemoryRunLog::new(Arc::new(SystemClock));
+        let alert = Alert::new(crate::alert::Kind::Recovered, "1", log.clock.now());
+        let waiting = async |log: &MemoryRunLog| log.outbox().await.unwrap().waiting.len();
+        let empty = log.copy();
+        log.post_alerts(vec![alert]).await.unwrap();
+        let one = log.copy();
+        let other = MemoryRunLog::standing_in(Arc::clone(&log.clock), one.clone());
+        for (copy, count) in [(empty, 0), (one, 1)] {
+            log.restore(copy);
+            assert_eq!(waiting(&log).await, count);
+        }
+        assert_eq!(waiting(&other).await, 1);
+        assert_eq!([log.start_marks(), other.start_marks()], [None, None]);
+        assert_eq!([log.is_degraded(), other.is_degraded()], [false, true]);
+    }
+}

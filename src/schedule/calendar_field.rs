@@ -21,7 +21,7 @@ pub(super) struct Component {
     pub(super) known: &'static str,
 }
 
-pub(super) const YEAR: Component = component("year", 1970, 2199, "use 1970 to 2199, or `*`");
+pub(super) const YEAR: Component = Component { width: 4, ..component("year", 1970, 2199, "use 1970 to 2199, or `*`") };
 pub(super) const MONTH: Component = component("month", 1, 12, "use 1 to 12, or `*`");
 pub(super) const DAY: Component = component("day", 1, 31, "use 1 to 31, or `*`; `*-*~1` is the last day of a month");
 pub(super) const DAY_FROM_END: Component = Component {
@@ -33,7 +33,7 @@ pub(super) const MINUTE: Component = component("minute", 0, 59, "use 0 to 59, or
 pub(super) const SECOND: Component = component("second", 0, 59, "use 0 to 59, or `*`");
 
 const fn component(name: &'static str, low: u32, high: u32, known: &'static str) -> Component {
-    Component { name, low, high, width: if high > 99 { 4 } else { 2 }, from_end: false, known }
+    Component { name, low, high, width: 2, from_end: false, known }
 }
 
 /// The values a component allows; none for every value.
@@ -57,8 +57,12 @@ impl Component {
         values.sort_unstable();
         values.dedup();
         // Years go on after the last one that can be named.
-        let is_every = self.high < 100 && !self.from_end && values.len() as u32 == self.high - self.low + 1;
+        let is_every = !self.is_year() && !self.from_end && values.len() as u32 == self.high - self.low + 1;
         Ok((!is_every).then_some(values))
+    }
+
+    fn is_year(&self) -> bool {
+        self.width == YEAR.width
     }
 
     fn entry(&self, entry: Piece<'_>) -> Result<Vec<u32>, Error> {
@@ -84,7 +88,7 @@ impl Component {
             return Ok((low, high));
         }
         let error = both.error(format!("{} range `{}` runs backwards", self.name, both.text));
-        Err(error.help(match self.from_end || self.high > 99 {
+        Err(error.help(match self.from_end || self.is_year() {
             true => format!("use `{}..{}`", last.text, first.text),
             false => format!("use `{},{}`", span_of(low, self.high), span_of(self.low, high)),
         }))
@@ -141,7 +145,7 @@ impl Component {
                 _ => self.known,
             }));
         }
-        let number = value.text.parse().map(|number| if self.high > 99 { full_year(number) } else { number });
+        let number = value.text.parse().map(|number| if self.is_year() { full_year(number) } else { number });
         match number {
             Ok(number) if (self.low..=self.high).contains(&number) => Ok(number),
             _ => Err(value.error(format!("{} `{}` is out of range", self.name, value.text)).help(self.known)),

@@ -36,6 +36,34 @@ fn a_pause_with_an_end_forbids_nothing_after_it() {
     );
 }
 
+/// Of those that are not listed one by one, too.
+#[test]
+fn what_is_due_at_the_end_of_a_pause_is_forbidden_still() {
+    // The end of the pause → what is said of 01:00 to 03:00 then.
+    for (end, said) in [
+        ("01:30", "missed 01:00-02:00 (2); catch_up 03:00#1"),
+        ("01:59:59", "missed 01:00-02:00 (2); catch_up 03:00#1"),
+        ("02:00", "paused 01:00-02:00 (2); catch_up 03:00#1"),
+        ("02:30", "paused 01:00-02:00 (2); catch_up 03:00#1"),
+        ("03:00", "paused 01:00-03:00 (3)"),
+    ] {
+        let script = format!("00:30 tick => noted\n00:40 pause {end} => noted\n03:10 tick => {said}");
+        play("schedule: '@hourly'", &script);
+    }
+}
+
+#[test]
+fn a_pause_is_over_at_its_end() {
+    let pipeline = pipeline("schedule: '0 1 * * *'");
+    let mut story = Story::new(&pipeline);
+    story.tick(&pipeline, at("00:30"));
+    story.control(&pipeline, at("00:40"), |situation| controls::pause(situation, Some(at("00:50")), "why"));
+    for (now, is_paused) in [("00:49:59", true), ("00:50", false)] {
+        story.tick(&pipeline, at(now));
+        assert_eq!(story.row.standing.paused.is_some(), is_paused, "{now}");
+    }
+}
+
 #[test]
 fn resuming_a_pause_that_is_over_decides_nothing() {
     play(
@@ -58,6 +86,15 @@ fn a_retry_waits_out_a_pause() {
          01:30 tick => 01:00 waits for resume
          02:00 resume => noted
          02:00 tick => retry 01:00#2",
+    );
+    play(
+        "schedule: '0 1 * * *'; retry: { max_attempts: 2, delay: 10m }",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         01:01 failed => again at 01:11
+         01:02 pause 01:30 => noted
+         01:29:59 tick => 01:00 waits for resume
+         01:30 tick => retry 01:00#2",
     );
 }
 
@@ -184,6 +221,20 @@ fn what_is_skipped_costs_no_other_its_run_and_is_never_missed() {
          02:00:20 tick => skipped 02:00
          03:00 tick => schedule 03:00#1",
     );
+}
+
+#[test]
+fn what_was_to_be_skipped_is_forgotten_when_it_is_decided() {
+    let pipeline = pipeline("schedule: '@hourly'");
+    let mut story = Story::new(&pipeline);
+    story.tick(&pipeline, at("00:30"));
+    for instant in ["02:00", "03:00", "05:00"] {
+        story.control(&pipeline, at("00:30"), |situation| controls::skip_at(situation, at(instant)).0);
+    }
+    for (now, left) in [("01:00", 3), ("02:00", 2), ("03:30", 1), ("04:00", 1), ("05:00", 0)] {
+        story.tick(&pipeline, at(now));
+        assert_eq!(story.row.standing.skips.len(), left, "{now}");
+    }
 }
 
 #[test]

@@ -136,8 +136,8 @@ fn very_many_are_counted_up_to_a_bound() {
         "schedule: '* * * * *'",
         "00:00:30 tick => schedule 00:00#1
          00:01 succeeded => over
-         2026-03-11T10:39 tick => missed 00:01-2026-03-11T10:38 (99998); schedule 2026-03-11T10:39#1
-         2026-03-11T10:39 succeeded => over
-         2027-01-01T00:00 tick => missed 2026-03-11T10:40-2026-12-31T23:59 (100000+); schedule 2027-01-01T00:00#1",
+         2026-03-11T10:41 tick => missed 00:01-2026-03-11T10:40 (100000); schedule 2026-03-11T10:41#1
+         2026-03-11T10:41 succeeded => over
+         2027-01-01T00:00 tick => missed 2026-03-11T10:42-2026-12-31T23:59 (100000+); schedule 2027-01-01T00:00#1",
     );
 }

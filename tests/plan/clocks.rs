@@ -109,3 +109,29 @@ fn a_retry_put_off_by_a_wrong_clock_is_due_now() {
          01:03 tick => 01:00 waits until 02:32",
     );
 }
+
+#[test]
+fn a_retry_up_to_an_hour_further_off_than_its_wait_is_believed() {
+    play(
+        "schedule: '0 1 * * *'; retry: { max_attempts: 3, delay: 90m, backoff: fixed }",
+        "00:30 tick => noted
+         01:00 tick => schedule 01:00#1
+         05:30 failed => again at 07:00
+         04:30 tick => 01:00 waits until 07:00
+         04:29:59 tick => retry 01:00#2; retry 07:00 is ahead",
+    );
+}
+
+/// The clock was ahead at the claim, and right at the failure: the occurrence that is due again is that of the retry.
+#[test]
+fn an_occurrence_does_not_supersede_its_own_retry() {
+    play(
+        "schedule: '0 9 * * *'; retry: { max_attempts: 2, delay: 3h }",
+        "00:30 tick => noted
+         09:00 tick => schedule 09:00#1
+         06:30 tick => 09:00 is ahead
+         06:35 failed => again at 09:35
+         09:00 tick => 09:00 waits until 09:35
+         09:35 tick => retry 09:00#2",
+    );
+}

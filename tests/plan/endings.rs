@@ -1,6 +1,8 @@
 //! What follows an end: retry policy, free reruns, giving up; and ends that come late.
 
-use crate::story::play;
+use tickward::run::{Done, Held, Outcome};
+
+use crate::story::{Story, at, pipeline, play, run_of};
 
 #[test]
 fn without_a_retry_policy_every_end_is_the_last() {
@@ -131,4 +133,78 @@ fn what_is_lost_is_not_released_afterwards() {
          01:13 lost => already ended, again at 01:20
          01:14 succeeded => late, over",
     );
+}
+
+#[test]
+fn a_late_end_after_which_nothing_is_tried_again_cancels_the_retry() {
+    for outcome in ["succeeded", "partial", "fatal", "cancelled"] {
+        play(
+            "schedule: '@daily'; retry: { max_attempts: 2, delay: 10m }",
+            &format!(
+                "00:00 tick => schedule 00:00#1
+                 00:10 lost => again at 00:20
+                 00:12 {outcome} => late, over
+                 00:20 tick => nothing"
+            ),
+        );
+    }
+}
+
+#[test]
+fn what_may_be_done_twice_is_tried_three_times_more_after_losses() {
+    // How many attempts the policy has, how many losses are followed.
+    for (most, followed) in [(1, 3), (2, 4)] {
+        let retry = format!("{{ max_attempts: {most}, delay: 1m, backoff: fixed, jitter: 0% }}");
+        let mut lines = vec!["00:00 tick => schedule 00:00#1".to_owned()];
+        for number in 1..=followed {
+            lines.push(format!("{number:02}:00 lost => again at {number:02}:01"));
+            lines.push(format!("{number:02}:01 tick => retry 00:00#{}", number + 1));
+        }
+        lines.push("12:00 lost => gave up".into());
+        play(&format!("schedule: '@daily'; idempotent: true; retry: {retry}"), &lines.join("\n"));
+    }
+}
+
+#[test]
+fn the_newest_success_of_each_kind_is_kept() {
+    use Outcome::{Failed, Partial, Succeeded};
+    let pipeline = pipeline("schedule: '@hourly'");
+    let mut story = Story::new(&pipeline);
+    story.tick(&pipeline, at("00:30"));
+    let done = |run: &str, now: &str| Some(Done { scheduled_for: at(run), ended_at: at(now) });
+    // The run, how and when it ends → the run and the end that are kept of successes, and of partial ones.
+    for row @ (run, outcome, now, succeeded, partial) in [
+        ("02:00", Succeeded, "02:10", Some(("02:00", "02:10")), None),
+        ("03:00", Partial, "03:10", Some(("02:00", "02:10")), Some(("03:00", "03:10"))),
+        ("01:00", Succeeded, "03:20", Some(("02:00", "02:10")), Some(("03:00", "03:10"))),
+        ("02:00", Succeeded, "03:30", Some(("02:00", "03:30")), Some(("03:00", "03:10"))),
+        ("04:00", Failed, "04:10", Some(("02:00", "03:30")), Some(("03:00", "03:10"))),
+        ("05:00", Succeeded, "05:10", Some(("05:00", "05:10")), Some(("03:00", "03:10"))),
+        ("02:30", Partial, "05:20", Some(("05:00", "05:10")), Some(("03:00", "03:10"))),
+    ] {
+        story.run(&pipeline, at(run), at(now)).unwrap();
+        story.end(outcome, false, at(now));
+        let standing = &story.row.standing;
+        let expected = [succeeded, partial].map(|kept| kept.and_then(|(run, now)| done(run, now)));
+        assert_eq!([standing.succeeded, standing.partial], expected, "{row:?}");
+    }
+}
+
+#[test]
+fn a_hold_ends_with_a_success_of_the_run_that_was_given_up() {
+    use Outcome::{Failed, Partial, Succeeded};
+    for (run, outcome, is_held) in
+        [("01:00", Succeeded, false), ("01:00", Partial, false), ("01:00", Failed, true), ("02:00", Succeeded, true)]
+    {
+        let pipeline = pipeline("schedule: '@hourly'; on_gave_up: hold");
+        let mut story = Story::new(&pipeline);
+        story.tick(&pipeline, at("00:30"));
+        story.tick(&pipeline, at("01:00"));
+        story.end(Failed, false, at("01:10"));
+        let held = Held { since: at("01:10"), scheduled_for: run_of(&pipeline, at("01:00")).scheduled_for };
+        assert_eq!(story.row.standing.held, Some(held));
+        story.run(&pipeline, at(run), at("01:20")).unwrap();
+        story.end(outcome, false, at("01:30"));
+        assert_eq!(story.row.standing.held.is_some(), is_held, "{run} {outcome}");
+    }
 }

@@ -135,7 +135,10 @@ fn what_counts_as_success_of_an_upstream_can_be_said() {
          01:10 succeeded => over
          02:00 tick => schedule 02:00#1
          02:10 succeeded => over
-         03:00 tick => 03:00 waits for other",
+         02:20 other 02:00 succeeded => noted
+         03:00 tick => 03:00 waits for other
+         03:01 other 02:00:01 succeeded => noted
+         03:01 tick => schedule 03:00#1",
     );
 }
 

@@ -1,6 +1,8 @@
 //! Pending retries: claimed in time, waited for, or superseded.
 
-use crate::story::play;
+use tickward::run::Outcome;
+
+use crate::story::{Story, at, pipeline, play};
 
 const TWICE: &str = "schedule: '@hourly'; retry: { max_attempts: 3, delay: 10m, backoff: fixed }";
 
@@ -179,4 +181,24 @@ fn what_was_released_is_caught_up_before_what_fell_due_meanwhile() {
          02:01 succeeded => over
          02:01 tick => schedule 02:00#1",
     );
+}
+
+/// A loop sleeps until then.
+#[test]
+fn a_retry_that_is_waited_for_wakes_the_loop() {
+    let pipeline = pipeline(TWICE);
+    let mut story = Story::new(&pipeline);
+    story.tick(&pipeline, at("00:30"));
+    story.tick(&pipeline, at("01:00"));
+    story.end(Outcome::Failed, false, at("01:05"));
+    for (now, wakes) in [("01:06", Some("01:15")), ("01:14:59", Some("01:15"))] {
+        assert_eq!(story.decide(&pipeline, at(now)).wake_at, wakes.map(at), "{now}");
+    }
+    // What waits for another run to end is woken by that.
+    story.run(&pipeline, at("01:10"), at("01:10")).unwrap();
+    for (now, waits, wakes) in
+        [("01:14:59", "backoff", Some("01:15")), ("01:15", "turn", None), ("01:16", "turn", None)]
+    {
+        assert_eq!(story.decide(&pipeline, at(now)).wake_at, wakes.map(at), "{now}: {waits}");
+    }
 }

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use tickward::plan::{note_seen, tally};
+use tickward::run::{KnownSchedule, NotRun, Reason, Row};
+
 use crate::story::{Story, at, pipeline, play, play_on};
 
 const MINUTE: Duration = Duration::from_secs(60);
@@ -150,4 +153,87 @@ fn several_schedules_are_a_union_and_equal_instants_one() {
          02:02 tick => nothing
          04:00 tick => schedule 04:00#1",
     );
+}
+
+/// What a host saw first while it had no run-log.
+#[test]
+fn a_schedule_that_was_seen_without_the_run_log_is_noted_as_if_it_had_been_then() {
+    let schedule = |hash: &str, since: &str, cursor: Option<&str>, replaced_at: Option<&str>| KnownSchedule {
+        hash: hash.into(),
+        since: at(since),
+        cursor: cursor.map(at),
+        replaced_at: replaced_at.map(at),
+        rest: serde_json::Map::new(),
+    };
+    let known = |since: &str, replaced_at: Option<&str>| schedule("known", since, Some("04:00"), replaced_at);
+    let seen = schedule("seen", "03:00", None, None);
+    let noted = |since: &str| schedule("seen", since, Some(since), None);
+    // The schedules and the cursor of the row → those after it, at 05:00.
+    for (what, before, cursor, after, moved) in [
+        ("the first", vec![], None, vec![noted("03:00")], Some("03:00")),
+        ("the first, of a row that has a cursor", vec![], Some("04:00"), vec![noted("04:00")], Some("04:00")),
+        (
+            "one after another",
+            vec![known("02:00", None)],
+            Some("04:00"),
+            vec![noted("04:00"), known("02:00", Some("05:00"))],
+            Some("04:00"),
+        ),
+        (
+            "one after another of the same instant",
+            vec![known("03:00", None)],
+            Some("02:00"),
+            vec![noted("03:00"), known("03:00", Some("05:00"))],
+            Some("02:00"),
+        ),
+        (
+            "one after another that was replaced before",
+            vec![known("02:00", Some("02:30"))],
+            Some("01:00"),
+            vec![noted("03:00"), known("02:00", Some("02:30"))],
+            Some("01:00"),
+        ),
+        ("one older than that in force", vec![known("03:01", None)], None, vec![known("03:01", None)], None),
+        (
+            "one that is known",
+            vec![schedule("seen", "01:00", None, None)],
+            None,
+            vec![schedule("seen", "01:00", None, None)],
+            None,
+        ),
+    ] {
+        let mut row = Row::absent(pipeline("schedule: '@daily'").id);
+        (row.schedules, row.cursor) = (before.clone(), cursor.map(at));
+        assert_eq!(note_seen(&mut row, &seen, at("05:00")), before != after, "{what}");
+        assert_eq!((row.schedules, row.cursor), (after, moved.map(at)), "{what}");
+    }
+    // By a clock that was ahead of the store's: it counts from now on.
+    let mut row = Row::absent(pipeline("schedule: '@daily'").id);
+    assert!(note_seen(&mut row, &seen, at("02:00")));
+    assert_eq!(row.schedules, [noted("02:00")]);
+    // Four are remembered.
+    for hash in ["a", "b", "c", "d"] {
+        assert!(note_seen(&mut row, &schedule(hash, "04:00", None, None), at("05:00")));
+    }
+    let hashes: Vec<&str> = row.schedules.iter().map(|known| known.hash.as_str()).collect();
+    assert_eq!(hashes, ["d", "c", "b", "a"]);
+}
+
+#[test]
+fn what_is_not_run_is_counted_as_missed_or_skipped() {
+    let mut row = Row::absent(pipeline("schedule: '@daily'").id);
+    let entry = |count, reason| NotRun {
+        pipeline: row.pipeline.clone(),
+        first: at("01:00"),
+        last: at("02:00"),
+        count,
+        at_least: false,
+        reason,
+        decided_at: at("03:00"),
+        after: None,
+    };
+    let entries =
+        [entry(5, Reason::Missed), entry(2, Reason::Overlap), entry(3, Reason::Skipped), entry(7, Reason::Missed)];
+    tally(&mut row, &entries);
+    assert_eq!(row.totals, [("missed".to_owned(), 12), ("skipped".to_owned(), 5)].into());
 }

@@ -1,7 +1,7 @@
 //! A pipeline's life as a script: each line a time, what happens, and what is decided upon it.
 //!
-//! The script's store is the contract in a few lines: what is decided is applied whole, and a claim whose key is taken
-//! is decided again with the decided occurrences known, as a tick does.
+//! The script's store is the contract in a few lines: what is decided is applied whole, and a claim whose key is taken, and
+//! what passes something over, is decided again with the decided occurrences known, as a tick does.
 //!
 //! Holds always, and is checked at each tick: deciding again gives the same; deciding on what was committed gives
 //! nothing more to commit; the cursor goes back only where a note says so.
@@ -71,7 +71,7 @@ impl Story {
     pub fn decide(&self, pipeline: &Pipeline, now: Timestamp) -> Decision {
         let decision = self.with(pipeline, now, false, plan::decide);
         assert_eq!(decision, self.with(pipeline, now, false, plan::decide), "deciding again gives the same");
-        match decision.claim.as_ref().is_some_and(|draft| self.has(draft)) {
+        match !decision.not_run.is_empty() || decision.claim.as_ref().is_some_and(|draft| self.has(draft)) {
             true => self.with(pipeline, now, true, plan::decide),
             false => decision,
         }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use tickward::pipeline::Retry;
 use tickward::run::{Attempt, KnownSchedule, Outcome};
 use tickward::runlog::contract::{Imported, Scope, Spooled, Verdict};
+use tickward::runlog::import::order;
 
-use crate::bench::{Bench, at, attempt, changing, claiming, completion, id, lease_until, thrice};
+use crate::bench::{Bench, at, attempt, changing, claiming, completion, id, lease_until, once, thrice};
 
 /// An attempt as a spool has it, ended if there is an outcome.
 fn spooled(scheduled_for: &str, number: u32, outcome: Option<Outcome>) -> Spooled {
@@ -41,6 +42,13 @@ pub async fn what_is_imported_is_there_as_it_was_made(bench: Bench) {
     assert_eq!((row.fence, row.totals.get("succeeded"), row.last.unwrap().scheduled_for), (7, Some(&1), at("02:00")));
     let view = bench.view(Scope::Only(vec![id("p")])).await;
     assert_eq!(view.decided[&id("p")], [at("02:00"), at("03:00")], "neither is due any more");
+}
+
+pub async fn records_are_sorted_by_run_and_attempt(_: Bench) {
+    let mut records = [("03:00", 1), ("02:00", 2), ("02:00", 1)].map(|(run, number)| spooled(run, number, None));
+    records.sort_by_key(order);
+    let sorted = records.map(|record| (record.attempt.run.scheduled_for, record.attempt.number));
+    assert_eq!(sorted, [(at("02:00"), 1), (at("02:00"), 2), (at("03:00"), 1)]);
 }
 
 /// As people may hand it in: what follows an attempt that has not ended is not known.
@@ -148,6 +156,20 @@ pub async fn a_retry_is_made_after_what_ran_twice(bench: Bench) {
         let open = bench.view(Scope::All).await.open.remove(&id(name)).unwrap_or_default();
         let of_run = open.iter().filter(|attempt| attempt.run.scheduled_for == at("03:00"));
         assert_eq!(of_run.map(|attempt| attempt.number).next(), retried, "{name}: ended later");
+    }
+}
+
+pub async fn an_end_that_is_not_retried_leaves_what_ran_twice_as_it_was(bench: Bench) {
+    for (name, outcome) in [("a", Outcome::Failed), ("b", Outcome::Succeeded)] {
+        let claim = bench.claimed(name, "02:00").await;
+        let mut record = spooled("02:00", 1, Some(Outcome::Failed));
+        (record.attempt.run.pipeline, record.attempt.policy, record.attempt.retry_at) = (id(name), once(), None);
+        let token = record.attempt.token;
+        assert_eq!(import(&bench, [record]).await, [Imported::Duplicate(2)]);
+        let before = attempts(&bench).await.into_iter().find(|attempt| attempt.token == token).unwrap();
+        assert!(before.gave_up);
+        bench.ended(&claim, outcome).await;
+        assert!(attempts(&bench).await.contains(&before), "{outcome}");
     }
 }
 

@@ -220,6 +220,8 @@ pub async fn what_there_is_no_room_for_is_counted(bench: Bench) {
     let digest: Vec<_> = entries.iter().filter(|entry| entry.alert.kind.word() == "digest").collect();
     assert_eq!(digest.len(), 1);
     assert_eq!(digest[0].alert.count, Some(3));
+    let error = format!("3 more alerts: {MOST} wait already, and no more are kept");
+    assert_eq!(digest[0].alert.error, Some(error));
     settle(&bench, &entries[5], AlertVerdict::Delivered).await;
     settle(&bench, digest[0], AlertVerdict::Delivered).await;
     bench.log.post_alerts(alerts(MOST + 3, MOST + 4)).await.unwrap();

@@ -34,9 +34,12 @@ Mno..Fri 06:00 | Mno | weekday `Mno` is not known | use mon to sun
 Thurs 06:00 | Thurs | weekday `Thurs` is not known | use mon to sun
 Mon.. 06:00 | | weekday `` is not known | use mon to sun
 Fri..Mon 06:00 | Fri..Mon | weekday range `Fri..Mon` runs backwards | use `Fri..Sun,Mon`
+Mon *-*-* 6 | 6 | `6` does not belong here | weekdays, date, time and zone
 Mon 6 | 6 | `6` is neither a date nor a time | weekdays, date, time and zone
 06:00 Mon | Mon | `Mon` does not belong here | weekdays, date, time and zone
 06:00 *-*-* | *-*-* | `*-*-*` does not belong here | weekdays, date, time and zone
+Mon 1 2 3 | 1 | `1` is neither a date nor a time | weekdays, date, time and zone
+*-1-1 UTC UTC | *-1-1 UTC UTC | a crontab line has five fields, found 3 | minute, hour, day of month
 06:00 Berlin | Berlin | time zone `Berlin` is not known | `Europe/Berlin`
 06:00 Z | Z | time zone `Z` is not known | IANA
 daily 05:00 | 05:00 | `05:00` does not belong after `daily` | `*-*-* 05:00`

@@ -41,6 +41,7 @@ H 2 * * * | H | minute `H` is not understood | Jenkins
 0 0 31 2 * | 31 2 | day of month `31` never comes in month `2` | february has at most 29 days
 0 0 30 feb */2 | 30 feb | day of month `30` never comes in month `feb` | february has at most 29 days
 0 0 31 4,6 * | 31 4,6 | day of month `31` never comes in month `4,6` | have 30
+mon 2 * * * | mon | minute `mon` is not understood | use 0 to 59
 0 2 * * | 0 2 * * | a crontab line has five fields, found 4 | minute, hour, day of month
 0 0 2 * * * | 0 0 2 * * * | a crontab line has five fields, found 6 | seconds and years are not supported: a tick is a minute
 0 0 2 * * * 2027 | 0 0 2 * * * 2027 | a crontab line has five fields, found 7 | seconds and years are not supported
