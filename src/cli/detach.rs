@@ -12,6 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{dup2_stderr, dup2_stdout, geteuid, setsid};
@@ -194,15 +195,17 @@ fn tell(object: &Value, is_quiet: bool) {
 /// The worker's side: collects what has started, and tells it once.
 pub struct Telling {
     configured: Exit,
+    gap: Option<Duration>,
     started: Mutex<Vec<Attempt>>,
 }
 
 impl Telling {
-    /// Makes this process the worker; `configured` is what the configuration means for the exit code.
-    pub fn begin(configured: Exit) -> Telling {
+    /// Makes this process the worker; `configured` is what the configuration means for the exit code, `gap` how long no tick
+    /// was made before this one.
+    pub fn begin(configured: Exit, gap: Option<Duration>) -> Telling {
         // Fails where systemd-run has made a session already.
         let _ = setsid();
-        Telling { configured, started: Mutex::default() }
+        Telling { configured, gap, started: Mutex::default() }
     }
 
     /// Takes in what happens.
@@ -218,7 +221,7 @@ impl Telling {
     fn tell(&self, report: &Report, started: &[Attempt]) {
         print_notes(report);
         let exit = exit_of(report).or_worse(self.configured);
-        let mut object = as_json(report, None, false, exit);
+        let mut object = as_json(report, self.gap, false, exit);
         object["started"] = started.iter().map(started_json).collect();
         // Whoever asked may be gone: the runs go on.
         let mut out = std::io::stdout().lock();

@@ -130,7 +130,7 @@ impl RunDue {
         let gap = is_real.then(|| last_tick::replace(&session.state_folder(), SystemClock.now())).flatten();
         let progress = Arc::new(progress::Progress::start(self.output).hushed(self.quiet));
         let watcher = progress.clone();
-        let telling = self.detached.then(|| detach::Telling::begin(session.exit()));
+        let telling = self.detached.then(|| detach::Telling::begin(session.exit(), gap));
         let options = Options {
             interval: self.interval,
             jobs: self.work.jobs(),
