@@ -177,7 +177,11 @@ fn tell(object: &Value, is_quiet: bool) {
         for run in object[key].as_array().into_iter().flatten() {
             let text = |key: &str| print::printable(run[key].as_str().unwrap_or_default());
             let why = run["reason"].as_str().map(|why| format!(" ({})", print::printable(why))).unwrap_or_default();
-            print::note(&format!("{word:<9} {} of {}{why}", text("pipeline"), text("scheduled_for")));
+            let what = match run["count"].as_u64() {
+                None => format!(" of {}", text("scheduled_for")),
+                Some(count) => format!(": {count} from {} to {}", text("from"), text("scheduled_for")),
+            };
+            print::note(&format!("{word:<9} {}{what}{why}", text("pipeline")));
         }
     }
     for run in object["missed"].as_array().into_iter().flatten().filter(|_| !is_quiet) {
