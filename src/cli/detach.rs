@@ -12,6 +12,7 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use nix::fcntl::{FcntlArg, OFlag, fcntl};
 use nix::unistd::{dup2_stderr, dup2_stdout, geteuid, setsid};
@@ -176,7 +177,11 @@ fn tell(object: &Value, is_quiet: bool) {
         for run in object[key].as_array().into_iter().flatten() {
             let text = |key: &str| print::printable(run[key].as_str().unwrap_or_default());
             let why = run["reason"].as_str().map(|why| format!(" ({})", print::printable(why))).unwrap_or_default();
-            print::note(&format!("{word:<9} {} of {}{why}", text("pipeline"), text("scheduled_for")));
+            let what = match run["count"].as_u64() {
+                None => format!(" of {}", text("scheduled_for")),
+                Some(count) => format!(": {count} from {} to {}", text("from"), text("scheduled_for")),
+            };
+            print::note(&format!("{word:<9} {}{what}{why}", text("pipeline")));
         }
     }
     for run in object["missed"].as_array().into_iter().flatten().filter(|_| !is_quiet) {
@@ -194,15 +199,17 @@ fn tell(object: &Value, is_quiet: bool) {
 /// The worker's side: collects what has started, and tells it once.
 pub struct Telling {
     configured: Exit,
+    gap: Option<Duration>,
     started: Mutex<Vec<Attempt>>,
 }
 
 impl Telling {
-    /// Makes this process the worker; `configured` is what the configuration means for the exit code.
-    pub fn begin(configured: Exit) -> Telling {
+    /// Makes this process the worker; `configured` is what the configuration means for the exit code, `gap` how long no tick
+    /// was made before this one.
+    pub fn begin(configured: Exit, gap: Option<Duration>) -> Telling {
         // Fails where systemd-run has made a session already.
         let _ = setsid();
-        Telling { configured, started: Mutex::default() }
+        Telling { configured, gap, started: Mutex::default() }
     }
 
     /// Takes in what happens.
@@ -218,7 +225,7 @@ impl Telling {
     fn tell(&self, report: &Report, started: &[Attempt]) {
         print_notes(report);
         let exit = exit_of(report).or_worse(self.configured);
-        let mut object = as_json(report, None, false, exit);
+        let mut object = as_json(report, self.gap, false, exit);
         object["started"] = started.iter().map(started_json).collect();
         // Whoever asked may be gone: the runs go on.
         let mut out = std::io::stdout().lock();

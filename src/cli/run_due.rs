@@ -16,7 +16,7 @@ use super::{block_on, degraded, detach, progress, signals, typed};
 use crate::clock::{Clock, SystemClock};
 use crate::pipeline::Pipeline;
 use crate::plan::Note;
-use crate::run::{Attempt, Reason};
+use crate::run::{Attempt, NotRun, Reason};
 use crate::runlog::Error;
 use crate::tick::{self, Options, Report, StopWish, SystemHost, rfc3339};
 
@@ -130,7 +130,7 @@ impl RunDue {
         let gap = is_real.then(|| last_tick::replace(&session.state_folder(), SystemClock.now())).flatten();
         let progress = Arc::new(progress::Progress::start(self.output).hushed(self.quiet));
         let watcher = progress.clone();
-        let telling = self.detached.then(|| detach::Telling::begin(session.exit()));
+        let telling = self.detached.then(|| detach::Telling::begin(session.exit(), gap));
         let options = Options {
             interval: self.interval,
             jobs: self.work.jobs(),
@@ -169,7 +169,9 @@ impl RunDue {
         // Opening a file may have kept the event loop from hearing of a signal.
         tokio::task::yield_now().await;
         let signal = stop.borrow().signal();
-        if let (Err(error), Some(signal)) = (&done, signal.filter(|_| !is_refusal(&done))) {
+        if let (Err(error), Some(signal)) = (&done, signal)
+            && degraded::is_unavailable(error)
+        {
             return Ok(stopped(signal, error));
         }
         let folder = session.host_folder().filter(|_| self.now.is_none() && !self.dry_run);
@@ -233,11 +235,6 @@ impl RunDue {
     }
 }
 
-/// Whether the run-log must not be used, or its address is no good.
-fn is_refusal(done: &Result<Report, Error>) -> bool {
-    matches!(done, Err(error) if !degraded::is_unavailable(error))
-}
-
 /// A tick that was told to stop before the run-log had answered: it begins nothing without it either.
 fn stopped(signal: i32, error: &Error) -> Report {
     let owner = SystemHost.owner();
@@ -294,16 +291,15 @@ pub fn print_unrecorded(report: &Report) {
 /// What happened and was not told while it happened; nothing at all for an idle tick.
 fn print_text(report: &Report, dry_run: bool) {
     for entry in &report.not_run {
-        let pipeline = &entry.pipeline;
-        let more = if entry.at_least { "at least " } else { "" };
-        let line = match entry.reason {
-            Reason::Missed if entry.count == 1 => format!("missed    {pipeline} of {}", entry.first),
-            Reason::Missed => {
-                format!("missed    {pipeline}: {more}{} from {} to {}", entry.count, entry.first, entry.last)
-            }
-            reason => format!("skipped   {pipeline} of {} ({})", entry.last, reason.word()),
+        let (pipeline, more) = (&entry.pipeline, if entry.at_least { "at least " } else { "" });
+        let (word, why) = match entry.reason {
+            Reason::Missed => ("missed ", String::new()),
+            reason => ("skipped", format!(" ({})", reason.word())),
         };
-        print::note(&line);
+        print::note(&match entry.count {
+            1 => format!("{word}   {pipeline} of {}{why}", entry.last),
+            count => format!("{word}   {pipeline}: {more}{count} from {} to {}{why}", entry.first, entry.last),
+        });
     }
     for draft in report.due.iter().filter(|_| dry_run) {
         print::note(&format!("would run {} attempt {} ({})", draft.run.id(), draft.number, draft.trigger.word()));
@@ -332,14 +328,7 @@ pub fn as_json(report: &Report, gap: Option<Duration>, dry_run: bool, exit: Exit
         },
         "ran": report.ran().map(ran_json).collect::<Vec<_>>(),
         "failed": report.failed().map(failed_json).collect::<Vec<_>>(),
-        "skipped": skipped.flat_map(|entry| {
-            let ends = if entry.count > 1 { vec![entry.first, entry.last] } else { vec![entry.last] };
-            ends.into_iter().map(|at| json!({
-                "pipeline": entry.pipeline.to_string(),
-                "scheduled_for": rfc3339(at),
-                "reason": entry.reason.word(),
-            })).collect::<Vec<_>>()
-        }).chain(left_out).collect::<Vec<_>>(),
+        "skipped": skipped.map(skipped_json).chain(left_out).collect::<Vec<_>>(),
         "missed": missed.map(|entry| json!({
             "pipeline": entry.pipeline.to_string(),
             "from": rfc3339(entry.first),
@@ -369,6 +358,21 @@ pub fn as_json(report: &Report, gap: Option<Duration>, dry_run: bool, exit: Exit
                 })
             })
             .collect();
+    }
+    object
+}
+
+/// One occurrence that was not run, or the newest of a stretch of them.
+fn skipped_json(entry: &NotRun) -> Value {
+    let mut object = json!({
+        "pipeline": entry.pipeline.to_string(),
+        "scheduled_for": rfc3339(entry.last),
+        "reason": entry.reason.word(),
+    });
+    if entry.count > 1 {
+        object["from"] = rfc3339(entry.first).into();
+        object["count"] = entry.count.into();
+        object["at_least"] = entry.at_least.into();
     }
     object
 }

@@ -46,7 +46,8 @@ pub async fn gather(env: &Env, pipelines: &Pipelines<'_>, report: &mut Report) -
         return Ok((view, time));
     }
     for attempt in record(env, ends).await? {
-        tracing::warn!(run = attempt.run.id(), attempt = attempt.number, outcome = ?attempt.outcome(), "took over");
+        let outcome = attempt.outcome().map_or("", |outcome| outcome.word());
+        tracing::info!(run = attempt.run.id(), attempt = attempt.number, outcome, "took over");
         report.ended.push(attempt);
     }
     look(env).await

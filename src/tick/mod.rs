@@ -16,7 +16,7 @@ use crate::config;
 use crate::occurrence::{PipelineId, Run};
 use crate::pipeline::Pipeline;
 use crate::plan::{self, Busy, Decision, Situation, UpstreamSight};
-use crate::run::{Attempt, Row};
+use crate::run::{Attempt, Outcome, Row};
 use crate::runlog::Error;
 use crate::runlog::contract::{Query, Record, View};
 
@@ -121,6 +121,9 @@ pub async fn run_due(env: &Env, pipelines: &[&Pipeline], options: &Options) -> R
         true => gather::look(env).await?,
         false => gather::gather(env, &by_id, &mut report).await?,
     };
+    // What never started starts now, or is told when it does not.
+    let lost = report.ended.iter().filter(|attempt| attempt.outcome() != Some(Outcome::Released));
+    lost.for_each(|attempt| (options.watch)(Event::Ended(attempt)));
     report.started_at = view.now;
     report.ended_at = view.now;
     let decide = |pipeline: &&Pipeline| decide(pipeline, &by_id, &view, options.interval);

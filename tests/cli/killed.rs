@@ -76,6 +76,18 @@ fn an_attempt_that_was_lost_is_retried_where_the_policy_says_so() {
 }
 
 #[test]
+fn who_finds_a_loss_says_so_in_words() {
+    let sandbox = Sandbox::with("pipelines: { one: { schedule: '* * * * *', command: 'ENTER; exec sleep 600' } }");
+    let mut tick = sandbox.start("run-due --now 2026-03-02T02:00:05Z");
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    tick.kill().unwrap();
+    tick.wait().unwrap();
+    let next = sandbox.run("run-due --quiet --now 2026-03-02T02:00:10Z").expect(1);
+    let line = "lost      one@20260302T020000Z in 0ms: the process that ran it is gone (process ";
+    assert!(next.stderr.starts_with(line) && next.stderr.lines().count() == 1, "{next:?}");
+}
+
+#[test]
 fn without_the_folder_of_start_marks_nothing_is_proved_and_nothing_starts_twice() {
     let sandbox = Sandbox::new();
     sandbox.write("tickward.yaml", "pipelines: { a: { schedule: '@hourly', command: 'echo >> started; sleep 30' } }");

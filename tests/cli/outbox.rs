@@ -300,6 +300,8 @@ fn a_host_that_has_not_ticked_for_long_is_told_of() {
     let gap = || sandbox.run(&line).expect(0).json()["tick"]["gap_seconds"].clone();
     assert_eq!(gap(), Value::Null);
     assert!(gap().as_u64().unwrap() < 60);
+    let detached = sandbox.run(&format!("{line} --detach")).expect(0).json();
+    assert!(detached["tick"]["gap_seconds"].as_u64().unwrap() < 60, "{detached}");
     assert!(server.requests().is_empty());
     let hour_ago = jiff::Timestamp::now() - jiff::SignedDuration::from_hours(1);
     fs::write(sandbox.state().join("last-tick"), hour_ago.to_string()).unwrap();

@@ -103,6 +103,20 @@ fn what_no_file_has_any_more_can_be_paused_and_resumed() {
 }
 
 #[test]
+fn of_a_stretch_that_was_skipped_both_ends_and_their_number_are_told() {
+    let sandbox = Sandbox::with(HOURLY);
+    sandbox.tick("2026-03-02T02:00:05Z");
+    sandbox.run("pause one --now 2026-03-02T02:30:00Z").expect(0);
+    let dry = sandbox.run("run-due --dry-run --now 2026-03-02T09:00:05Z").expect(0);
+    assert_eq!(dry.stderr, "skipped   one: 7 from 2026-03-02T03:00:00Z to 2026-03-02T09:00:00Z (paused)\n");
+    let expected = json!([{
+        "pipeline": "one", "scheduled_for": "2026-03-02T09:00:00Z", "reason": "paused",
+        "from": "2026-03-02T03:00:00Z", "count": 7, "at_least": false,
+    }]);
+    assert_eq!(sandbox.tick("2026-03-02T09:00:05Z")["skipped"], expected);
+}
+
+#[test]
 fn who_gave_up_is_held_until_it_is_reset() {
     let sandbox =
         Sandbox::with("pipelines: { one: { schedule: '0 * * * *', on_gave_up: hold, command: 'ENTER; test -e go' } }");
