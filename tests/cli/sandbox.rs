@@ -90,6 +90,9 @@ impl Sandbox {
         command.env("HOME", inside("home")).env("TMPDIR", inside("tmp")).env("XDG_STATE_HOME", inside("home/state"));
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("LEDGER", self.path("ledger"));
         command.env("SANDBOX", self.folder.path());
+        // A build with DuckDB finds its library by it.
+        #[cfg(feature = "duckdb")]
+        command.envs(std::env::var_os("LD_LIBRARY_PATH").map(|path| ("LD_LIBRARY_PATH", path)));
     }
 
     pub fn command(&self, arguments: &[&str]) -> Command {

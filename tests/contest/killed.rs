@@ -1,4 +1,4 @@
-//! Ticks over a server that are killed: what a later tick on the same host makes of what they left.
+//! Ticks over a server, or a DuckDB file, that are killed: what a later tick on the same host makes of what they left.
 
 use super::Case;
 use super::kills::{Victim, killed_anywhere, wanted};
@@ -9,16 +9,29 @@ fn on_server(url: &str) -> String {
     format!("run_log: '{url}'\ndefaults: {{ kill_grace: 1s, lease: 3s, overlap: {{ policy: allow, max: 100 }} }}")
 }
 
-pub const CASES: &[Case] = &[
-    ("ticks_killed_anywhere_lose_no_occurrence_and_double_none", |url| killed(url, Victim::Tick)),
-    ("supervisors_killed_anywhere_lose_no_occurrence_and_double_none", |url| killed(url, Victim::Supervisor)),
-    ("both_killed_at_once_lose_no_occurrence_and_leave_nothing", |url| killed(url, Victim::Both)),
+/// Start marks tell at once what never started.
+fn on_file(url: &str) -> String {
+    format!("run_log: '{url}'\ndefaults: {{ kill_grace: 1s }}")
+}
+
+pub const ON_SERVERS: &[Case] = &[
+    ("ticks_killed_anywhere_lose_no_occurrence_and_double_none", |url| killed(&on_server(url), Victim::Tick)),
+    ("supervisors_killed_anywhere_lose_no_occurrence_and_double_none", |url| {
+        killed(&on_server(url), Victim::Supervisor)
+    }),
+    ("both_killed_at_once_lose_no_occurrence_and_leave_nothing", |url| killed(&on_server(url), Victim::Both)),
     ("what_a_killed_tick_has_started_holds_its_claim_until_it_must_have_ended", the_supervisor_ends_it_first),
 ];
 
-/// A fifth of the rounds that are asked for on this host's disk.
-fn killed(url: &str, victim: Victim) {
-    killed_anywhere(&on_server(url), victim, wanted(50) / 5);
+pub const ON_FILE: &[Case] = &[
+    ("ticks_killed_anywhere_lose_no_occurrence_and_double_none", |url| killed(&on_file(url), Victim::Tick)),
+    ("supervisors_killed_anywhere_lose_no_occurrence_and_double_none", |url| killed(&on_file(url), Victim::Supervisor)),
+    ("both_killed_at_once_lose_no_occurrence_and_leave_nothing", |url| killed(&on_file(url), Victim::Both)),
+];
+
+/// A fifth of the rounds that are asked for on SQLite.
+fn killed(defaults: &str, victim: Victim) {
+    killed_anywhere(defaults, victim, wanted(50) / 5);
 }
 
 /// The supervisor gives a command that ignores TERM its `kill_grace` when the tick is gone: nothing starts beside it.

@@ -1,5 +1,5 @@
 //! Contested claims, on each run-log that several processes share: they send claims for the same attempts at the same time,
-//! and each attempt is one's. On servers, ticks that are killed too.
+//! and each attempt is one's. On all but SQLite, ticks that are killed too.
 //!
 //! Real processes (this binary again, as a claimer), a real store behind the public contract, batches as a tick sends
 //! them, and what was won is ended before the next round. Claimers are killed with SIGKILL while they
@@ -15,15 +15,12 @@
 
 mod audit;
 mod claimer;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 mod killed;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 #[path = "../cli/kills.rs"]
 mod kills;
 mod log;
 mod many;
 mod race;
-#[cfg(any(feature = "postgres", feature = "mysql"))]
 #[path = "../cli/sandbox.rs"]
 #[allow(dead_code, reason = "shared with the tests of the command line")]
 mod sandbox;
@@ -90,19 +87,13 @@ fn of_backend(backend: &'static Backend) -> Vec<Trial> {
         trial(backend, "each_contested_attempt_is_won_once", move |url| contest(url, share)),
         trial(backend, "many_are_claimed_in_one_commit", move |url| many::are_claimed_in_one_commit(name, url)),
     ];
-    // On SQLite they are tests of the command line.
-    let on_servers = killed_on_servers().iter().filter(|_| !matches!(name, "sqlite" | "duckdb"));
-    everywhere.into_iter().chain(on_servers.map(|(name, run)| trial(backend, name, run))).collect()
-}
-
-#[cfg(any(feature = "postgres", feature = "mysql"))]
-fn killed_on_servers() -> &'static [Case] {
-    killed::CASES
-}
-
-#[cfg(not(any(feature = "postgres", feature = "mysql")))]
-fn killed_on_servers() -> &'static [Case] {
-    &[]
+    let killed = match name {
+        // There they are tests of the command line.
+        "sqlite" => &[],
+        "duckdb" => killed::ON_FILE,
+        _ => killed::ON_SERVERS,
+    };
+    everywhere.into_iter().chain(killed.iter().map(|(name, run)| trial(backend, name, run))).collect()
 }
 
 /// Something tried on a fresh run-log: ignored where there is none, unless somebody relies on it.

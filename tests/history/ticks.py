@@ -37,7 +37,7 @@ class World:
         return time.time_ns() // 1000 + self.offset
 
     def environment(self, tick):
-        keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        keep = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "LD_LIBRARY_PATH") if name in os.environ}
         return {
             **keep,
             "TICKWARD_STATE_DIR": str(self.folder / "state"),
