@@ -24,6 +24,7 @@ const CASES: &str = "
 *:0/0 | 0 | minute step `0` leads nowhere | whole number from 1
 *:0/x | x | minute step `x` is not a number | whole number from 1
 *:0/15/3 | 15/3 | minute step `15/3` is not a number | whole number from 1
+*:30/30 | 30 | minute step `30` leads past the end | at most 29 from `30`
 *:0/90 | 90 | minute step `90` leads past the end | at most 59 from `0`
 *-*~3/3 | 3 | day from the end step `3` leads past the end | at most 2 from `3`
 *:1,,2 | | minute has an empty entry | use 0 to 59
