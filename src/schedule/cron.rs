@@ -107,8 +107,8 @@ fn wrong_count(fields: &[Piece<'_>]) -> Error {
     let error = Error::new(format!("a crontab line has five fields, found {}", fields.len()), start..end);
     let order = "minute, hour, day of month, month, day of week";
     error.help(match fields.len() {
+        ..=5 => format!("use {order}"),
         6 | 7 => format!("use {order}; seconds and years are not supported: a tick is a minute"),
-        count if count > 7 => format!("use {order}; the command has a key of its own"),
-        _ => format!("use {order}"),
+        _ => format!("use {order}; the command has a key of its own"),
     })
 }

@@ -98,6 +98,22 @@ pub fn check(table: &str) {
 }
 
 #[test]
+fn what_else_a_line_may_have_meant_depends_on_how_many_words_it_has() {
+    let order = "use minute, hour, day of month, month, day of week";
+    for (count, more) in [
+        (2, ""),
+        (4, ""),
+        (6, "; seconds and years are not supported: a tick is a minute"),
+        (7, "; seconds and years are not supported: a tick is a minute"),
+        (8, "; the command has a key of its own"),
+        (11, "; the command has a key of its own"),
+    ] {
+        let error = refused(&[&vec!["1"; count].join(" ")]);
+        assert_eq!(error.help, Some(format!("{order}{more}")), "{count}: {error:?}");
+    }
+}
+
+#[test]
 fn the_place_counts_leading_space_and_earlier_words() {
     let error = refused(&["  0   0\t* *    8 "]);
     assert_eq!(error.span, 15..16);
