@@ -9,7 +9,7 @@
 use super::error::Error;
 use super::field::{DAY_OF_MONTH, DAY_OF_WEEK, Field, HOUR, MINUTE, MONTH, Piece, Values};
 use super::search::{DayRule, WallMinutes};
-use super::zone::{Readings, WhenShifted};
+use super::zone::{Readings, ReadingsBothWays, WhenShifted};
 
 /// The nicknames and the lines they stand for.
 pub(super) const NICKNAMES: [(&str, &str); 7] = [
@@ -92,12 +92,14 @@ impl Readings for Line {
         self.wall.first_from(-(-wall_second).div_euclid(60)).map(|minute| minute * 60)
     }
 
-    fn last_until(&self, wall_second: i64) -> Option<i64> {
-        self.wall.last_until(wall_second.div_euclid(60)).map(|minute| minute * 60)
-    }
-
     fn when_shifted(&self) -> WhenShifted {
         self.when_shifted
+    }
+}
+
+impl ReadingsBothWays for Line {
+    fn last_until(&self, wall_second: i64) -> Option<i64> {
+        self.wall.last_until(wall_second.div_euclid(60)).map(|minute| minute * 60)
     }
 }
 

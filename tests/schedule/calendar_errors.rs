@@ -60,6 +60,8 @@ at 2026-12-01 25:00 | 25:00 | time `25:00` does not exist | 00:00 to 23:59
 at 2026-12-01T9am | 9am | time `9am` is not understood | at 2026-12-01T09:00Z
 at 2026-12-01T09:00:00.5Z | 09:00:00.5 | time `09:00:00.5` has a fraction of a second | whole seconds
 at 2026-12-01T09:00+99:00 | +99:00 | offset `+99:00` is not understood | +02:00
+at 2026-12-01T09:00+24:00 | +24:00 | offset `+24:00` is not understood | +02:00
+at 2026-12-01T09:00+02:60 | +02:60 | offset `+02:60` is not understood | +02:00
 at 2026-12-01T09:00Zulu | Zulu | offset `Zulu` is not understood | +02:00
 at 2026-12-01T09:00Z Europe/Berlin | Europe/Berlin | `Europe/Berlin` does not belong here | at 2026-12-01T09:00Z
 at 2026-12-01 09:00 Berlin | Berlin | time zone `Berlin` is not known | `Europe/Berlin`
