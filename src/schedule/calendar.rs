@@ -11,7 +11,7 @@ use super::calendar_search::WallSeconds;
 use super::error::Error;
 use super::field::Piece;
 use super::search::{DayRule, EVERY_WEEKDAY, WallMinutes};
-use super::zone::{Readings, WallClock, WhenShifted, parse_zone};
+use super::zone::{Readings, ReadingsBothWays, WallClock, WhenShifted, parse_zone};
 
 /// The words that stand for expressions, and the expressions.
 const NICKNAMES: [(&str, &str); 12] = [
@@ -147,12 +147,14 @@ impl Readings for Calendar {
         self.wall.first_from(wall_second)
     }
 
-    fn last_until(&self, wall_second: i64) -> Option<i64> {
-        self.wall.last_until(wall_second)
-    }
-
     fn when_shifted(&self) -> WhenShifted {
         WhenShifted::Once
+    }
+}
+
+impl ReadingsBothWays for Calendar {
+    fn last_until(&self, wall_second: i64) -> Option<i64> {
+        self.wall.last_until(wall_second)
     }
 }
 

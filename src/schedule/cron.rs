@@ -9,7 +9,7 @@
 use super::error::Error;
 use super::field::{DAY_OF_MONTH, DAY_OF_WEEK, Field, HOUR, MINUTE, MONTH, Piece, Values};
 use super::search::{DayRule, WallMinutes};
-use super::zone::{Readings, WhenShifted};
+use super::zone::{Readings, ReadingsBothWays, WhenShifted};
 
 /// The nicknames and the lines they stand for.
 pub(super) const NICKNAMES: [(&str, &str); 7] = [
@@ -92,12 +92,14 @@ impl Readings for Line {
         self.wall.first_from(-(-wall_second).div_euclid(60)).map(|minute| minute * 60)
     }
 
-    fn last_until(&self, wall_second: i64) -> Option<i64> {
-        self.wall.last_until(wall_second.div_euclid(60)).map(|minute| minute * 60)
-    }
-
     fn when_shifted(&self) -> WhenShifted {
         self.when_shifted
+    }
+}
+
+impl ReadingsBothWays for Line {
+    fn last_until(&self, wall_second: i64) -> Option<i64> {
+        self.wall.last_until(wall_second.div_euclid(60)).map(|minute| minute * 60)
     }
 }
 
@@ -107,8 +109,8 @@ fn wrong_count(fields: &[Piece<'_>]) -> Error {
     let error = Error::new(format!("a crontab line has five fields, found {}", fields.len()), start..end);
     let order = "minute, hour, day of month, month, day of week";
     error.help(match fields.len() {
+        ..=5 => format!("use {order}"),
         6 | 7 => format!("use {order}; seconds and years are not supported: a tick is a minute"),
-        count if count > 7 => format!("use {order}; the command has a key of its own"),
-        _ => format!("use {order}"),
+        _ => format!("use {order}; the command has a key of its own"),
     })
 }

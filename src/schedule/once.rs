@@ -93,10 +93,6 @@ impl Readings for Reading {
         (self.0 >= wall_second).then_some(self.0)
     }
 
-    fn last_until(&self, wall_second: i64) -> Option<i64> {
-        (self.0 <= wall_second).then_some(self.0)
-    }
-
     fn when_shifted(&self) -> WhenShifted {
         WhenShifted::Smoothed
     }

@@ -81,10 +81,14 @@ pub(super) fn name(zone: &TimeZone) -> String {
 pub(super) trait Readings {
     /// Returns the first one at or after a reading; none if there is none within the search.
     fn first_from(&self, wall_second: i64) -> Option<i64>;
-    /// Returns the last one at or before a reading; none if there is none within the search.
-    fn last_until(&self, wall_second: i64) -> Option<i64>;
     /// What becomes of them when the clock is shifted.
     fn when_shifted(&self) -> WhenShifted;
+}
+
+/// The same for those that are looked for backwards too.
+pub(super) trait ReadingsBothWays: Readings {
+    /// Returns the last one at or before a reading; none if there is none within the search.
+    fn last_until(&self, wall_second: i64) -> Option<i64>;
 }
 
 /// What becomes of readings when the clock is shifted.
@@ -173,7 +177,7 @@ impl WallClock {
     }
 
     /// Returns the last instant of `readings` at or before `second`.
-    pub(super) fn previous_at_or_before(&self, readings: &impl Readings, second: i64) -> Option<i64> {
+    pub(super) fn previous_at_or_before(&self, readings: &impl ReadingsBothWays, second: i64) -> Option<i64> {
         if let Some(offset) = self.constant {
             return readings.last_until(second + offset).map(|reading| reading - offset);
         }

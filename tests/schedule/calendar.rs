@@ -27,6 +27,8 @@ fn spellings_of_one_meaning_share_their_canonical_text() {
         ("2026-12-24 18:00:00", &["2026-12-24 18:00", "26-12-24 18:00"]),
         ("1970,2026,2069-01-01 00:00:00", &["70,26,69-1-1"]),
         ("*-*-* 02:00:00", &["*-1..12-1..31 2:00", "*-1/1-1/1 2:00"]),
+        ("*-*-* *:00,59:00", &["*:0/59", "*:59,0"]),
+        ("*-*-* *:30,59:00", &["*:30/29"]),
         ("*-*-* *:57..59:00", &["*:57/1", "*:57,58,59"]),
         ("*-*-* 03:20,30:00", &["3:20,30", "3:20..35/10"]),
         ("*-*-* 02:00:00 Europe/Berlin", &["2:00 europe/berlin", "*-*-* 02:00:00   Europe/Berlin"]),
@@ -60,6 +62,8 @@ fn days_and_weekdays_must_both_match_unlike_in_a_crontab_line() {
         ("*-*~3..5", "24 25 26"),
         ("Sun *-*~7/1", "22"),
         ("*-*~28", "1"),
+        ("*-*~6/4", "23 27"),
+        ("*-*~1..6/4", "24 28"),
         ("*-*-27..31", "27 28"),
         ("*-3-*", ""),
         ("2027-*-*", ""),
@@ -87,8 +91,21 @@ fn the_last_day_of_a_month_is_found_in_leap_years_too() {
 fn seconds_are_instants_of_their_own() {
     let found = between(&schedule("10:59:10/20", "UTC"), "2026-05-01T10:59:09", "2026-05-01T12:00");
     assert_eq!(found, ["10", "30", "50"].map(|second| format!("2026-05-01T10:59:{second}Z")));
-    let odd = schedule("*:*:30", "UTC");
-    assert_eq!(odd.previous_at_or_before(at("2026-05-01T10:00:29")), Some(at("2026-05-01T09:59:30")));
+    // text | an instant | the next after it | the last at or before it
+    for (text, t, next, previous) in [
+        ("*:*:30", "10:00:29", "10:00:30", "09:59:30"),
+        ("*:*:30", "10:00:30", "10:01:30", "10:00:30"),
+        ("*:*:10/20", "10:00:09", "10:00:10", "09:59:50"),
+        ("*:*:10/20", "10:00:45", "10:00:50", "10:00:30"),
+        ("*:*:10/20", "10:00:50", "10:01:10", "10:00:50"),
+        ("*:0:59", "10:00:58", "10:00:59", "09:00:59"),
+        ("*:0:59", "10:00:59", "11:00:59", "10:00:59"),
+    ] {
+        let seconds = schedule(text, "UTC");
+        let on_that_day = |time: &str| at(&format!("2026-05-01T{time}"));
+        let found = (seconds.next_after(on_that_day(t)), seconds.previous_at_or_before(on_that_day(t)));
+        assert_eq!(found, (Some(on_that_day(next)), Some(on_that_day(previous))), "{text} at {t}");
+    }
 }
 
 #[test]

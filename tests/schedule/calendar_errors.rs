@@ -24,6 +24,7 @@ const CASES: &str = "
 *:0/0 | 0 | minute step `0` leads nowhere | whole number from 1
 *:0/x | x | minute step `x` is not a number | whole number from 1
 *:0/15/3 | 15/3 | minute step `15/3` is not a number | whole number from 1
+*:30/30 | 30 | minute step `30` leads past the end | at most 29 from `30`
 *:0/90 | 90 | minute step `90` leads past the end | at most 59 from `0`
 *-*~3/3 | 3 | day from the end step `3` leads past the end | at most 2 from `3`
 *:1,,2 | | minute has an empty entry | use 0 to 59
@@ -59,6 +60,8 @@ at 2026-12-01 25:00 | 25:00 | time `25:00` does not exist | 00:00 to 23:59
 at 2026-12-01T9am | 9am | time `9am` is not understood | at 2026-12-01T09:00Z
 at 2026-12-01T09:00:00.5Z | 09:00:00.5 | time `09:00:00.5` has a fraction of a second | whole seconds
 at 2026-12-01T09:00+99:00 | +99:00 | offset `+99:00` is not understood | +02:00
+at 2026-12-01T09:00+24:00 | +24:00 | offset `+24:00` is not understood | +02:00
+at 2026-12-01T09:00+02:60 | +02:60 | offset `+02:60` is not understood | +02:00
 at 2026-12-01T09:00Zulu | Zulu | offset `Zulu` is not understood | +02:00
 at 2026-12-01T09:00Z Europe/Berlin | Europe/Berlin | `Europe/Berlin` does not belong here | at 2026-12-01T09:00Z
 at 2026-12-01 09:00 Berlin | Berlin | time zone `Berlin` is not known | `Europe/Berlin`

@@ -63,6 +63,8 @@ every 99999999999999999999m | 99999999999999999999m | interval `9999999999999999
 @every 9999999999999999w | 9999999999999999w | interval `9999999999999999w` is longer than ten years | every 5m
 midnight | midnight | schedule `midnight` is not understood | `daily`
 tomorrow morning | tomorrow morning | schedule `tomorrow morning` is not understood | known are five crontab fields
+every 5m day | day | interval `day` is not understood | every 1h30m
+every 5260321m | 5260321m | interval `5260321m` is longer than ten years | every 5m
 every weekday | weekday | unit `weekday` is not known | every 5m
 every 1.5.hours | 1.5.hours | interval `1.5.hours` is not understood | every 1h30m
 every 2 days at 02:00 | at | `at` does not go with the interval `2 days` | `every 1 day at 02:00`
@@ -71,6 +73,8 @@ every at 02:00 | | `every` needs an interval | every 5m
 every 1 day at | at | `at` needs a time of day | hour and minute
 every 1 day at 25:00 | 25:00 | time `25:00` does not exist | hour and minute
 every 1d at   2am | 2am | time `2am` is not understood | hour and minute
+every 1d at +2:00 | +2:00 | time `+2:00` is not understood | hour and minute
+every 1d at 002:00 | 002:00 | time `002:00` is not understood | hour and minute
 every 1d at 02:00:30 | 02:00:30 | time `02:00:30` is not understood | hour and minute
 TZ=Europe/Berlin 0 2 * * * | TZ=Europe/Berlin | `TZ` is not part of a schedule | `timezone:`
 CRON_TZ=UTC 0 2 * * * | CRON_TZ=UTC | `CRON_TZ` is not part of a schedule | `timezone:`
@@ -95,6 +99,22 @@ pub fn check(table: &str) {
         cases += 1;
     }
     assert!(cases > 50);
+}
+
+#[test]
+fn what_else_a_line_may_have_meant_depends_on_how_many_words_it_has() {
+    let order = "use minute, hour, day of month, month, day of week";
+    for (count, more) in [
+        (2, ""),
+        (4, ""),
+        (6, "; seconds and years are not supported: a tick is a minute"),
+        (7, "; seconds and years are not supported: a tick is a minute"),
+        (8, "; the command has a key of its own"),
+        (11, "; the command has a key of its own"),
+    ] {
+        let error = refused(&[&vec!["1"; count].join(" ")]);
+        assert_eq!(error.help, Some(format!("{order}{more}")), "{count}: {error:?}");
+    }
 }
 
 #[test]

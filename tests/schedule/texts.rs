@@ -20,11 +20,14 @@ fn spellings_of_one_meaning_share_their_canonical_text() {
         ("*/60 * * * *", &["*/100 * * * *", "*/99999999999999999999 * * * *"]),
         ("*/60,7 * * * *", &["*/61,7 * * * *", "*/90,7,7 * * * *"]),
         ("0 0 */31 */12 */7", &["0 0 */99 */99 */8"]),
+        ("0 0 */31,5 * *", &["0 0 */40,5 * *", "0 0 */31,5,1 * *"]),
         ("3 0 * * *", &["3-3/5 0 * * *"]),
         ("every 90m", &["every 1h30m", "EVERY 90 minutes", "@every 1h30m0s", "every 1 hour 30 min", "every 5400s"]),
         ("every 1440m", &["every day", "every 1d", "every 24 hours"]),
+        ("every 5260320m", &["every 3653 days"]),
         ("every 10080m", &["every week", "every 7 days"]),
-        ("every 1m", &["every minute", "every 60s"]),
+        ("every 1m", &["every minute", "every 60s", "  every 1m "]),
+        ("30 2 * * *", &[" every 1 day at 2:30", "every d at   02:30", "\tEvery 1D AT 2:30 "]),
     ];
     for (expected, spellings) in table {
         for text in spellings.iter().chain([&expected]) {
