@@ -40,6 +40,7 @@ pub use decide::decide;
 pub use fold::{Folded, fold};
 pub use jitter::{constant_delay, stable_hash};
 pub use recovery::{Evidence, take_over};
+pub(crate) use retry::next_attempt;
 pub use sight::note_seen;
 pub use tally::tally;
 

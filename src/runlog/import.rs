@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
-use crate::plan::{Folded, alerts, fold};
+use crate::plan::{Folded, alerts, fold, next_attempt};
 use crate::run::{Attempt, Outcome, Row};
 
 /// An attempt that was claimed on its host alone.
@@ -52,6 +52,7 @@ pub fn take_in(
         return (Imported::Known, changed.into_iter().collect(), alerts);
     }
     let is_taken = others.iter().any(|other| other.number == new.number || other.is_active());
+    let is_twice = is_taken && !is_in_place_of_what_was_given_back(new, others);
     let number = match is_taken {
         false => new.number,
         true if new.is_active() => return (Imported::Waits, Vec::new(), Vec::new()),
@@ -74,19 +75,32 @@ pub fn take_in(
     let mut alerts = Vec::new();
     if let Some(end) = &new.end {
         let mut end = end.clone();
-        if is_taken {
+        if is_twice {
             let ran_twice = format!("ran twice: attempt {} was made elsewhere too", new.number);
             end.error = Some(end.error.map_or(ran_twice.clone(), |error| format!("{error}; {ran_twice}")));
         }
         let folded = fold(row, &mut attempt, &end);
-        close_what_was_closed(&mut attempt, new, is_taken);
+        close_what_was_closed(&mut attempt, new, is_twice);
         alerts = alerts::of_end(row, &attempt, &end, folded);
     }
     if !is_taken {
         return (Imported::Taken, vec![attempt], alerts);
     }
-    let closed = others.iter().find(|other| other.retry_at.is_some()).map(|other| hand_on(other, &mut attempt));
-    (Imported::Duplicate(number), [attempt].into_iter().chain(closed).collect(), alerts)
+    let pending = others.iter().find(|other| other.retry_at.is_some());
+    let closed = pending.map(|other| match is_twice {
+        true => hand_on(other, &mut attempt),
+        false => Attempt { retry_at: None, ..other.clone() },
+    });
+    let imported = if is_twice { Imported::Duplicate(number) } else { Imported::Taken };
+    (imported, [attempt].into_iter().chain(closed).collect(), alerts)
+}
+
+/// Whether its key is taken only because somebody else gave the run back before its start: then nothing ran twice. What the same
+/// host made of the run before comes first, under the numbers after that.
+fn is_in_place_of_what_was_given_back(new: &Attempt, others: &[Attempt]) -> bool {
+    let was_given_back = |other: &Attempt| other.outcome() == Some(Outcome::Released);
+    let is_of_this_host = |other: &Attempt| other.degraded && other.owner.host == new.owner.host;
+    others.iter().any(was_given_back) && others.iter().all(|other| was_given_back(other) || is_of_this_host(other))
 }
 
 /// The attempt of a run, among all of them, that has the number after `attempt` and ended while the run-log was away.
@@ -96,13 +110,26 @@ pub fn newer<'a>(attempt: &Attempt, all: impl IntoIterator<Item = &'a Attempt>) 
 }
 
 /// The number of a retry follows that of its attempt, and is taken by now: it is made after the duplicate instead, and not at
-/// all where that has succeeded.
+/// all where that has succeeded. What was given back before its start allows no other start: the duplicate has been the first.
 pub fn hand_on(pending: &Attempt, duplicate: &mut Attempt) -> Attempt {
-    if !duplicate.outcome().is_some_and(Outcome::is_success) {
+    let is_done = match (duplicate.outcome(), pending.outcome()) {
+        (Some(Outcome::Cancelled), Some(Outcome::Released)) => true,
+        (_, Some(Outcome::Released)) if duplicate.gave_up || duplicate.stop.is_some() => true,
+        (outcome, _) => outcome.is_some_and(Outcome::is_success),
+    };
+    if !is_done {
         (duplicate.retry_at, duplicate.gave_up) = (pending.retry_at, false);
-        duplicate.tries = duplicate.tries.max(pending.tries);
+        count_on(pending, duplicate);
     }
     Attempt { retry_at: None, ..pending.clone() }
+}
+
+/// Counts the duplicate so that the attempt after it is counted as it would have been after the one that has it pending.
+fn count_on(pending: &Attempt, duplicate: &mut Attempt) {
+    let next = next_attempt(pending);
+    duplicate.interruptions = duplicate.interruptions.max(next.interruptions);
+    let costs = next_attempt(duplicate).tries - duplicate.tries;
+    duplicate.tries = next.tries.saturating_sub(costs);
 }
 
 fn brought_up_to_date(row: &mut Row, mut known: Attempt, new: &Attempt) -> (Option<Attempt>, Vec<Alert>) {

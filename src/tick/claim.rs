@@ -23,6 +23,8 @@ pub struct Held {
     pub claimed_at: BootTime,
     /// How long its body may take to end.
     pub kill_grace: Duration,
+    /// Somebody else has ended it, or taken it over: there is nothing left to renew.
+    pub is_gone: bool,
 }
 
 impl Held {

@@ -173,6 +173,43 @@ pub async fn an_end_that_is_not_retried_leaves_what_ran_twice_as_it_was(bench: B
     }
 }
 
+pub async fn what_another_host_gave_back_before_its_start_has_not_run_and_allows_no_second_start(bench: Bench) {
+    // most attempts by policy, how the one ended that ran, whether it is tried again
+    for (name, most, outcome, retried) in [
+        ("a", 1, Outcome::Lost, false),
+        ("b", 1, Outcome::Failed, false),
+        ("c", 3, Outcome::Failed, true),
+        ("d", 3, Outcome::Succeeded, false),
+        ("e", 1, Outcome::Released, true),
+    ] {
+        // given back before the spool is taken in, and after
+        for (time, is_first) in [("02:00", true), ("03:00", false)] {
+            let what = format!("{name}, given back first: {is_first}");
+            let transition = claiming(bench.row(&id(name)).await, at(time), 1);
+            let claim = transition.claim.clone().unwrap();
+            assert_eq!(bench.commit_one(transition).await, Verdict::Won, "{what}");
+            if is_first {
+                bench.ended(&claim, Outcome::Released).await;
+            }
+            let mut record = spooled(time, 1, Some(outcome));
+            record.attempt.run.pipeline = id(name);
+            record.attempt.policy.retry.max_attempts = most;
+            let has_retry = retried || outcome == Outcome::Released;
+            record.attempt.retry_at = has_retry.then(|| at(time) + Duration::from_secs(120));
+            let imported = import(&bench, [record.clone()]).await;
+            assert_eq!(imported, [if is_first { Imported::Taken } else { Imported::Duplicate(2) }], "{what}");
+            if !is_first {
+                bench.ended(&claim, Outcome::Released).await;
+            }
+            assert_eq!(import(&bench, [record]).await, [Imported::Known], "{what}");
+            let open = bench.view(Scope::All).await.open.remove(&id(name)).unwrap_or_default();
+            let of_run = open.iter().filter(|attempt| attempt.run.scheduled_for == at(time));
+            let expected: Vec<u32> = if retried { vec![2] } else { vec![] };
+            assert_eq!(of_run.map(|attempt| attempt.number).collect::<Vec<_>>(), expected, "{what}");
+        }
+    }
+}
+
 pub async fn the_cursor_moves_where_nothing_is_left_out(bench: Bench) {
     // the cursor before as the record has it, by which schedule it was moved, the cursor after
     for (name, after, by, expected) in [

@@ -9,14 +9,16 @@ use async_trait::async_trait;
 use jiff::{SignedDuration, Timestamp};
 use tickward::alert::Alert;
 use tickward::clock::BootTime;
+use tickward::config::{Environment, Source, load};
 use tickward::executor::{End, Ended, Executor, Job, Output, Stop};
 use tickward::lease::Lease;
 use tickward::occurrence::{PipelineId, Token};
 use tickward::pipeline::Pipeline;
+use tickward::plan::{Evidence, take_over};
 use tickward::run::Outcome;
 use tickward::runlog::contract::{
-    Adopted, Batch, Committed, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query, Record, Renewed,
-    Retention, RunLog, Scope, Settled, Spooled, Verdict, View, Waiting,
+    Adopted, Batch, Committed, Condition, End as Lost, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning,
+    Query, Record, Renewed, Retention, RunLog, Scope, Settled, Spooled, Verdict, View, Waiting,
 };
 use tickward::runlog::{Error, memory::MemoryRunLog};
 use tickward::tick::{ByHand, Options, Report, StopWish, run_by_hand, run_due};
@@ -32,6 +34,7 @@ struct Stuck {
     truth: Arc<MemoryRunLog>,
     loads_left: AtomicU32,
     commits_left: AtomicU32,
+    renewals: AtomicU32,
     unheard: AtomicBool,
     /// The first commit is carried out after so many loads, and nobody hears of it.
     late_by: AtomicU32,
@@ -75,7 +78,10 @@ impl RunLog for Stuck {
     }
 
     async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Renewed>, Error> {
-        self.truth.renew(tokens, lease).await
+        match self.renewals.fetch_add(1, Ordering::SeqCst) {
+            0..ALL => self.truth.renew(tokens, lease).await,
+            _ => Err(Error::Unavailable { message: "it was asked too often".into(), source: None }),
+        }
     }
 
     async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
@@ -147,6 +153,7 @@ async fn tick_with(world: &Arc<World>, loads: u32, commits: u32, unheard: bool, 
         truth: world.truth.clone(),
         loads_left: AtomicU32::new(loads),
         commits_left: AtomicU32::new(commits),
+        renewals: AtomicU32::new(0),
         unheard: AtomicBool::new(unheard),
         late_by: AtomicU32::new(late_by),
         late: Mutex::new(None),
@@ -273,6 +280,7 @@ async fn by_hand(
         truth: world.truth.clone(),
         loads_left: AtomicU32::new(ALL),
         commits_left: AtomicU32::new(commits),
+        renewals: AtomicU32::new(0),
         unheard: AtomicBool::new(false),
         late_by: AtomicU32::new(0),
         late: Mutex::new(None),
@@ -308,5 +316,72 @@ fn a_run_by_hand_whose_claim_is_not_taken_says_so() {
         let report = by_hand(&world, Some(instant), 1, 0, Duration::ZERO).await;
         assert_eq!(report.ended, [], "it did not run");
         assert_eq!(report.unrecorded.as_deref(), Some("the disk is full"));
+    });
+}
+
+/// Bodies that take their time to end when they are told to.
+#[derive(Default)]
+struct Lingering(tokio::sync::Notify);
+
+#[async_trait]
+impl Executor for Lingering {
+    async fn run(&self, _: Job) -> Ended {
+        self.0.notified().await;
+        tokio::time::sleep(Duration::from_secs(4)).await;
+        Ended {
+            end: End::Signalled(15),
+            stopped: Some(Stop::LeaseOver),
+            started_at: None,
+            duration: Duration::ZERO,
+            cpu: Duration::ZERO,
+            peak_memory_bytes: 0,
+            output: Output::default(),
+        }
+    }
+
+    fn extend(&self, _: Token, _: BootTime) {}
+
+    fn stop(&self, _: Token, why: Stop) {
+        assert_eq!(why, Stop::LeaseOver);
+        self.0.notify_one();
+    }
+
+    fn kill_all(&self) {}
+
+    async fn close(&self) {}
+}
+
+/// What was taken over is not asked for again and again while its body ends.
+#[test]
+fn a_claim_that_is_gone_is_renewed_no_more() {
+    in_a_world("latest", async |world| {
+        let (_wish, stop) = watch::channel(StopWish::None);
+        let mut env = env(&world, 0, "tick", stop);
+        env.executor = Arc::new(Lingering::default());
+        let store = Arc::new(Stuck {
+            truth: world.truth.clone(),
+            loads_left: AtomicU32::new(ALL),
+            commits_left: AtomicU32::new(ALL),
+            renewals: AtomicU32::new(0),
+            unheard: AtomicBool::new(false),
+            slowness: Duration::ZERO,
+        });
+        env.run_log = store.clone();
+        let elsewhere = tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_secs(10)).await;
+            let view = world.truth.load(Scope::All).await.unwrap();
+            let claimed = view.open.values().flatten().next().unwrap();
+            let completion = take_over(claimed, Evidence::LeaseOver, false, view.now);
+            let ends = vec![Lost { completion, condition: Condition::Always }];
+            world.truth.commit(Batch { ends, transitions: Vec::new() }).await.unwrap();
+            world
+        });
+        let file = "pipelines: { p: { schedule: \"*/5 * * * *\", command: [body] } }";
+        let read = load(&[Source::Text { name: "<world>".into(), text: file.into() }], &Environment::default());
+        let report = run_due(&env, &read.pipelines.iter().collect::<Vec<_>>(), &Options::default()).await.unwrap();
+        elsewhere.await.unwrap();
+        assert_eq!(report.ended.len(), 1, "{report:?}");
+        assert_eq!(report.ended[0].late_outcome, Some(Outcome::Interrupted), "{report:?}");
+        assert_eq!(store.renewals.load(Ordering::SeqCst), 1);
     });
 }

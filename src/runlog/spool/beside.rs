@@ -1,15 +1,16 @@
 //! A run-log with its mirror beside it, on the disk of this host.
 //!
 //! Every call goes to the run-log. What is loaded or won is mirrored; where other ticks of this host have found no run-log
-//! meanwhile, this one claims nothing until that outage has been ended (`tick::recover`).
+//! meanwhile, this one claims nothing until that outage has been ended (`tick::recover`), and no run that this host has made alone
+//! before the run-log knows its end.
 //!
 //! Holds always: an outcome that lies in the spool wins over a loss; a claim and the beginning of an outage exclude each other; a mirror that cannot be written hinders nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,20 +25,22 @@ use super::{Folder, LOCK, keep};
 use crate::alert::Alert;
 use crate::clock::Clock;
 use crate::lease::Lease;
-use crate::occurrence::{PipelineId, Token};
-use crate::run::{Outcome, Row};
+use crate::occurrence::{PipelineId, Run, Token};
+use crate::run::{Attempt, Outcome, Row};
 
 /// A run-log and the folder of this host.
 pub struct Mirrored {
     run_log: Arc<dyn RunLog>,
     folder: Folder,
     clock: Arc<dyn Clock>,
+    /// Attempts of the spool whose end it has taken in, by their tokens.
+    taken: Mutex<BTreeSet<Token>>,
 }
 
 impl Mirrored {
     /// `run_log`, mirrored in `folder`.
     pub fn new(run_log: Arc<dyn RunLog>, folder: Folder, clock: Arc<dyn Clock>) -> Mirrored {
-        Mirrored { run_log, folder, clock }
+        Mirrored { run_log, folder, clock, taken: Mutex::default() }
     }
 
     async fn note(&self, learned: Learned) {
@@ -56,6 +59,16 @@ impl Mirrored {
             Ok(None) => {}
             Err(error) => tracing::debug!(%error, "nobody knows whether the spool has an outcome"),
         }
+    }
+
+    /// The runs that this host has made alone and that are not over yet, or whose end the run-log does not know.
+    async fn made_alone(&self) -> BTreeSet<Run> {
+        let kept = self.folder.work(keep::attempts).await.unwrap_or_else(|error| {
+            tracing::debug!(%error, "nobody knows whether the spool has a run");
+            Vec::new()
+        });
+        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.into_iter().filter(|(_, token, _)| !taken.contains(token)).map(|(run, ..)| run).collect()
     }
 
     /// Keeps an outage from beginning; none where there is no disk for one, an error where one may be beginning.
@@ -88,9 +101,11 @@ impl RunLog for Mirrored {
         let claims = batch.transitions.iter().any(|transition| transition.claim.is_some());
         let lock = if claims { self.no_outage().await } else { Ok(None) };
         let hindered = claims && (lock.is_err() || keep::is_outage(&self.folder));
+        let alone = if claims && !hindered { self.made_alone().await } else { BTreeSet::new() };
+        let is_hindered = |claim: &Attempt| hindered || alone.contains(&claim.run);
         let places: BTreeMap<usize, Transition> = batch.transitions.into_iter().enumerate().collect();
         let (left, sent): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            places.into_iter().partition(|(_, transition)| hindered && transition.claim.is_some());
+            places.into_iter().partition(|(_, transition)| transition.claim.as_ref().is_some_and(is_hindered));
         batch.transitions = sent.values().cloned().collect();
         let mut committed = self.run_log.commit(batch).await?;
         let mut verdicts: BTreeMap<usize, Verdict> = sent.keys().copied().zip(committed.verdicts).collect();
@@ -109,7 +124,12 @@ impl RunLog for Mirrored {
     }
 
     async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
-        self.run_log.import(records).await
+        let ended = records.iter().map(|spooled| &spooled.attempt).filter(|attempt| !attempt.is_active());
+        let ended: BTreeSet<Token> = ended.map(|attempt| attempt.token).collect();
+        let imported = self.run_log.import(records).await?;
+        // Only what is active is told to wait.
+        self.taken.lock().unwrap_or_else(PoisonError::into_inner).extend(ended);
+        Ok(imported)
     }
 
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {

@@ -8,7 +8,7 @@ use std::io;
 use jiff::Timestamp;
 
 use super::{ALONE, Folder, LOCK, OUTAGE, RECORDS, Seen, Stored};
-use crate::occurrence::{PipelineId, Token};
+use crate::occurrence::{PipelineId, Run, Token};
 use crate::run::{Completion, Row};
 
 const ENDS: &str = "ends";
@@ -107,6 +107,21 @@ pub fn records(folder: &Folder) -> io::Result<Vec<(String, Stored)>> {
         }
     }
     Ok(all)
+}
+
+/// The attempts that were claimed here and are kept, with whether they have ended.
+///
+/// # Errors
+/// Those of the file system.
+pub fn attempts(folder: &Folder) -> io::Result<Vec<(Run, Token, bool)>> {
+    if folder.folder(RECORDS).names()?.is_empty() {
+        return Ok(Vec::new());
+    }
+    let attempts = records(folder)?.into_iter().filter_map(|(_, stored)| match stored {
+        Stored::Attempt { spooled, .. } => Some(spooled.attempt),
+        Stored::End { .. } => None,
+    });
+    Ok(attempts.map(|attempt| (attempt.run.clone(), attempt.token, !attempt.is_active())).collect())
 }
 
 /// The outcome that lies here for an attempt, if one does.

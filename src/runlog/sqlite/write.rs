@@ -154,7 +154,8 @@ pub(super) fn update_attempt(connection: &Connection, attempt: &Attempt) -> rusq
     let Some(end) = &attempt.end else { return Ok(()) };
     let update = "UPDATE tickward_attempt SET state = ?1, retry_at = ?2, gave_up = ?3, late_outcome = ?4, fatal = ?5, \
          started_at = ?6, ended_at = ?7, duration_us = ?8, exit_code = ?9, error = ?10, cpu_us = ?11, \
-         peak_memory_bytes = ?12, output_bytes = ?13, tail = ?14, results = ?15 WHERE token = ?16";
+         peak_memory_bytes = ?12, output_bytes = ?13, tail = ?14, results = ?15, \
+         tries = ?16, interruptions = ?17 WHERE token = ?18";
     connection.prepare_cached(update)?.execute(params![
         end.outcome.word(),
         attempt.retry_at.map(|t| t.as_microsecond()),
@@ -171,6 +172,8 @@ pub(super) fn update_attempt(connection: &Connection, attempt: &Attempt) -> rusq
         signed(end.output_bytes),
         end.tail,
         end.results.as_ref().map(as_json).transpose()?,
+        attempt.tries,
+        attempt.interruptions,
         attempt.token.to_string(),
     ])?;
     Ok(())

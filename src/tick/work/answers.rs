@@ -123,7 +123,7 @@ impl Work<'_> {
         if matches!(pipeline.overlap, Overlap::Allow(_)) && self.more_is_due.remove(&attempt.run.pipeline) {
             self.look_again.push(attempt.run.pipeline.clone());
         }
-        self.claimed.push_back(Held { claimed_at: now, kill_grace: pipeline.kill_grace, attempt });
+        self.claimed.push_back(Held { claimed_at: now, kill_grace: pipeline.kill_grace, is_gone: false, attempt });
         if self.stopping {
             self.wind_up("the tick was told to stop");
         }
@@ -233,6 +233,7 @@ impl Work<'_> {
                 }
             } else if tokens.contains(&token) {
                 tracing::error!(run = claim.attempt.run.id(), "claim taken over: the body is stopped");
+                claim.is_gone = true;
                 self.env.executor.stop(token, Stop::LeaseOver);
             }
         }

@@ -93,8 +93,9 @@ impl Work<'_> {
         if enough { 0 } else { free.saturating_sub(held) }
     }
 
+    /// The claims that there is something to renew of.
     pub(super) fn held(&self) -> impl Iterator<Item = &Held> {
-        self.claimed.iter().chain(self.running.values())
+        self.claimed.iter().chain(self.running.values()).filter(|held| !held.is_gone)
     }
 
     /// The claims whose renewal is due: all of one length of lease.
