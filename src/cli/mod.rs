@@ -3,6 +3,7 @@
 //! One file a command; what they share is how the world is opened (`session`), how things are printed (`print`) and which
 //! exit code wins (`exit`).
 
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -175,8 +176,18 @@ fn not_understood(error: &clap::Error) -> ExitCode {
 
 /// Runs `work` on an event loop of one thread.
 fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Exit> {
+    let mut answer = None;
+    run_to_its_end(Box::pin(async { answer = Some(work.await) }))?;
+    answer.ok_or(Exit::RunLog)
+}
+
+/// Not generic, so that the event loop is in the program once, and not for each call of each command.
+fn run_to_its_end(work: Pin<Box<dyn Future<Output = ()> + '_>>) -> Result<(), Exit> {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
-        Ok(runtime) => Ok(runtime.block_on(work)),
+        Ok(runtime) => {
+            runtime.block_on(work);
+            Ok(())
+        }
         Err(error) => {
             print::error(&format!("no event loop: {error}"), "");
             Err(Exit::RunLog)
