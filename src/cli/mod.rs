@@ -3,6 +3,7 @@
 //! One file a command; what they share is how the world is opened (`session`), how things are printed (`print`) and which
 //! exit code wins (`exit`).
 
+use std::pin::Pin;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -178,12 +179,19 @@ const LEFT_BEHIND: std::time::Duration = std::time::Duration::from_millis(200);
 
 /// Runs `work` on an event loop of one thread.
 fn block_on<T>(work: impl Future<Output = T>) -> Result<T, Exit> {
+    let mut answer = None;
+    run_to_its_end(Box::pin(async { answer = Some(work.await) }))?;
+    answer.ok_or(Exit::RunLog)
+}
+
+/// Not generic, so that the event loop is in the program once, and not for each call of each command.
+fn run_to_its_end(work: Pin<Box<dyn Future<Output = ()> + '_>>) -> Result<(), Exit> {
     match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => {
-            let done = runtime.block_on(work);
+            runtime.block_on(work);
             // What is still asked of a run-log or an alerter that does not answer was given up long ago.
             runtime.shutdown_timeout(LEFT_BEHIND);
-            Ok(done)
+            Ok(())
         }
         Err(error) => {
             print::error(&format!("no event loop: {error}"), "");

@@ -132,6 +132,11 @@ impl Verb {
 
     /// Changes each as `ask` decides, and prints what became of it.
     pub fn obey(&self, format: Format, ask: impl Fn(&Situation<'_>) -> (Decision, Told)) -> Exit {
+        self.obey_each(format, &ask)
+    }
+
+    /// Compiled once, whatever is asked for.
+    fn obey_each(&self, format: Format, ask: &dyn Fn(&Situation<'_>) -> (Decision, Told)) -> Exit {
         let pipelines: Pipelines<'_> = self.session.loaded.pipelines.iter().map(|p| (p.id.clone(), p)).collect();
         let (mut exit, mut list) = (Exit::Done, Vec::new());
         for id in &self.ids {
@@ -146,7 +151,7 @@ impl Verb {
                     }
                 }
             };
-            match block_on(tick::control(&*self.run_log, pipeline, &pipelines, &ask)) {
+            match block_on(tick::control(&*self.run_log, pipeline, &pipelines, ask)) {
                 Err(failed) => return failed,
                 Ok(Err(error @ Error::Unknown { .. })) => {
                     let help = "look with `tickward status`, then ask again";

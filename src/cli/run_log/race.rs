@@ -4,7 +4,9 @@
 //! The pipeline is `check` in the namespace `tickward`, which no configuration may well have; it is forgotten afterwards: what
 //! stays is its row with nothing but fence and version, as of every pipeline that was ever claimed.
 
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
@@ -14,7 +16,7 @@ use crate::lease::Lease;
 use crate::occurrence::{Name, PipelineId, Run, Token};
 use crate::owner::Owner;
 use crate::run::{Attempt, Completion, Outcome, Policy, Row, Trigger};
-use crate::runlog::contract::{Batch, Condition, End, Query, Scope, Transition, Verdict};
+use crate::runlog::contract::{Batch, Committed, Condition, End, Query, Scope, Transition, Verdict};
 use crate::runlog::{Error, RunLog};
 use crate::tick::{Host, SystemHost};
 
@@ -46,20 +48,17 @@ impl Racer {
     pub async fn race(&self, ways: &[Arc<dyn RunLog>]) -> Result<usize, Error> {
         let Some(first) = ways.first() else { return Ok(0) };
         let (row, now) = self.row(&**first).await?;
-        let mut claims = tokio::task::JoinSet::new();
+        let mut tokens = Vec::new();
+        let mut claims = Vec::new();
         for way in ways {
-            let (way, claim) = (way.clone(), self.claim(&row, now));
-            let token = claim.claim.as_ref().map(|attempt| attempt.token);
-            claims.spawn(async move {
-                let committed = way.commit(Batch { ends: Vec::new(), transitions: vec![claim] }).await?;
-                Ok::<_, Error>(token.filter(|_| committed.verdicts.first() == Some(&Verdict::Won)))
-            });
+            let claim = self.claim(&row, now);
+            tokens.push(claim.claim.as_ref().map(|attempt| attempt.token));
+            claims.push(way.commit(Batch { ends: Vec::new(), transitions: vec![claim] }));
         }
         let mut winners = Vec::new();
-        while let Some(done) = claims.join_next().await {
-            let won = done
-                .map_err(|panic| Error::Unknown { message: "a claim failed".into(), source: Some(Box::new(panic)) });
-            winners.extend(won??);
+        for (token, committed) in tokens.into_iter().zip(all_at_once(claims).await) {
+            let has_won = committed?.verdicts.first() == Some(&Verdict::Won);
+            winners.extend(token.filter(|_| has_won));
         }
         for token in &winners {
             self.end(&**first, *token, now).await?;
@@ -167,4 +166,23 @@ impl Racer {
         let end = End { completion, condition: Condition::Always };
         run_log.commit(Batch { ends: vec![end], transitions: Vec::new() }).await.map(drop)
     }
+}
+
+type Claim<'a> = Pin<Box<dyn Future<Output = Result<Committed, Error>> + Send + 'a>>;
+
+/// Waits for all of them, which go on side by side; the answers in their order.
+async fn all_at_once(claims: Vec<Claim<'_>>) -> Vec<Result<Committed, Error>> {
+    let mut running: Vec<Result<Result<Committed, Error>, Claim<'_>>> = claims.into_iter().map(Err).collect();
+    std::future::poll_fn(|context| {
+        for one in &mut running {
+            if let Err(claim) = one
+                && let Poll::Ready(answer) = claim.as_mut().poll(context)
+            {
+                *one = Ok(answer);
+            }
+        }
+        if running.iter().all(Result::is_ok) { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    running.into_iter().flatten().collect()
 }

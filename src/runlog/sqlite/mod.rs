@@ -5,6 +5,7 @@
 //!
 //! Holds always: what a call returned as applied survives a power cut (`synchronous=FULL`).
 
+use std::any::Any;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -74,21 +75,30 @@ impl SqliteRunLog {
         &self,
         work: impl FnOnce(&mut Connection) -> rusqlite::Result<T> + Send + 'static,
     ) -> Result<T, Error> {
+        let done = self.apart(Box::new(move |connection| Box::new(work(connection)))).await?;
+        match done.downcast::<rusqlite::Result<T>>() {
+            Ok(result) => result.map_err(|error| sorted(&self.path, error)),
+            Err(_) => Err(self.unexpected(None)),
+        }
+    }
+
+    /// Not generic, so that a task of its own is compiled once, and not for each call.
+    async fn apart(&self, work: Work) -> Result<Box<dyn Any + Send>, Error> {
         let connection = self.connection.clone();
-        let path = self.path.clone();
         let done = tokio::task::spawn_blocking(move || {
             let mut connection = connection.lock().unwrap_or_else(PoisonError::into_inner);
             work(&mut connection)
         });
-        match done.await {
-            Ok(result) => result.map_err(|error| sorted(&path, error)),
-            Err(panic) => Err(Error::Unknown {
-                message: format!("the run-log `{}` failed in an unexpected way", path.display()),
-                source: Some(Box::new(panic)),
-            }),
-        }
+        done.await.map_err(|panic| self.unexpected(Some(Box::new(panic))))
+    }
+
+    fn unexpected(&self, source: Option<Box<dyn std::error::Error + Send + Sync>>) -> Error {
+        Error::Unknown { message: format!("the run-log `{}` failed in an unexpected way", self.path.display()), source }
     }
 }
+
+/// What is done with the connection; gives a `rusqlite::Result` of any type.
+type Work = Box<dyn FnOnce(&mut Connection) -> Box<dyn Any + Send> + Send>;
 
 #[async_trait]
 impl RunLog for SqliteRunLog {
