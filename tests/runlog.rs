@@ -180,17 +180,20 @@ fn everywhere() -> Vec<Case> {
         outbox: an_end_is_told_as_it_ended, a_late_outcome_is_told_once, a_transition_that_is_refused_tells_nothing,
             an_alert_is_with_one_tick_at_a_time, alerts_of_a_pipeline_stay_in_order, the_same_alert_is_kept_once,
             after_a_day_an_alert_is_dead, what_is_put_off_is_kept_with_its_instant,
-            what_happened_long_ago_is_told_for_a_day_too_and_in_its_turn, what_there_is_no_room_for_is_counted;
+            what_happened_long_ago_is_told_for_a_day_too_and_in_its_turn, what_there_is_no_room_for_is_counted,
+            what_is_posted_finds_those_dead_that_nobody_took, of_the_dead_the_last_ones_are_kept;
         history: newest_decisions_come_first, equal_decisions_have_a_fixed_order, a_limit_keeps_the_newest,
             filters_leave_what_they_say, what_is_merged_counts_as_newly_decided;
         values: instants_are_kept_to_the_microsecond, odd_text_is_kept, large_numbers_are_kept, every_word_is_kept;
         races: each_occurrence_is_won_once, an_end_is_folded_once, of_many_renamings_one_is_won;
         copying: everything_comes_once_in_a_fixed_order_whatever_the_page, what_is_taken_in_is_there_as_it_was,
-            what_is_there_stays, names_sort_by_their_bytes, a_store_says_what_it_is_and_asking_leaves_nothing;
+            what_is_there_stays, a_stretch_that_is_taken_in_ends_where_it_ended, names_sort_by_their_bytes, a_store_says_what_it_is_and_asking_leaves_nothing;
         pruning: what_is_older_goes_and_the_newest_run_and_success_stay,
             failures_are_kept_for_longer_and_counts_leave_them_alone_then,
-            what_is_open_or_still_guards_an_occurrence_stays, much_goes_in_bounded_steps;
+            what_is_open_or_still_guards_an_occurrence_stays, no_step_takes_more_than_it_may_of_both_kinds,
+            much_goes_in_bounded_steps;
         renaming: what_is_forgotten_leaves_fence_and_version, nothing_is_forgotten_of_what_runs_or_is_unknown,
+            what_has_never_run_is_forgotten_and_renamed_too, a_claim_alone_is_known_too,
             all_that_is_known_goes_over_to_a_new_name, a_name_takes_over_once_and_only_where_it_is_free,
             a_pipeline_may_get_its_old_name_back, a_pause_under_the_new_name_is_kept,
             what_runs_meanwhile_ends_under_the_new_name;

@@ -222,8 +222,8 @@ fn offset_at(zone: &TimeZone, second: i64) -> i64 {
 
 /// The instant, moved into the time library's range if it is outside.
 fn timestamp(second: i64) -> Timestamp {
-    let edge = if second < 0 { Timestamp::MIN } else { Timestamp::MAX };
-    Timestamp::from_second(second).unwrap_or(edge)
+    let within = second.clamp(Timestamp::MIN.as_second(), Timestamp::MAX.as_second());
+    Timestamp::from_second(within).unwrap_or_default()
 }
 
 #[cfg(test)]

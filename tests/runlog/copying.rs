@@ -1,9 +1,9 @@
 //! What one run-log hands over and another takes in.
 
 use tickward::alert::{Alert, Kind};
-use tickward::run::{Attempt, Outcome, Reason, Row};
+use tickward::run::{Attempt, NotRun, Outcome, Reason, Row};
 use tickward::runlog::contract::{
-    Adopted, Batch, Forgotten, Item, Mark, Query, RunLog, Scope, Transition, Verdict, Waiting,
+    Adopted, Batch, Forgotten, Item, Mark, Query, Record, RunLog, Scope, Transition, Verdict, Waiting,
 };
 use tickward::runlog::outbox::Done;
 use tickward::runlog::{Purpose, contract::Role};
@@ -145,6 +145,16 @@ pub async fn what_is_there_stays(bench: Bench) {
     assert_eq!((raised.fence, raised.version), (90, 91));
     assert_eq!(raised.cursor, before.0[0].cursor);
     assert_eq!(bench.claimed("p", "02:00").await.fence, 91);
+}
+
+pub async fn a_stretch_that_is_taken_in_ends_where_it_ended(bench: Bench) {
+    let entry = stretch(&id("p"), "02:00", "02:30", 3, Reason::Missed, Some("01:00"));
+    for (after, adopted) in [(Some("01:00"), (1, 0)), (Some("01:30"), (0, 1)), (None, (0, 1))] {
+        let item = Item::NotRun(NotRun { after: after.map(at), ..entry.clone() });
+        let Adopted { new, known, differs } = bench.log.adopt(vec![item]).await.unwrap();
+        assert_eq!(((new, known), differs), (adopted, 0), "after {after:?}");
+        assert_eq!(bench.everything().await.1, [Record::NotRun(NotRun { after: None, ..entry.clone() })], "{after:?}");
+    }
 }
 
 pub async fn names_sort_by_their_bytes(bench: Bench) {

@@ -86,4 +86,12 @@ pub async fn a_stretch_recorded_again_reaches_as_far_as_the_longer(bench: Bench)
     record(&bench, vec![stretch(&p, "01:00", "01:00", 1, Reason::Overlap, None)]).await;
     record(&bench, vec![stretch(&p, "01:00", "01:00", 1, Reason::Superseded, None)]).await;
     assert_eq!(recorded(&bench, "p").await, ["01:00-01:00 1 superseded at 01:00", "01:00-03:00 3 overlap at 01:00"]);
+    // Once there may have been more, there may be still.
+    for (name, first, second) in [("a", true, false), ("b", false, true), ("c", true, true)] {
+        for at_least in [first, second] {
+            let entry = stretch(&id(name), "01:00", "02:00", 2, Reason::Overlap, None);
+            record(&bench, vec![NotRun { at_least, ..entry }]).await;
+        }
+        assert_eq!(recorded(&bench, name).await, ["01:00-02:00 2+ overlap at 02:00"]);
+    }
 }

@@ -6,7 +6,7 @@ use tickward::alert::{Alert, Kind};
 use tickward::clock::Clock;
 use tickward::pipeline::Retry;
 use tickward::run::{Attempt, Outcome};
-use tickward::runlog::contract::{AlertVerdict, Outbox, Scope, Settled, Transition, Verdict, Waiting};
+use tickward::runlog::contract::{AlertVerdict, Item, Outbox, Scope, Settled, Transition, Verdict, Waiting};
 use tickward::runlog::outbox::{Done, MOST, Why};
 
 use crate::bench::{Bench, at, changing, claiming, id};
@@ -207,6 +207,28 @@ pub async fn after_a_day_an_alert_is_dead(bench: Bench) {
     assert!(take(&bench).await.is_empty() && !is_pending(&bench).await);
     let left = outbox(&bench).await;
     assert_eq!((left.waiting.len(), left.dead.len(), left.dead_ever), (0, 1, 1));
+}
+
+pub async fn what_is_posted_finds_those_dead_that_nobody_took(bench: Bench) {
+    bench.log.post_alerts(vec![alert("p", "1", &bench)]).await.unwrap();
+    bench.clock.advance(Duration::from_secs(24 * 3600) + Duration::from_micros(1));
+    // How many are posted, how many wait then and are dead.
+    for (posted, waiting, dead) in [(0, 1, 0), (1, 1, 1)] {
+        let alerts = (0..posted).map(|_| alert("p", "2", &bench)).collect();
+        bench.log.post_alerts(alerts).await.unwrap();
+        let left = outbox(&bench).await;
+        assert_eq!((left.waiting.len(), left.dead.len()), (waiting, dead), "{posted}");
+    }
+}
+
+pub async fn of_the_dead_the_last_ones_are_kept(bench: Bench) {
+    let dead = |n: usize| Item::Dead(Waiting::new(alert("p", &n.to_string(), &bench)));
+    for (from, to, kept) in [(0, MOST - 1, MOST - 1), (MOST - 1, MOST, MOST), (MOST, MOST + 2, MOST)] {
+        bench.log.adopt((from..to).map(dead).collect()).await.unwrap();
+        let left = outbox(&bench).await;
+        assert_eq!((left.dead.len(), left.dead_ever), (kept, to as u64));
+        assert_eq!(left.dead[kept - 1].alert.id, alert("p", &(to - 1).to_string(), &bench).id);
+    }
 }
 
 pub async fn what_there_is_no_room_for_is_counted(bench: Bench) {

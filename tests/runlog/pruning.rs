@@ -115,6 +115,43 @@ pub async fn what_is_open_or_still_guards_an_occurrence_stays(bench: Bench) {
     assert_eq!(open.len(), 2);
 }
 
+/// Three attempts and three entries of what was not run go of each of two pipelines, and three attempts of a third.
+pub async fn no_step_takes_more_than_it_may_of_both_kinds(bench: Bench) {
+    for (limit, steps) in [
+        (1, vec![1; 15]),
+        (2, vec![2, 2, 2, 2, 2, 2, 2, 1]),
+        (3, vec![3; 5]),
+        (4, vec![4, 4, 4, 3]),
+        (5, vec![5, 5, 5]),
+        (7, vec![7, 7, 1]),
+        (15, vec![15]),
+        (16, vec![15]),
+    ] {
+        let names = ["p", "q", "r"].map(|name| format!("{name}{limit}"));
+        let scope = Scope::Only(names.iter().map(|name| id(name)).collect());
+        for name in &names {
+            bench.clock.set(at("01:00"));
+            for hour in ["01:00", "02:00", "03:00", "04:00"] {
+                ran(&bench, name, hour, Outcome::Succeeded).await;
+            }
+            let entries =
+                ["01:30", "02:30", "03:30"].map(|hour| stretch(&id(name), hour, hour, 1, Reason::Overlap, None));
+            let not_run = if name.starts_with('r') { Vec::new() } else { entries.into() };
+            let row = bench.row(&id(name)).await;
+            assert_eq!(bench.commit_one(Transition { not_run, ..changing(row) }).await, Verdict::Won);
+        }
+        bench.clock.set(at("23:00"));
+        let last = steps.len() - 1;
+        for (number, taken) in steps.into_iter().enumerate() {
+            let done = bench.log.prune(scope.clone(), before("23:00"), limit, Pruning::Remove).await.unwrap();
+            assert_eq!((done.attempts + done.not_run, done.more), (taken, number < last), "{limit}: step {number}");
+        }
+        for name in &names {
+            assert_eq!(left(&bench, name).await, ["04"], "{limit}");
+        }
+    }
+}
+
 /// A hundred thousand rows go in steps: none takes more than it may, and the last one says that nothing is left.
 pub async fn much_goes_in_bounded_steps(bench: Bench) {
     let runs: u32 = 100_000;

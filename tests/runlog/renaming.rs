@@ -56,6 +56,41 @@ pub async fn nothing_is_forgotten_of_what_runs_or_is_unknown(bench: Bench) {
     assert_eq!(bench.end(end(&attempt, Outcome::Failed, at("03:00"))).await, Ended::Orphan);
 }
 
+pub async fn what_has_never_run_is_forgotten_and_renamed_too(bench: Bench) {
+    for name in ["p", "q"] {
+        let row = Row { cursor: Some(at("01:00")), ..bench.row(&id(name)).await };
+        assert_eq!(bench.commit_one(changing(row)).await, Verdict::Won);
+    }
+    for (from, to) in [("p", "q"), ("p", "p")] {
+        assert_eq!(rename(&bench, from, to).await, Verdict::Lost, "{from} to {to}, of which something is known");
+    }
+    assert_eq!(forget(&bench, "p").await, Forgotten::Done { records: 0 });
+    assert_eq!((bench.row(&id("p")).await.cursor, forget(&bench, "p").await), (None, Forgotten::Unknown));
+    let not_run = vec![stretch(&id("r"), "04:00", "04:00", 1, Reason::Missed, None)];
+    let row = bench.row(&id("r")).await;
+    assert_eq!(bench.commit_one(Transition { not_run, ..changing(row) }).await, Verdict::Won);
+    let done = Forgotten::Done { records: 1 };
+    assert_eq!(forget(&bench, "r").await, done, "its row tells nothing, what was not run does");
+    assert_eq!(rename(&bench, "q", "new").await, Verdict::Won);
+    assert_eq!(bench.row(&id("new")).await.cursor, Some(at("01:00")));
+}
+
+/// As a run by hand of a pipeline that no tick has seen.
+pub async fn a_claim_alone_is_known_too(bench: Bench) {
+    let mut by_hand = claiming(bench.row(&id("p")).await, at("02:00"), 1);
+    by_hand.row.cursor = None;
+    assert_eq!(bench.commit_one(by_hand).await, Verdict::Won);
+    let running = bench.claimed("other", "02:00").await;
+    past(&bench, "old").await;
+    assert_eq!(forget(&bench, "p").await, Forgotten::Active);
+    assert_eq!(rename(&bench, "old", "p").await, Verdict::Lost, "something runs under that name");
+    assert_eq!(rename(&bench, "p", "new").await, Verdict::Won);
+    assert_eq!((of(&bench, "p").await.len(), of(&bench, "new").await.len()), (0, 1));
+    assert_eq!(forget(&bench, "old").await, Forgotten::Done { records: 3 });
+    let answer = bench.end(end(&running, Outcome::Succeeded, at("03:00"))).await;
+    assert!(matches!(answer, Ended::Folded(Folded::Ended, _)), "what others have claimed is found: {answer:?}");
+}
+
 pub async fn all_that_is_known_goes_over_to_a_new_name(bench: Bench) {
     past(&bench, "old").await;
     let (row, records) = (bench.row(&id("old")).await, of(&bench, "old").await);

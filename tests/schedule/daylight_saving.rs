@@ -20,6 +20,7 @@ Europe/Berlin | 30 */2 * * * | 2026-03-28T23:00 | 2026-03-29T03:00 | 2026-03-28T
 # 2026-10-25 01:00Z in Berlin: 03:00 becomes 02:00. Fixed times run on the first pass only.
 Europe/Berlin | 30 2 * * * | 2026-10-24T12:00 | 2026-10-26T12:00 | 2026-10-25T00:30 2026-10-26T01:30
 Europe/Berlin | 0 2-3 * * * | 2026-10-24T12:00 | 2026-10-25T12:00 | 2026-10-25T00:00 2026-10-25T02:00
+Europe/Berlin | 30 2 * * * | 2026-10-25T01:00 | 2026-10-26T12:00 | 2026-10-26T01:30
 Europe/Berlin | 45 2 * * * | 2026-10-25T01:10 | 2026-10-26T12:00 | 2026-10-26T01:45
 Europe/Berlin | 0 0-23 * * * | 2026-10-24T23:00 | 2026-10-25T03:00 | 2026-10-25T00:00 2026-10-25T02:00 2026-10-25T03:00
 Europe/Berlin | 0 * * * * | 2026-10-24T23:00 | 2026-10-25T03:00 | 2026-10-25T00:00 2026-10-25T01:00 2026-10-25T02:00 2026-10-25T03:00
@@ -51,6 +52,10 @@ Africa/Casablanca | 30 2 * * * | 2026-02-14T12:00 | 2026-02-16T12:00 | 2026-02-1
 Africa/Casablanca | 30 2 * * * | 2026-03-21T12:00 | 2026-03-23T12:00 | 2026-03-22T02:00 2026-03-23T01:30
 # A change that is not daylight saving: Volgograd gave up its hour on 2020-12-26 22:00Z, 02:00 became 01:00.
 Europe/Volgograd | 30 1 * * * | 2020-12-26T12:00 | 2020-12-27T23:00 | 2020-12-26T21:30 2020-12-27T22:30
+# Clocks that are never shifted, three hours ahead of UTC and five behind.
+Etc/GMT-3 | 0 6 * * * | 2026-06-01T03:00 | 2026-06-03T12:00 | 2026-06-02T03:00 2026-06-03T03:00
+Etc/GMT-3 | 0 6 * * * | 2026-06-01T02:59 | 2026-06-01T12:00 | 2026-06-01T03:00
+Etc/GMT+5 | 0 22 * * * | 2026-06-01T03:00 | 2026-06-03T12:00 | 2026-06-02T03:00 2026-06-03T03:00
 ";
 
 /// What was left out never comes, what was repeated comes twice; star or not makes no difference.
@@ -89,6 +94,17 @@ fn a_shift_at_odd_seconds_is_made_up_for_at_that_second() {
 }
 
 #[test]
+fn before_its_first_shift_a_zone_has_one_offset() {
+    // Berlin was 53 minutes and 28 seconds ahead of Greenwich until 1893.
+    for text in ["0 12 * * *", "12:00"] {
+        let noon = schedule(text, "Europe/Berlin");
+        assert_eq!(noon.next_after(at("1890-01-01T11:06:31")), Some(at("1890-01-01T11:06:32")), "{text}");
+        assert_eq!(noon.next_after(at("1890-01-01T11:06:32")), Some(at("1890-01-02T11:06:32")), "{text}");
+        assert_eq!(noon.previous_at_or_before(at("1890-01-02T11:06:31")), Some(at("1890-01-01T11:06:32")), "{text}");
+    }
+}
+
+#[test]
 fn the_rarest_dates_are_found_across_forty_years() {
     // 29 February on a Sunday: 2088, then 2128, since 2100 is no leap year.
     for zone in ["UTC", "Europe/Berlin", "Australia/Lord_Howe"] {
@@ -100,7 +116,7 @@ fn the_rarest_dates_are_found_across_forty_years() {
     }
 }
 
-/// Checks every row forwards, and backwards from each instant to the one before it.
+/// Checks every row forwards, and backwards from each instant to the one before it, and each instant from right beside it.
 pub fn check(table: &str) {
     let second = jiff::SignedDuration::from_secs(1);
     for row in table.lines().filter(|row| !row.is_empty() && !row.starts_with('#')) {
@@ -112,7 +128,11 @@ pub fn check(table: &str) {
         let mut later = at(until);
         for instant in minutes.iter().rev().map(|minute| at(minute)) {
             assert_eq!(schedule.previous_at_or_before(later), Some(instant), "{row}: backwards from {later}");
+            for beside in [instant, instant + second] {
+                assert_eq!(schedule.previous_at_or_before(beside), Some(instant), "{row}: backwards from {beside}");
+            }
             later = instant - second;
+            assert_eq!(schedule.next_after(later), Some(instant), "{row}: forwards from {later}");
         }
         assert!(schedule.previous_at_or_before(later).is_none_or(|t| t <= at(after)), "{row}: backwards from {later}");
     }
