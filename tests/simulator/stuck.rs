@@ -45,6 +45,22 @@ struct Stuck {
 
 const ALL: u32 = 1000;
 
+impl Stuck {
+    /// One that answers and takes everything.
+    fn over(world: &World) -> Stuck {
+        Stuck {
+            truth: world.truth.clone(),
+            loads_left: AtomicU32::new(ALL),
+            commits_left: AtomicU32::new(ALL),
+            renewals: AtomicU32::new(0),
+            unheard: AtomicBool::new(false),
+            late_by: AtomicU32::new(0),
+            late: Mutex::new(None),
+            slowness: Duration::ZERO,
+        }
+    }
+}
+
 fn take_one(left: &AtomicU32) -> Result<u32, Error> {
     let taken = left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1));
     taken.map_err(|_| Error::Unavailable { message: "the disk is full".into(), source: None })
@@ -150,14 +166,11 @@ async fn tick_with(world: &Arc<World>, loads: u32, commits: u32, unheard: bool, 
     let (_wish, stop) = watch::channel(StopWish::None);
     let mut env = env(world, 0, "tick", stop);
     env.run_log = Arc::new(Stuck {
-        truth: world.truth.clone(),
         loads_left: AtomicU32::new(loads),
         commits_left: AtomicU32::new(commits),
-        renewals: AtomicU32::new(0),
         unheard: AtomicBool::new(unheard),
         late_by: AtomicU32::new(late_by),
-        late: Mutex::new(None),
-        slowness: Duration::ZERO,
+        ..Stuck::over(world)
     });
     let pipelines: Vec<&Pipeline> = world.pipelines[0].iter().collect();
     run_due(&env, &pipelines, &Options::default()).await.unwrap()
@@ -276,16 +289,7 @@ async fn by_hand(
     let (_wish, stop) = watch::channel(StopWish::None);
     let mut env = env(world, 0, "by hand", stop);
     env.executor = Arc::new(Failing);
-    env.run_log = Arc::new(Stuck {
-        truth: world.truth.clone(),
-        loads_left: AtomicU32::new(ALL),
-        commits_left: AtomicU32::new(commits),
-        renewals: AtomicU32::new(0),
-        unheard: AtomicBool::new(false),
-        late_by: AtomicU32::new(0),
-        late: Mutex::new(None),
-        slowness,
-    });
+    env.run_log = Arc::new(Stuck { commits_left: AtomicU32::new(commits), slowness, ..Stuck::over(world) });
     let mut pipeline = world.pipelines[0][0].clone();
     pipeline.retry.max_attempts = attempts;
     pipeline.retry.delay = Duration::from_secs(1);
@@ -358,14 +362,7 @@ fn a_claim_that_is_gone_is_renewed_no_more() {
         let (_wish, stop) = watch::channel(StopWish::None);
         let mut env = env(&world, 0, "tick", stop);
         env.executor = Arc::new(Lingering::default());
-        let store = Arc::new(Stuck {
-            truth: world.truth.clone(),
-            loads_left: AtomicU32::new(ALL),
-            commits_left: AtomicU32::new(ALL),
-            renewals: AtomicU32::new(0),
-            unheard: AtomicBool::new(false),
-            slowness: Duration::ZERO,
-        });
+        let store = Arc::new(Stuck::over(&world));
         env.run_log = store.clone();
         let elsewhere = tokio::spawn(async move {
             tokio::time::sleep(Duration::from_secs(10)).await;
