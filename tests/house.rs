@@ -27,8 +27,9 @@ const DOORS: [(&str, &str, &str); 2] = [
     ("run", "pipeline", "an attempt carries the policy that it was claimed under"),
 ];
 
-/// What `runlog` may take from the decision: an end is folded inside the commit that takes it, and so is told.
-const FOLD: [&str; 3] = ["fold", "Folded", "alerts"];
+/// What `runlog` may take from the decision: an end is folded inside the commit that takes it, and so is told; what ran twice is
+/// counted on as its next attempt would be.
+const FOLD: [&str; 4] = ["fold", "Folded", "alerts", "next_attempt"];
 
 /// Crates that the decision does without: it is values in, values out.
 const NOT_IN_PLAN: [&str; 6] = ["tokio", "tracing", "rusqlite", "nix", "getrandom", "std::env"];
