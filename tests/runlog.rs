@@ -172,7 +172,7 @@ fn everywhere() -> Vec<Case> {
             what_is_imported_was_made_without_the_run_log_and_runs_until_its_end, the_same_records_may_come_again,
             an_end_that_comes_later_is_folded, what_has_ended_is_left_as_it_is_by_an_older_record, a_retry_is_pending_unless_it_was_made,
             a_key_that_is_taken_keeps_its_attempt_and_the_other_comes_beside_it,
-            a_retry_is_made_after_what_ran_twice, what_another_host_gave_back_before_its_start_has_not_run_and_allows_no_second_start, the_cursor_moves_where_nothing_is_left_out, an_import_makes_older_decisions_lost;
+            a_retry_is_made_after_what_ran_twice, what_another_host_gave_back_before_its_start_has_not_run_and_allows_no_second_start, what_came_of_an_attempt_after_it_was_lost_is_taken_in_too, the_cursor_moves_where_nothing_is_left_out, an_import_makes_older_decisions_lost;
         not_run: adjacent_missed_stretches_are_one, what_was_paused_or_held_is_one_stretch_each, stretches_that_do_not_touch_stay_apart,
             a_stretch_recorded_again_reaches_as_far_as_the_longer;
         outbox: an_end_is_told_as_it_ended, a_late_outcome_is_told_once, a_transition_that_is_refused_tells_nothing,
