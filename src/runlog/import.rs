@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::alert::Alert;
 use crate::plan::{Folded, alerts, fold, next_attempt};
-use crate::run::{Attempt, Outcome, Row};
+use crate::run::{Attempt, Completion, Outcome, Row};
 
 /// An attempt that was claimed on its host alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,7 +58,8 @@ pub fn take_in(
         true if new.is_active() => return (Imported::Waits, Vec::new(), Vec::new()),
         true => others.iter().map(|other| other.number).max().unwrap_or(0).max(new.number) + 1,
     };
-    let mut attempt = Attempt { end: None, retry_at: None, gave_up: false, number, degraded: true, ..new.clone() };
+    let unended = Attempt { end: None, late_outcome: None, retry_at: None, gave_up: false, ..new.clone() };
+    let mut attempt = Attempt { number, degraded: true, ..unended };
     row.fence = row.fence.max(new.fence);
     // By another schedule something may lie in between: that one has to be asked.
     let in_force = row.schedules.first_mut().filter(|known| known.hash == spooled.schedule);
@@ -82,6 +83,7 @@ pub fn take_in(
         let folded = fold(row, &mut attempt, &end);
         close_what_was_closed(&mut attempt, new, is_twice);
         alerts = alerts::of_end(row, &attempt, &end, folded);
+        alerts.extend(fold_late(row, &mut attempt, new).1);
     }
     if !is_taken {
         return (Imported::Taken, vec![attempt], alerts);
@@ -112,11 +114,9 @@ pub fn newer<'a>(attempt: &Attempt, all: impl IntoIterator<Item = &'a Attempt>) 
 /// The number of a retry follows that of its attempt, and is taken by now: it is made after the duplicate instead, and not at
 /// all where that has succeeded. What was given back before its start allows no other start: the duplicate has been the first.
 pub fn hand_on(pending: &Attempt, duplicate: &mut Attempt) -> Attempt {
-    let is_done = match (duplicate.outcome(), pending.outcome()) {
-        (Some(Outcome::Cancelled), Some(Outcome::Released)) => true,
-        (_, Some(Outcome::Released)) if duplicate.gave_up || duplicate.stop.is_some() => true,
-        (outcome, _) => outcome.is_some_and(Outcome::is_success),
-    };
+    let succeeded = [duplicate.outcome(), duplicate.late_outcome].into_iter().flatten().any(Outcome::is_success);
+    let was_last = duplicate.gave_up || duplicate.stop.is_some() || duplicate.outcome() == Some(Outcome::Cancelled);
+    let is_done = succeeded || pending.outcome() == Some(Outcome::Released) && was_last;
     if !is_done {
         (duplicate.retry_at, duplicate.gave_up) = (pending.retry_at, false);
         count_on(pending, duplicate);
@@ -141,8 +141,18 @@ fn brought_up_to_date(row: &mut Row, mut known: Attempt, new: &Attempt) -> (Opti
     let duplicate = known.number != new.number;
     let folded = fold(row, &mut known, end);
     close_what_was_closed(&mut known, new, duplicate);
-    let alerts = alerts::of_end(row, &known, end, folded);
-    ((folded != Folded::Already).then_some(known), alerts)
+    let mut alerts = alerts::of_end(row, &known, end, folded);
+    let (late, told) = fold_late(row, &mut known, new);
+    alerts.extend(told);
+    ([folded, late].iter().any(|folded| *folded != Folded::Already).then_some(known), alerts)
+}
+
+/// Folds what `new` came to after it had been declared lost on its host: its worker stood still meanwhile.
+fn fold_late(row: &mut Row, attempt: &mut Attempt, new: &Attempt) -> (Folded, Vec<Alert>) {
+    let late = new.end.as_ref().zip(new.late_outcome).map(|(end, outcome)| Completion { outcome, ..end.clone() });
+    let Some(late) = late else { return (Folded::Already, Vec::new()) };
+    let folded = fold(row, attempt, &late);
+    (folded, alerts::of_end(row, attempt, &late, folded))
 }
 
 /// A retry that was made or given up on its host is not made again, nor is one of what ran twice.

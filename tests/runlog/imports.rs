@@ -124,8 +124,14 @@ pub async fn a_key_that_is_taken_keeps_its_attempt_and_the_other_comes_beside_it
 }
 
 pub async fn a_retry_is_made_after_what_ran_twice(bench: Bench) {
-    // how the other host's attempt ended, the attempt that is retried
-    for (name, outcome, retried) in [("a", Outcome::Failed, Some(2)), ("b", Outcome::Succeeded, None)] {
+    // how the other host's attempt ended, what it came to after its loss, the attempt that is retried
+    for (name, outcome, late, retried) in [
+        ("a", Outcome::Failed, None, Some(2)),
+        ("b", Outcome::Succeeded, None, None),
+        ("c", Outcome::Lost, None, Some(2)),
+        ("d", Outcome::Lost, Some(Outcome::Succeeded), None),
+        ("e", Outcome::Lost, Some(Outcome::Interrupted), Some(2)),
+    ] {
         let mut transition = claiming(bench.row(&id(name)).await, at("02:00"), 1);
         let claim = transition.claim.as_mut().unwrap();
         (claim.policy.retry, claim.tries) = (Retry { max_attempts: 3, ..Retry::NONE }, 1);
@@ -133,7 +139,7 @@ pub async fn a_retry_is_made_after_what_ran_twice(bench: Bench) {
         assert_eq!(bench.commit_one(transition).await, Verdict::Won);
         let failed = bench.ended(&claim, Outcome::Failed).await;
         let mut record = spooled("02:00", 1, Some(outcome));
-        record.attempt.run.pipeline = id(name);
+        (record.attempt.run.pipeline, record.attempt.late_outcome) = (id(name), late);
         assert_eq!(import(&bench, [record]).await, [Imported::Duplicate(2)], "{name}");
         let open = bench.view(Scope::All).await.open.remove(&id(name)).unwrap_or_default();
         let found: Vec<_> = open.iter().map(|attempt| (attempt.number, attempt.retry_at)).collect();
@@ -146,11 +152,7 @@ pub async fn a_retry_is_made_after_what_ran_twice(bench: Bench) {
         let claim = claim.clone();
         assert_eq!(bench.commit_one(transition).await, Verdict::Won);
         let mut record = spooled("03:00", 1, Some(outcome));
-        record.attempt.run.pipeline = id(name);
-        record.attempt.token = tickward::occurrence::Token(u128::from(outcome.is_success()) + 99);
-        if let Some(end) = &mut record.attempt.end {
-            end.token = record.attempt.token;
-        }
+        (record.attempt.run.pipeline, record.attempt.late_outcome) = (id(name), late);
         assert_eq!(import(&bench, [record]).await, [Imported::Duplicate(2)], "{name}");
         bench.ended(&claim, Outcome::Failed).await;
         let open = bench.view(Scope::All).await.open.remove(&id(name)).unwrap_or_default();
@@ -206,6 +208,25 @@ pub async fn what_another_host_gave_back_before_its_start_has_not_run_and_allows
             let of_run = open.iter().filter(|attempt| attempt.run.scheduled_for == at(time));
             let expected: Vec<u32> = if retried { vec![2] } else { vec![] };
             assert_eq!(of_run.map(|attempt| attempt.number).collect::<Vec<_>>(), expected, "{what}");
+        }
+    }
+}
+
+pub async fn what_came_of_an_attempt_after_it_was_lost_is_taken_in_too(bench: Bench) {
+    // as new, and as what was taken in as lost before
+    for (time, is_known) in [("02:00", false), ("03:00", true)] {
+        let mut record = spooled(time, 1, Some(Outcome::Lost));
+        if is_known {
+            assert_eq!(import(&bench, [record.clone()]).await, [Imported::Taken]);
+        }
+        record.attempt.late_outcome = Some(Outcome::Succeeded);
+        record.attempt.retry_at = None;
+        for _ in 0..2 {
+            import(&bench, [record.clone()]).await;
+            let all = attempts(&bench).await;
+            let found = all.iter().find(|attempt| attempt.token == record.attempt.token).unwrap();
+            let expected = (Some(Outcome::Lost), Some(Outcome::Succeeded), None);
+            assert_eq!((found.outcome(), found.late_outcome, found.retry_at), expected, "{time}");
         }
     }
 }

@@ -5,15 +5,18 @@
 
 use std::sync::Arc;
 
-use tickward::clock::Clock;
+use tickward::occurrence::Run;
 use tickward::pipeline::{OnRunLogError, Pipeline};
+use tickward::run::Attempt;
 use tickward::runlog::Error;
-use tickward::runlog::contract::{Query, Record, RunLog};
+use tickward::runlog::contract::{RunLog, Scope};
+use tickward::runlog::memory::{MemoryRunLog, Tables};
 use tickward::runlog::spool::beside::Mirrored;
-use tickward::runlog::spool::{Folder, SpoolRunLog, keep};
+use tickward::runlog::spool::{Folder, SpoolRunLog, Stored, keep, mirror};
 use tickward::tick::{Env, Options, Outage, Report, recover, run_due};
 
 use crate::plants::Plant;
+use crate::store::Remote;
 use crate::world::World;
 
 /// A tick as `run-due` makes it: with the run-log, or by the mirror and the spool of its host.
@@ -29,7 +32,7 @@ pub async fn due(
         done => return done,
     };
     world.say(format!("{}: goes on without the run-log: {why}", env.owner.id));
-    without_run_log((env, folder), pipelines, options, why).await
+    without_run_log(world, (env, folder), pipelines, options, why).await
 }
 
 async fn with_run_log(
@@ -40,7 +43,11 @@ async fn with_run_log(
 ) -> Result<Report, Error> {
     if world.shape.plant == Some(Plant::PlanBeforeImport) {
         let ended = keep::end_outage(folder);
-        let report = run_due(env, pipelines, options).await;
+        // Beside the mirror, which claims nothing that the spool has.
+        env.in_time(env.run_log.load(Scope::All)).await?;
+        let way = Remote { world: world.clone(), of_loop: of_loop(env), owner: env.owner.id.clone() };
+        let report = run_due(&Env { run_log: Arc::new(way), ..env.clone() }, pipelines, options).await;
+        env.in_time(env.run_log.load(Scope::All)).await?;
         if ended.is_ok() {
             recover(env, folder).await?;
         }
@@ -53,7 +60,12 @@ async fn with_run_log(
     run_due(env, pipelines, options).await
 }
 
+fn of_loop(env: &Env) -> usize {
+    env.owner.host.trim_start_matches("host").parse().unwrap()
+}
+
 async fn without_run_log(
+    world: &World,
     (env, folder): (&Env, &Folder),
     pipelines: &[&Pipeline],
     options: &Options,
@@ -64,7 +76,15 @@ async fn without_run_log(
     folder.wait_in_step("lock", &*env.clock).await;
     let spool = SpoolRunLog::open(folder.clone(), env.clock.clone(), id)
         .map_err(|error| Error::Unavailable { message: error.to_string(), source: None })?;
-    let env = Env { run_log: Arc::new(spool), ..env.clone() };
+    let run_log: Arc<dyn RunLog> = match world.shape.plant {
+        Some(Plant::ClaimsInMemory) => {
+            let mut tables = Tables::default();
+            tables.rows = mirror::read(folder).rows;
+            Arc::new(MemoryRunLog::standing_in(env.clock.clone(), tables))
+        }
+        _ => Arc::new(spool),
+    };
+    let env = Env { run_log, ..env.clone() };
     let (run, skip): (Vec<&Pipeline>, Vec<&Pipeline>) =
         pipelines.iter().partition(|pipeline| pipeline.on_run_log_error == OnRunLogError::Run);
     let look = Options { dry_run: true, ..options.clone() };
@@ -90,9 +110,13 @@ pub fn keep_ends(folder: &Folder, report: &Report) -> bool {
     report.to_spool.iter().all(|(run, completion)| keep::put_end(folder, run, completion).is_ok())
 }
 
-/// What the spool of a host has of a run.
-pub async fn records(folder: &Folder, clock: Arc<dyn Clock>, query: Query) -> Vec<Record> {
-    SpoolRunLog::without_claims(folder.clone(), clock).history(query).await.unwrap_or_default()
+/// What the spool of a host has of a run, whoever keeps its lock.
+pub fn attempts(folder: &Folder, run: &Run) -> Vec<Attempt> {
+    let kept = keep::records(folder).unwrap().into_iter().filter_map(|(_, stored)| match stored {
+        Stored::Attempt { spooled, .. } => Some(spooled.attempt),
+        Stored::End { .. } => None,
+    });
+    kept.filter(|attempt| attempt.run == *run).collect()
 }
 
 /// In the end no spool has anything that the run-log lacks.

@@ -9,7 +9,7 @@ use tickward::clock::{BootTime, Clock};
 use tickward::executor::{End, Ended, Executor, Job, NotStarted, Output, Stop};
 use tickward::occurrence::{Run, Token};
 use tickward::pipeline::OnInterrupt;
-use tickward::run::{Attempt, Policy};
+use tickward::run::{Attempt, Outcome, Policy};
 use tickward::runlog::contract::{Query, Record, RunLog};
 use tokio::sync::watch;
 
@@ -112,9 +112,6 @@ impl Executor for Bodies {
         let code = world.chance.one_of(&[0, 0, 0, 1]);
         let (run, number) = (&alive.run, &alive.number);
         world.say(format!("{}: {run} attempt {number} ends, {}", self.owner, told(stopped, code)));
-        if variable(&job, "TICKWARD_DEGRADED") == "1" && stopped.is_none() && code == 0 {
-            world.known().done_alone.insert((self.clock.machine, run.clone()));
-        }
         world.known().ended_bodies.insert(job.token, (format!("{run} attempt {number}"), self.owner.clone()));
         Ended {
             end: if stopped.is_some() { End::Signalled(15) } else { End::Exited(code) },
@@ -157,7 +154,7 @@ async fn start(world: Arc<World>, owner: String, clock: MachineClock, job: Arc<J
         ["TICKWARD_PIPELINE", "TICKWARD_RUN_ID", "TICKWARD_ATTEMPT"].map(|name| variable(&job, name));
     let alone = variable(&job, "TICKWARD_DEGRADED") == "1";
     let begun = Start { machine: clock.machine, alone };
-    check_start(&world, &job, (&run, &number), (&clock, begun)).await;
+    check_start(&world, &job, (&run, &number), begun).await;
     world.started(&owner, (&pipeline, &run, &number), job.token, begun);
     let goes_on = Some(world.chance.millis(0, 1_000));
     Ok(Alive { world, pipeline, run, number, token: job.token, owner, goes_on })
@@ -178,14 +175,17 @@ fn variable(job: &Job, wanted: &str) -> String {
     found.map(|(_, value)| value.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
+fn attempts_of(records: Vec<Record>) -> Vec<Attempt> {
+    let attempts = records.into_iter().filter_map(|record| match record {
+        Record::Attempt(attempt) => Some(*attempt),
+        Record::NotRun(_) => None,
+    });
+    attempts.collect()
+}
+
 /// What must be so at a start: the claim is in the store with this token (I2), the attempt before it has ended (I4), and
 /// without a policy for more the run starts for the first time (I6).
-async fn check_start(
-    world: &Arc<World>,
-    job: &Job,
-    (run, number): (&str, &str),
-    (clock, begun): (&MachineClock, Start),
-) {
+async fn check_start(world: &Arc<World>, job: &Job, (run, number): (&str, &str), begun: Start) {
     let who = format!("{run} attempt {number}");
     let name = variable(job, "TICKWARD_PIPELINE");
     let pipeline = world.pipelines.iter().flatten().find(|pipeline| pipeline.id.name.as_str() == name);
@@ -194,19 +194,14 @@ async fn check_start(
         return world.is_wrong(format!("{who} starts without knowing whose run it is"));
     };
     let of_run = Run { pipeline: pipeline.id.clone(), scheduled_for };
+    let in_spool = world.folder(begun.machine).map(|folder| alone::attempts(&folder, &of_run)).unwrap_or_default();
     let query = Query { run: Some(of_run), attempts_only: true, limit: usize::MAX, ..Query::default() };
+    let in_store = attempts_of(world.truth.history(query).await.unwrap_or_default());
+    let is_ours = |other: &&Attempt| other.degraded && world.machine_of(&other.owner) == begun.machine;
+    let done = |other: &Attempt| [other.outcome(), other.late_outcome].into_iter().flatten().any(Outcome::is_success);
+    let was_done = in_spool.iter().chain(&in_store).filter(is_ours).any(done);
     // Alone, the claim is the spool's record.
-    let records = match world.folder(begun.machine).filter(|_| begun.alone) {
-        Some(folder) => alone::records(&folder, Arc::new(clock.clone()), query).await,
-        None => world.truth.history(query).await.unwrap_or_default(),
-    };
-    let attempts: Vec<Attempt> = records
-        .into_iter()
-        .filter_map(|record| match record {
-            Record::Attempt(attempt) => Some(*attempt),
-            Record::NotRun(_) => None,
-        })
-        .collect();
+    let attempts = if begun.alone { in_spool } else { in_store };
     let Some(claimed) = attempts.iter().find(|attempt| attempt.token == job.token) else {
         return world.is_wrong(format!("{who} starts without a claim in the store"));
     };
@@ -231,10 +226,7 @@ async fn check_start(
     if repeated && !claimed.by_hand {
         world.is_wrong(format!("{who} starts, and nothing allows the run a second start"));
     }
-    let before = world.known().done_alone.contains(&(begun.machine, run.to_string()));
-    // What another host has made with the run-log is retried by its own policy.
-    let is_of_others = attempts.iter().any(|other| !other.degraded && world.machine_of(&other.owner) != begun.machine);
-    if before && !is_of_others && !claimed.by_hand {
+    if was_done && !claimed.by_hand {
         world.is_wrong(format!("{who} starts although it was done on that host without the run-log"));
     }
 }

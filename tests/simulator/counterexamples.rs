@@ -81,8 +81,9 @@ fn is_noticed(plant: Plant, seed: u64) -> bool {
 
 fn is_told(plant: Plant, seed: u64) -> bool {
     let wrong = play(Shape::broken(seed, plant), seed).wrong;
-    // What two hosts do while both are cut off tells nothing of a spool.
-    let telling = if plant.needs_spools() { &TELLING[TELLING.len() - 1..] } else { &TELLING };
+    // What two hosts do while both are cut off tells nothing of what is taken in, or mirrored.
+    let is_of_hosts = matches!(plant, Plant::PlanBeforeImport | Plant::NoMirror);
+    let telling = if is_of_hosts { &TELLING[TELLING.len() - 1..] } else { &TELLING };
     wrong.first().is_some_and(|line| telling.iter().any(|word| line.contains(word)))
 }
 

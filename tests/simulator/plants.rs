@@ -22,10 +22,11 @@ pub enum Plant {
     NewestFirst,
     PlanBeforeImport,
     NoMirror,
+    ClaimsInMemory,
 }
 
 /// Name on the command line, the rule, and what the broken tick does.
-pub const PLANTS: [(Plant, &str, &str, &str); 16] = [
+pub const PLANTS: [(Plant, &str, &str, &str); 17] = [
     (
         Plant::StartWithoutWon,
         "start-without-won",
@@ -122,6 +123,12 @@ pub const PLANTS: [(Plant, &str, &str, &str); 16] = [
         "Every tick mirrors what it knows of the run-log to its host",
         "Nothing is mirrored.",
     ),
+    (
+        Plant::ClaimsInMemory,
+        "claims-in-memory",
+        "Without the run-log, a claim is a file of its host before the body starts",
+        "Each tick keeps its claims, and what came of them, to itself.",
+    ),
 ];
 
 impl Plant {
@@ -142,7 +149,7 @@ impl Plant {
     }
 
     pub fn needs_spools(self) -> bool {
-        matches!(self, Plant::PlanBeforeImport | Plant::NoMirror)
+        matches!(self, Plant::PlanBeforeImport | Plant::NoMirror | Plant::ClaimsInMemory)
     }
 
     pub fn needs_steps(self) -> bool {

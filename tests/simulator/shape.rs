@@ -41,7 +41,8 @@ impl fmt::Display for Shape {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Shape { kind, loops, has_steps, files, .. } = self;
         let clocks = if *has_steps { "wall clocks that are set" } else { "true clocks" };
-        writeln!(f, "{kind:?} store, {loops} loops, {clocks}\n{}", files[0])?;
+        let spools = if self.has_spools { ", spools" } else { "" };
+        writeln!(f, "{kind:?} store, {loops} loops, {clocks}{spools}\n{}", files[0])?;
         if files[0] != files[1] { writeln!(f, "after an edit:\n{}", files[1]) } else { Ok(()) }
     }
 }

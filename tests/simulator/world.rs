@@ -91,8 +91,6 @@ pub struct Known {
     /// Each row's cursor and fence as last committed.
     pub rows: BTreeMap<PipelineId, (Option<Timestamp>, u64)>,
     pub last_tick: Option<Timestamp>,
-    /// Runs that were done without the run-log, by the machine that did them.
-    pub done_alone: BTreeSet<(usize, String)>,
     /// No tick is called meanwhile.
     pub is_closed: bool,
 }

@@ -1,8 +1,8 @@
 //! A run-log with its mirror beside it, on the disk of this host.
 //!
 //! Every call goes to the run-log. What is loaded or won is mirrored; where other ticks of this host have found no run-log
-//! meanwhile, this one claims nothing until that outage has been ended (`tick::recover`), and no run that this host has made alone
-//! before the run-log knows its end.
+//! meanwhile, this one claims nothing until that outage has been ended (`tick::recover`), and no run that this host has made
+//! alone before the run-log knows its end.
 //!
 //! Holds always: an outcome that lies in the spool wins over a loss; a claim and the beginning of an outage exclude each other; a mirror that cannot be written hinders nothing.
 
@@ -80,6 +80,33 @@ impl Mirrored {
     }
 }
 
+/// Claims under way. Where nobody hears what became of them, also because nobody waits any longer, they count as made in an
+/// outage: who sent them may find them in the run-log, and start them, when that has begun. By the version that they were
+/// decided on, for the run-log's next word to take their place.
+struct Unheard<'a> {
+    mirrored: &'a Mirrored,
+    rows: Vec<Row>,
+}
+
+impl Unheard<'_> {
+    fn settle(mut self) {
+        self.rows.clear();
+    }
+}
+
+impl Drop for Unheard<'_> {
+    fn drop(&mut self) {
+        let rows = std::mem::take(&mut self.rows);
+        if rows.is_empty() {
+            return;
+        }
+        let Mirrored { folder, clock, .. } = self.mirrored;
+        if let Err(error) = mirror::note(folder, Learned { rows, ..Learned::default() }, clock.now()) {
+            tracing::warn!(folder = %folder.path().display(), %error, "claims that nobody heard of are not mirrored");
+        }
+    }
+}
+
 #[async_trait]
 impl RunLog for Mirrored {
     async fn load(&self, scope: Scope) -> Result<View, Error> {
@@ -107,7 +134,13 @@ impl RunLog for Mirrored {
         let (left, sent): (BTreeMap<_, _>, BTreeMap<_, _>) =
             places.into_iter().partition(|(_, transition)| transition.claim.as_ref().is_some_and(is_hindered));
         batch.transitions = sent.values().cloned().collect();
-        let mut committed = self.run_log.commit(batch).await?;
+        let claimed = batch.transitions.iter().filter(|transition| transition.claim.is_some());
+        let unheard = Unheard { mirrored: self, rows: claimed.map(|transition| transition.row.clone()).collect() };
+        let committed = self.run_log.commit(batch).await;
+        if !matches!(committed, Err(Error::Unknown { .. })) {
+            unheard.settle();
+        }
+        let mut committed = committed?;
         let mut verdicts: BTreeMap<usize, Verdict> = sent.keys().copied().zip(committed.verdicts).collect();
         let won = sent.into_iter().filter(|(place, _)| verdicts.get(place) == Some(&Verdict::Won));
         let rows: Vec<Row> = won.map(|(_, transition)| as_stored(transition)).collect();
