@@ -174,8 +174,10 @@ fn everywhere() -> Vec<Case> {
             a_key_that_is_taken_keeps_its_attempt_and_the_other_comes_beside_it,
             a_retry_is_made_after_what_ran_twice, an_end_that_is_not_retried_leaves_what_ran_twice_as_it_was,
             what_another_host_gave_back_before_its_start_has_not_run_and_allows_no_second_start,
-            what_came_of_an_attempt_after_it_was_lost_is_taken_in_too,
-            records_are_sorted_by_run_and_attempt, the_cursor_moves_where_nothing_is_left_out, an_import_makes_older_decisions_lost;
+            what_came_of_an_attempt_after_it_was_lost_is_taken_in_too, records_are_sorted_by_run_and_attempt,
+            only_what_a_host_did_beside_what_was_given_back_has_not_run_twice,
+            what_ran_twice_is_counted_as_the_attempt_whose_retry_it_takes_over, the_cursor_moves_where_nothing_is_left_out,
+            an_import_makes_older_decisions_lost;
         not_run: adjacent_missed_stretches_are_one, what_was_paused_or_held_is_one_stretch_each, stretches_that_do_not_touch_stay_apart,
             a_stretch_recorded_again_reaches_as_far_as_the_longer;
         outbox: an_end_is_told_as_it_ended, a_late_outcome_is_told_once, a_transition_that_is_refused_tells_nothing,

@@ -2,10 +2,11 @@
 
 use std::time::Duration;
 
+use tickward::owner::Owner;
 use tickward::pipeline::Retry;
-use tickward::run::{Attempt, KnownSchedule, Outcome};
+use tickward::run::{Attempt, KnownSchedule, Outcome, Row};
 use tickward::runlog::contract::{Imported, Scope, Spooled, Verdict};
-use tickward::runlog::import::order;
+use tickward::runlog::import::{hand_on, order, take_in};
 
 use crate::bench::{Bench, at, attempt, changing, claiming, completion, id, lease_until, once, thrice};
 
@@ -264,4 +265,48 @@ pub async fn an_import_makes_older_decisions_lost(bench: Bench) {
     let decided_before = bench.row(&id("p")).await;
     import(&bench, [spooled("02:00", 1, Some(Outcome::Succeeded))]).await;
     assert_eq!(bench.commit_one(changing(decided_before)).await, Verdict::Lost);
+}
+
+/// An attempt at 02:00 that a host has ended, with or without the run-log.
+fn ended_by(host: &str, degraded: bool, number: u32, outcome: Outcome) -> Attempt {
+    let attempt = spooled("02:00", number, Some(outcome)).attempt;
+    Attempt { owner: Owner { host: host.into(), ..attempt.owner }, degraded, ..attempt }
+}
+
+pub async fn only_what_a_host_did_beside_what_was_given_back_has_not_run_twice(_: Bench) {
+    use Outcome::{Failed, Released};
+    // host, whether without the run-log, outcome of the attempts that are there; what becomes of the first one of `here`
+    for (there, expected) in [
+        (vec![("other", false, Released)], Imported::Taken),
+        (vec![("other", false, Released), ("here", true, Failed)], Imported::Taken),
+        (vec![("other", false, Released), ("third", true, Failed)], Imported::Duplicate(3)),
+        (vec![("other", false, Released), ("here", false, Failed)], Imported::Duplicate(3)),
+        (vec![("other", false, Released), ("third", false, Failed)], Imported::Duplicate(3)),
+        (vec![("here", true, Failed)], Imported::Duplicate(2)),
+        (vec![("other", false, Failed)], Imported::Duplicate(2)),
+    ] {
+        let numbered = (1..).zip(&there);
+        let others: Vec<_> =
+            numbered.map(|(number, (host, alone, end))| ended_by(host, *alone, number, *end)).collect();
+        let attempt = ended_by("here", true, 1, Failed);
+        let record = Spooled { attempt, after: None, schedule: String::new() };
+        assert_eq!(take_in(&mut Row::absent(id("p")), None, &others, &record).0, expected, "{there:?}");
+    }
+}
+
+pub async fn what_ran_twice_is_counted_as_the_attempt_whose_retry_it_takes_over(_: Bench) {
+    use Outcome::{Failed, Interrupted, Lost, Released};
+    // how the one with the retry ended, and which try of its policy it was; how the duplicate did; which try that is then
+    for (pending, tries, duplicate, expected) in [
+        (Failed, 1, Failed, 1),
+        (Failed, 2, Released, 3),
+        (Released, 2, Failed, 1),
+        (Lost, 3, Interrupted, 3),
+        (Released, 4, Released, 4),
+    ] {
+        let pending = Attempt { tries, ..ended_by("here", false, 1, pending) };
+        let mut duplicate = Attempt { tries: 7, retry_at: None, ..ended_by("other", true, 2, duplicate) };
+        let closed = hand_on(&pending, &mut duplicate);
+        assert_eq!((closed.retry_at, duplicate.retry_at, duplicate.tries), (None, pending.retry_at, expected));
+    }
 }

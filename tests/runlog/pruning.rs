@@ -115,10 +115,9 @@ pub async fn what_is_open_or_still_guards_an_occurrence_stays(bench: Bench) {
     assert_eq!(open.len(), 2);
 }
 
-/// Three attempts and three entries of what was not run go of each of two pipelines, and three attempts of a third.
+/// Of `p` and `q` go three attempts and three entries of what was not run; of a third, before or after them, three attempts.
 pub async fn no_step_takes_more_than_it_may_of_both_kinds(bench: Bench) {
     for (limit, steps) in [
-        (1, vec![1; 15]),
         (2, vec![2, 2, 2, 2, 2, 2, 2, 1]),
         (3, vec![3; 5]),
         (4, vec![4, 4, 4, 3]),
@@ -127,28 +126,37 @@ pub async fn no_step_takes_more_than_it_may_of_both_kinds(bench: Bench) {
         (15, vec![15]),
         (16, vec![15]),
     ] {
-        let names = ["p", "q", "r"].map(|name| format!("{name}{limit}"));
-        let scope = Scope::Only(names.iter().map(|name| id(name)).collect());
-        for name in &names {
-            bench.clock.set(at("01:00"));
-            for hour in ["01:00", "02:00", "03:00", "04:00"] {
-                ran(&bench, name, hour, Outcome::Succeeded).await;
+        for third in ["a", "r"] {
+            let names = ["p", "q", third].map(|name| format!("{name}-{third}{limit}"));
+            let scope = Scope::Only(names.iter().map(|name| id(name)).collect());
+            for name in &names {
+                filled(&bench, name, !name.starts_with(third)).await;
             }
-            let entries =
-                ["01:30", "02:30", "03:30"].map(|hour| stretch(&id(name), hour, hour, 1, Reason::Overlap, None));
-            let not_run = if name.starts_with('r') { Vec::new() } else { entries.into() };
-            let row = bench.row(&id(name)).await;
-            assert_eq!(bench.commit_one(Transition { not_run, ..changing(row) }).await, Verdict::Won);
+            let last = steps.len() - 1;
+            for (number, taken) in steps.iter().enumerate() {
+                let done = bench.log.prune(scope.clone(), before("23:00"), limit, Pruning::Remove).await.unwrap();
+                let found = (done.attempts + done.not_run, done.more);
+                assert_eq!(found, (*taken, number < last), "{limit}, {third}: step {number}");
+            }
+            for name in &names {
+                assert_eq!(left(&bench, name).await, ["04"], "{limit}");
+            }
         }
-        bench.clock.set(at("23:00"));
-        let last = steps.len() - 1;
-        for (number, taken) in steps.into_iter().enumerate() {
-            let done = bench.log.prune(scope.clone(), before("23:00"), limit, Pruning::Remove).await.unwrap();
-            assert_eq!((done.attempts + done.not_run, done.more), (taken, number < last), "{limit}: step {number}");
-        }
-        for name in &names {
-            assert_eq!(left(&bench, name).await, ["04"], "{limit}");
-        }
+    }
+}
+
+/// Four runs, and what was not run between them.
+async fn filled(bench: &Bench, name: &str, with_not_run: bool) {
+    bench.clock.set(at("01:00"));
+    for hour in ["01:00", "02:00", "03:00", "04:00"] {
+        ran(bench, name, hour, Outcome::Succeeded).await;
+    }
+    bench.clock.set(at("23:00"));
+    if with_not_run {
+        let entries = ["01:30", "02:30", "03:30"].map(|hour| stretch(&id(name), hour, hour, 1, Reason::Overlap, None));
+        let row = bench.row(&id(name)).await;
+        let transition = Transition { not_run: entries.into(), ..changing(row) };
+        assert_eq!(bench.commit_one(transition).await, Verdict::Won);
     }
 }
 
