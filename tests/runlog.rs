@@ -176,7 +176,8 @@ fn everywhere() -> Vec<Case> {
             what_another_host_gave_back_before_its_start_has_not_run_and_allows_no_second_start,
             what_came_of_an_attempt_after_it_was_lost_is_taken_in_too, records_are_sorted_by_run_and_attempt,
             only_what_a_host_did_beside_what_was_given_back_has_not_run_twice,
-            what_ran_twice_is_counted_as_the_attempt_whose_retry_it_takes_over, the_cursor_moves_where_nothing_is_left_out,
+            what_ran_twice_is_counted_as_the_attempt_whose_retry_it_takes_over,
+            a_retry_is_handed_on_unless_what_ran_twice_was_the_last, the_cursor_moves_where_nothing_is_left_out,
             an_import_makes_older_decisions_lost;
         not_run: adjacent_missed_stretches_are_one, what_was_paused_or_held_is_one_stretch_each, stretches_that_do_not_touch_stay_apart,
             a_stretch_recorded_again_reaches_as_far_as_the_longer;

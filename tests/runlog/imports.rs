@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use tickward::owner::Owner;
 use tickward::pipeline::Retry;
-use tickward::run::{Attempt, KnownSchedule, Outcome, Row};
+use tickward::run::{Attempt, KnownSchedule, Outcome, Row, StopRequest};
 use tickward::runlog::contract::{Imported, Scope, Spooled, Verdict};
 use tickward::runlog::import::{hand_on, order, take_in};
 
@@ -57,6 +57,7 @@ pub async fn what_is_imported_was_made_without_the_run_log_and_runs_until_its_en
     let whole = spooled("02:00", 1, None);
     let mut odd = whole.clone();
     odd.attempt = Attempt { degraded: false, gave_up: true, retry_at: Some(at("02:30")), ..whole.attempt.clone() };
+    odd.attempt.late_outcome = Some(Outcome::Failed);
     assert_eq!(import(&bench, [odd]).await, [Imported::Taken]);
     assert_eq!(attempts(&bench).await, [whole.attempt]);
 }
@@ -308,5 +309,29 @@ pub async fn what_ran_twice_is_counted_as_the_attempt_whose_retry_it_takes_over(
         let mut duplicate = Attempt { tries: 7, retry_at: None, ..ended_by("other", true, 2, duplicate) };
         let closed = hand_on(&pending, &mut duplicate);
         assert_eq!((closed.retry_at, duplicate.retry_at, duplicate.tries), (None, pending.retry_at, expected));
+    }
+}
+
+pub async fn a_retry_is_handed_on_unless_what_ran_twice_was_the_last(_: Bench) {
+    use Outcome::{Cancelled, Failed, Lost, Released, Succeeded};
+    // how the one with the retry ended; how the duplicate did and what came late, whether it gave up or was told to stop
+    for row @ (pending, outcome, late, gave_up, stopped, is_handed_on) in [
+        (Failed, Failed, None, false, false, true),
+        (Failed, Failed, None, true, true, true),
+        (Failed, Cancelled, None, false, false, true),
+        (Failed, Succeeded, None, false, false, false),
+        (Failed, Lost, Some(Succeeded), false, false, false),
+        (Released, Failed, None, false, false, true),
+        (Released, Failed, None, true, false, false),
+        (Released, Lost, None, false, true, false),
+        (Released, Cancelled, None, false, false, false),
+        (Released, Succeeded, None, false, false, false),
+    ] {
+        let pending = ended_by("here", false, 1, pending);
+        let stop = stopped.then(|| StopRequest { at: at("02:01"), why: "by hand".into() });
+        let duplicate = Attempt { retry_at: None, late_outcome: late, ..ended_by("other", true, 2, outcome) };
+        let mut duplicate = Attempt { gave_up, stop, ..duplicate };
+        assert_eq!(hand_on(&pending, &mut duplicate).retry_at, None, "{row:?}");
+        assert_eq!(duplicate.retry_at, pending.retry_at.filter(|_| is_handed_on), "{row:?}");
     }
 }

@@ -142,6 +142,7 @@ Europe/Berlin | *:0/30 | 2026-03-29T00:10 | 2026-03-29T01:40 | 2026-03-29T00:30 
 Europe/Berlin | 02:30 | 2026-10-24T12:00 | 2026-10-26T12:00 | 2026-10-25T00:30 2026-10-26T01:30
 Europe/Berlin | *:0/30 | 2026-10-24T23:40 | 2026-10-25T02:30 | 2026-10-25T00:00 2026-10-25T00:30 2026-10-25T02:00 2026-10-25T02:30
 Europe/Berlin | *:0/30 | 2026-10-25T01:10 | 2026-10-25T02:30 | 2026-10-25T02:00 2026-10-25T02:30
+Europe/Berlin | *:0/15 | 2026-10-25T01:40 | 2026-10-25T02:10 | 2026-10-25T02:00
 # Midnight does not exist in Santiago on 2026-09-06, and comes twice in Havana on 2026-11-01.
 America/Santiago | daily | 2026-09-05T12:00 | 2026-09-07T12:00 | 2026-09-07T03:00
 America/Havana | daily | 2026-10-31T12:00 | 2026-11-02T12:00 | 2026-11-01T04:00 2026-11-02T05:00
@@ -150,6 +151,7 @@ Australia/Lord_Howe | *:0/15 | 2026-04-04T14:40 | 2026-04-04T15:50 | 2026-04-04T
 # The size of a shift makes no difference: Samoa left out 2011-12-30, Kwajalein repeated 1969-09-30 from 01:00 on.
 Pacific/Apia | *-12-30 12:00 | 2011-01-01T00:00 | 2012-12-31T00:00 | 2012-12-29T22:00
 Pacific/Kwajalein | 06:00 | 1969-09-29T00:00 | 1969-10-02T00:00 | 1969-09-29T19:00 1969-10-01T18:00
+Pacific/Kwajalein | 06:00 | 1969-09-30T15:00 | 1969-10-02T00:00 | 1969-10-01T18:00
 Pacific/Kwajalein | *-9-30 *:0 | 1969-09-30T10:30 | 1969-12-01T00:00 | 1969-09-30T11:00 1969-09-30T12:00
 # The zone of the text is the one whose clock is shifted.
 UTC | 02:30 Europe/Berlin | 2026-03-28T12:00 | 2026-03-30T12:00 | 2026-03-30T00:30

@@ -116,6 +116,13 @@ fn the_rarest_dates_are_found_across_forty_years() {
     }
 }
 
+#[test]
+fn years_before_the_first_are_searched_too() {
+    let june = schedule("0 12 1 6 *", "UTC");
+    assert_eq!(june.next_after(at("-000100-07-01T00:00:00")), Some(at("-000099-06-01T12:00:00")));
+    assert_eq!(june.previous_at_or_before(at("-000100-05-01T00:00:00")), Some(at("-000101-06-01T12:00:00")));
+}
+
 /// Checks every row forwards, and backwards from each instant to the one before it, and each instant from right beside it.
 pub fn check(table: &str) {
     let second = jiff::SignedDuration::from_secs(1);
