@@ -1,6 +1,6 @@
 //! Finds the pipelines that a person means: by name, by pattern, by tag, or all.
 //!
-//! Known is what the configuration has, broken or not, and what the run-log has a row of.
+//! Known is what the configuration has, broken or not, and what the run-log has a row of that does more than guard claims.
 //!
 //! Holds always: each is found once; a word that means none is refused with the nearest that there is.
 
@@ -19,7 +19,8 @@ use crate::runlog::contract::View;
 pub fn chosen(session: &Session, view: &View, words: &[String], all: bool) -> Result<BTreeSet<PipelineId>, Exit> {
     let broken: Vec<PipelineId> = session.loaded.broken.iter().filter_map(|name| status::id_as_written(name)).collect();
     let configured = session.loaded.pipelines.iter().map(|pipeline| &pipeline.id);
-    let known: BTreeSet<&PipelineId> = configured.chain(&broken).chain(view.rows.keys()).collect();
+    let in_use = view.rows.iter().filter(|(_, row)| !row.is_guard()).map(|(id, _)| id);
+    let known: BTreeSet<&PipelineId> = configured.chain(&broken).chain(in_use).collect();
     if all {
         return Ok(known.into_iter().cloned().collect());
     }

@@ -1,8 +1,8 @@
 //! Reads one document: what holds for the whole file, then each pipeline on its own.
 //!
 //! Holds always: a mistake breaks what it governs and nothing else. A bad `timezone`, `namespace` or key in `defaults`
-//! breaks the pipelines that inherit it; an unknown key at the top or another version breaks the file; a key that this
-//! version cannot honour yet breaks nothing but is reported.
+//! breaks the pipelines that inherit it; an unknown key at the top or another version breaks the file; a `run_log` that cannot be read is
+//! one that nothing runs by; a key that this version cannot honour yet breaks nothing but is reported.
 
 use std::collections::HashMap;
 
@@ -23,6 +23,9 @@ use super::validate::{self, Inherited};
 use super::value;
 use crate::occurrence::{Name, PipelineId};
 use crate::pipeline::{Filled, Pipeline};
+
+/// Stands for a `run_log` that cannot be read: no run-log opens it, and none takes its place.
+const UNREADABLE: &str = "${run_log}";
 
 /// Where each pipeline was first seen: in which source, at which byte.
 pub(super) type Seen = HashMap<PipelineId, (usize, usize)>;
@@ -157,7 +160,8 @@ impl<'a> Reading<'a, '_> {
         }
         let scalar = self.reader.scalar(entry.value, "`run_log`", "a URL");
         let place = self.reader.source.place(self.reader.tree.node(entry.value).start);
-        self.document.run_log = scalar.map(|scalar| (Secret::new(scalar.text), place));
+        let url = scalar.map_or(UNREADABLE.into(), |scalar| scalar.text.into_owned());
+        self.document.run_log = Some((Secret::new(url), place));
     }
 
     fn defaults(&mut self, entry: Entry<'a>) {

@@ -85,6 +85,22 @@ fn a_variable_that_is_not_set_makes_no_file_of_its_name() {
     sandbox.call_with(&called, &[("NAME", "stdout://")]).expect(0);
 }
 
+/// By the one that is built in all would be due again.
+#[test]
+fn a_run_log_that_cannot_be_read_is_replaced_by_no_other() {
+    for written in ["${NAME}", "${NAME:?say where}", "[a.db]", "'sqlite:${NAME}.db'"] {
+        let sandbox = Sandbox::with(&format!("run_log: {written}\n{CONFIG}"));
+        for command in [&["run-due", "--interval", "86400"][..], &["run", "one"], &["status"]] {
+            let done = sandbox.call(command).expect(2);
+            let is_placed = done.stderr.contains("tickward.yaml:1:");
+            assert!(is_placed || command == ["status"], "{written} {command:?}: {}", done.stderr);
+            assert!(done.stderr.contains("run-log's address"), "{written} {command:?}: {}", done.stderr);
+        }
+        assert!(!sandbox.state().join("run_log.db").exists(), "{written}");
+        sandbox.call(&["run-due", "--interval", "0", "--run-log-url", "other.db"]).expect(3);
+    }
+}
+
 #[test]
 fn an_unknown_scheme_or_parameter_is_answered_with_the_known_ones() {
     let sandbox = Sandbox::with(CONFIG);

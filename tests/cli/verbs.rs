@@ -87,6 +87,17 @@ pipelines:
     assert!(real.stderr.contains("was created under --now, for a rehearsal"), "{real:?}");
 }
 
+/// What is left of it guards claims.
+#[test]
+fn what_was_forgotten_is_not_among_all() {
+    let sandbox = Sandbox::with(HOURLY);
+    sandbox.tick("2026-03-02T02:00:05Z");
+    sandbox.write("tickward.yaml", "pipelines: { other: { command: 'true' } }");
+    sandbox.run("forget one --yes --now 2026-03-02T02:30:00Z").expect(0);
+    let paused = sandbox.run("pause --all -o json --now 2026-03-02T02:30:00Z").expect(0).json();
+    assert_eq!(each(&paused, "pipeline"), ["other"]);
+}
+
 #[test]
 fn what_no_file_has_any_more_can_be_paused_and_resumed() {
     let sandbox = Sandbox::with(HOURLY);

@@ -8,6 +8,7 @@ const CONFIG: &str = "
 pipelines:
   one: { schedule: '0 * * * *', overlap: skip, retry: { max_attempts: 2, delay: 20m }, command: 'ENTER; test -e go' }
   hand: { command: 'true' }
+  after: { depends_on: [hand, one], command: 'true' }
   late: { schedule: '0 * * * *', start_deadline: 10m, command: ENTER }
 ";
 
@@ -40,7 +41,12 @@ fn each_gate_has_its_sentence() {
     let due = "Nothing stops it: the next tick starts the run of 2026-03-02T02:00:00Z; does one come every minute?";
     told(&sandbox, "late --now 2026-03-02T02:00:01Z", due, "");
     sandbox.tick("2026-03-02T02:00:05Z");
-    let rows: [(&str, &str, &str); 8] = [
+    let rows: [(&str, &str, &str); 9] = [
+        (
+            "after --now 2026-03-02T02:01:00Z",
+            "It never ran: it runs when each of these has succeeded: `hand`, `one`.",
+            "depends_on",
+        ),
         ("hand --now 2026-03-02T02:01:00Z", "It never ran: nothing but `tickward run` makes it due.", "schedule"),
         (
             "late --at 2026-03-02T02:10:00Z --now 2026-03-02T02:11:00Z",
@@ -76,10 +82,10 @@ fn each_gate_has_its_sentence() {
         ),
         ("gone --now 2026-03-02T02:11:00Z", "", ""),
     ];
-    for (line, sentence, gate) in &rows[..7] {
+    for (line, sentence, gate) in &rows[..8] {
         told(&sandbox, line, sentence, gate);
     }
-    let unknown = sandbox.run(&format!("why {}", rows[7].0)).expect(2);
+    let unknown = sandbox.run(&format!("why {}", rows[8].0)).expect(2);
     assert!(unknown.stderr.starts_with("error: neither the configuration nor the run-log knows `gone`"), "{unknown:?}");
     let (waits, gate) = why(&sandbox, "one --now 2026-03-02T02:11:00Z");
     assert!(waits.starts_with("It ran for 2026-03-02T02:00:00Z: attempt 1 failed at 2026-03-02T02:00:0"), "{waits}");

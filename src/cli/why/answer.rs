@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 
 use super::super::print;
 use super::Question;
+use crate::pipeline::Pipeline;
 use crate::plan::{WaitsFor, constant_delay};
 use crate::run::{Attempt, NotRun, Reason};
 use crate::tick::{Host, SystemHost, rfc3339};
@@ -45,7 +46,7 @@ pub fn of(question: &Question<'_>) -> Answer {
 fn of_instant(question: &Question<'_>) -> Answer {
     let Some(at) = question.at else {
         return match question.pipeline {
-            Some(_) => Answer::stopped("schedule", "It never ran: nothing but `tickward run` makes it due.".into()),
+            Some(pipeline) => never_ran(pipeline),
             None => not_configured(question),
         };
     };
@@ -86,6 +87,15 @@ fn of_instant(question: &Question<'_>) -> Answer {
     }
     let sentence = format!("It did not run for {}: that was before it, or its schedule, was seen first.", rfc3339(at));
     Answer::stopped("first sight", sentence)
+}
+
+fn never_ran(pipeline: &Pipeline) -> Answer {
+    if pipeline.depends_on.is_empty() {
+        return Answer::stopped("schedule", "It never ran: nothing but `tickward run` makes it due.".into());
+    }
+    let upstreams: Vec<_> = pipeline.depends_on.iter().map(|upstream| format!("`{}`", upstream.pipeline)).collect();
+    let all = upstreams.join(", ");
+    Answer::stopped("depends_on", format!("It never ran: it runs when each of these has succeeded: {all}."))
 }
 
 fn not_configured(question: &Question<'_>) -> Answer {

@@ -185,11 +185,12 @@ fn depends_on(question: &Question<'_>, pipeline: &Pipeline, upstream: &Upstream)
     let alone = Pipeline { depends_on: vec![upstream.clone()], ..pipeline.clone() };
     let decision = would_decide(&alone, question.pipelines, question.view);
     let waits_for = decision.waiting.map(|waiting| waiting.for_what);
-    let stops = matches!(waits_for, Some(WaitsFor::Upstream(_)));
     let standing = question.view.rows.get(&upstream.pipeline).map(|row| &row.standing);
     let done = standing.and_then(|standing| {
         [standing.succeeded, standing.partial].into_iter().flatten().max_by_key(|done| done.scheduled_for)
     });
+    let is_awaited = pipeline.schedule.is_none() && done.is_none();
+    let stops = matches!(waits_for, Some(WaitsFor::Upstream(_))) || is_awaited;
     let fact = match done {
         Some(done) => format!(
             "`{}` succeeded for {} at {}",
