@@ -10,6 +10,12 @@ use ring::hmac::{HMAC_SHA256, Key, sign};
 use super::{Address, Error};
 use crate::config::Environment;
 
+/// A variable's name, to be shown; nothing where it looks like something else: it may be the secret itself.
+fn as_a_name(name: &str) -> String {
+    let is_name = name.len() <= 40 && name.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
+    if is_name { format!(", `{name}`,") } else { String::new() }
+}
+
 /// A webhook's key.
 pub(super) struct Signer(Key);
 
@@ -20,10 +26,8 @@ impl Signer {
             (None, None) => return Ok(None),
             (Some(_), Some(_)) => return Err(Error::new("both `secret_env` and `secret_file` are given", "keep one")),
             (Some(name), None) => environment.get_filled(name).map(str::to_owned).ok_or_else(|| {
-                Error::new(
-                    "the variable that `secret_env` names is not set",
-                    "set it to the webhook's secret where the tick runs",
-                )
+                let message = format!("the variable that `secret_env` names{} is not set", as_a_name(name));
+                Error::new(&message, "set it to the webhook's secret where the tick runs")
             })?,
             (None, Some(path)) => std::fs::read_to_string(path).map_err(|error| {
                 let message = format!("the file that `secret_file` names cannot be read: {}", error.kind());

@@ -262,7 +262,10 @@ impl Session {
     }
 
     /// Refuses to begin anew where a run-log was: what it knew would run again.
-    fn must_not_be_gone(&self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// `Unavailable`, with what to do.
+    pub fn must_not_be_gone(&self) -> Result<(), Error> {
         let (Some(file), Some(folder)) = (self.run_log_file(), self.host_folder()) else { return Ok(()) };
         let size = |path: &PathBuf| path.metadata().ok().filter(|data| data.is_file()).map(|data| data.len());
         let mut wal = file.clone().into_os_string();

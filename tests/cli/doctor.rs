@@ -153,6 +153,8 @@ fn a_password_that_everybody_may_read_is_found_and_not_shown() {
         ("run_log: mysql://u:hunter2@h/d", 0o644, true),
         ("run_log: mysql://u:hunter2@h/d", 0o600, false),
         ("run_log: mysql://u:${PW:-}@h/d", 0o644, false),
+        ("x-a: webhook+https://h/alert?secret_env=HOOK_SECRET&a=b", 0o644, false),
+        ("x-a: webhook+https://h/alert?secret_file=/etc/hook", 0o644, false),
         ("x-a: https://u:${PW:-}@h/${X} https://u:hunter2@h/", 0o644, true),
     ] {
         let sandbox = Sandbox::with(&format!("{line}\n{GOOD}\n"));
@@ -161,6 +163,14 @@ fn a_password_that_everybody_may_read_is_found_and_not_shown() {
         assert_eq!(stdout.contains("and line 1 has a password"), is_found, "{line}: {stdout}");
         assert!(!stdout.contains("hunter2") && !stderr.contains("hunter2"), "{stdout}{stderr}");
     }
+}
+
+#[test]
+fn each_line_with_a_password_is_named() {
+    let sandbox = Sandbox::with(&format!("run_log: mysql://u:hunter2@h/d\nx-a: https://u:hunter2@h/\n{GOOD}\n"));
+    std::fs::set_permissions(sandbox.path("tickward.yaml"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let stdout = sandbox.run("doctor").stdout;
+    assert!(stdout.contains("and lines 1, 2 have passwords"), "{stdout}");
 }
 
 #[test]

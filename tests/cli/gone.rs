@@ -24,6 +24,9 @@ fn a_run_log_that_is_gone_or_empty_is_no_new_one() {
         assert!(done.stderr.contains(&format!("run_log.db` is {what}, and this host knows 1")), "{done:?}");
         assert_eq!((&done.json()["tick"]["degraded"], sandbox.starts().len()), (&true.into(), 1), "{what}: {done:?}");
         assert_eq!(file.exists(), what == "empty", "nothing is put in its place");
+        let doctor = sandbox.run("doctor").expect(1);
+        let wrong = format!("run_log.db` is {what}, and this host knows 1 of its pipelines: put it back");
+        assert!(doctor.stdout.contains(&wrong), "{doctor:?}");
         fs::write(&file, &kept).unwrap();
         tick().expect(0);
         let status = sandbox.run("status -o json").expect(0).json();

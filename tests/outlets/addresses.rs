@@ -56,13 +56,18 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     ("webhook+https:///S", "a webhook's address names no host", "write webhook+https://HOST/PATH"),
     (
-        "webhook+https://h/S?secret_env=NOT_SET",
+        "webhook+https://h/S?secret_env=NO_KEY",
+        "the variable that `secret_env` names, `NO_KEY`, is not set",
+        "set it to the webhook's secret where the tick runs",
+    ),
+    (
+        "webhook+https://h/S?secret_env=s3cret-itself",
         "the variable that `secret_env` names is not set",
         "set it to the webhook's secret where the tick runs",
     ),
     (
         "webhook+https://h/S?secret_env=EMPTY",
-        "the variable that `secret_env` names is not set",
+        "the variable that `secret_env` names, `EMPTY`, is not set",
         "set it to the webhook's secret where the tick runs",
     ),
     (

@@ -63,23 +63,26 @@ fn state(folder: &Path, findings: &mut Findings) {
 fn secrets(file: &Path, findings: &mut Findings) {
     let is_open = file.metadata().is_ok_and(|data| data.permissions().mode() & 0o004 != 0);
     let Some(text) = std::fs::read_to_string(file).ok().filter(|_| is_open) else { return };
-    let line = text.lines().position(|line| {
+    let has_one = |line: &str| {
         let line = without_variables(line);
         masked(&line) != line
-    });
-    if let Some(index) = line {
-        let what = format!("everybody may read `{}`, and line {} has a password", file.display(), index + 1);
-        findings.add(
-            Level::Wrong,
-            "secrets",
-            None,
-            &what,
-            "chmod 600, and take the password from a variable: `${NAME}`",
-        );
-    }
+    };
+    let lines: Vec<_> = text.lines().enumerate().filter(|(_, line)| has_one(line)).collect();
+    let lines: Vec<_> = lines.into_iter().map(|(index, _)| (index + 1).to_string()).collect();
+    let which = match lines.as_slice() {
+        [] => return,
+        [one] => format!("line {one} has a password"),
+        several => format!("lines {} have passwords", several.join(", ")),
+    };
+    let what = format!("everybody may read `{}`, and {which}", file.display());
+    let help = "chmod 600, and take the password from a variable: `${NAME}`";
+    findings.add(Level::Wrong, "secrets", None, &what, help);
 }
 
-/// A line with the mask of secrets in place of each `${…}`, so that those are no secrets.
+/// Parameters of an address that say where a secret is.
+const WHERE_IT_IS: [&str; 2] = ["secret_env=", "secret_file="];
+
+/// A line with the mask of secrets in place of each `${…}`, and without an address that says where its secret is: those are no secrets.
 fn without_variables(line: &str) -> String {
     let mut text = String::new();
     let mut rest = line;
@@ -88,7 +91,13 @@ fn without_variables(line: &str) -> String {
         text += crate::config::secret::MASK;
         rest = inside.split_once('}').map_or("", |(_, after)| after);
     }
-    text + rest
+    text += rest;
+    let says_where = WHERE_IT_IS.iter().any(|parameter| text.contains(parameter));
+    // Whoever signs what is sent has no token in the path.
+    if let Some(scheme) = text.find("://").filter(|_| says_where && !text.contains('@')) {
+        text.truncate(scheme);
+    }
+    text
 }
 
 fn clock(now: Timestamp, findings: &mut Findings) {

@@ -17,6 +17,9 @@ use crate::tick::{Pipelines, would_decide};
 
 /// Looks at the run-log of the session.
 pub fn look(session: &Session, findings: &mut Findings) {
+    if let Err(gone) = session.must_not_be_gone() {
+        return findings.add(Level::Wrong, "run-log", None, &gone.to_string(), "until then ticks go on without it");
+    }
     if let Some(file) = session.run_log_file() {
         let Ok(data) = file.metadata() else {
             let what = format!("`{}` will be made by the first tick", file.display());
