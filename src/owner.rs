@@ -13,7 +13,7 @@ pub struct Owner {
     pub pid: u32,
     /// When the process started, in clock ticks since boot (`/proc/PID/stat`, field 22).
     pub started: u64,
-    /// `/proc/sys/kernel/random/boot_id`.
+    /// `/proc/sys/kernel/random/boot_id`, and the shift of a time namespace that has one.
     pub boot: String,
     /// Inode of `/proc/self/ns/pid`: process numbers mean something only within one.
     pub pid_namespace: u64,

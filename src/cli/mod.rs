@@ -49,6 +49,7 @@ mod typed;
 mod validate;
 mod verb;
 mod version;
+mod whose;
 mod why;
 
 use crate::registry::{Registry, run_body};

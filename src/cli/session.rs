@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::exit::Exit;
 use super::outlets::{self, OutletArgs};
-use super::{print, program, typed};
+use super::{print, program, typed, whose};
 use crate::clock::{Clock, Shifted, SystemClock};
 use crate::config::{self, Environment, Loaded, Severity};
 use crate::executor::{SubprocessExecutor, SupervisorProgram};
@@ -255,9 +255,7 @@ impl Session {
     /// Where this host keeps what it knows of the run-log, and what that does not know yet; none where none is wanted.
     pub fn host_folder(&self) -> Option<Folder> {
         let url = self.run_log_url().filter(|url| !is_memory(url))?;
-        // A file is the same whatever folder a tick is started in; a server the same whatever the password.
-        let file = self.run_log_file().and_then(|file| std::path::absolute(file).ok());
-        let whose = file.map_or_else(|| config::secret::masked_url(&url), |file| file.to_string_lossy().into_owned());
+        let whose = self.run_log_file().map_or_else(|| whose::server(&url), |file| whose::file(&file));
         Some(Folder::at(self.state_folder().join("host").join(format!("{:016x}", stable_hash(&whose)))))
     }
 

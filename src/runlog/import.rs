@@ -56,7 +56,7 @@ pub fn take_in(
     let number = match is_taken {
         false => new.number,
         true if new.is_active() => return (Imported::Waits, Vec::new(), Vec::new()),
-        true => others.iter().map(|other| other.number).max().unwrap_or(0).max(new.number) + 1,
+        true => others.iter().map(|other| other.number).max().unwrap_or(0).max(new.number).saturating_add(1),
     };
     let unended = Attempt { end: None, late_outcome: None, retry_at: None, gave_up: false, ..new.clone() };
     let mut attempt = Attempt { number, degraded: true, ..unended };

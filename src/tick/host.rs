@@ -147,7 +147,19 @@ fn is_older(path: &Path, age: SignedDuration) -> bool {
 }
 
 fn boot_id() -> String {
-    fs::read_to_string("/proc/sys/kernel/random/boot_id").map(|id| id.trim().to_string()).unwrap_or_default()
+    let id = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    boot_as_seen(id.trim(), &fs::read_to_string("/proc/self/timens_offsets").unwrap_or_default())
+}
+
+/// The boot as a process sees it. In a time namespace (time_namespaces(7)) with an offset of its own the boot clock and the starts
+/// of processes are shifted: they mean nothing outside, as if it were another boot.
+fn boot_as_seen(id: &str, offsets: &str) -> String {
+    let of_boottime = offsets.lines().find_map(|line| line.trim().strip_prefix("boottime"));
+    let shifts: Vec<&str> = of_boottime.unwrap_or_default().split_whitespace().collect();
+    if id.is_empty() || shifts.iter().all(|shift| *shift == "0") {
+        return id.into();
+    }
+    format!("{id}+{}", shifts.join("."))
 }
 
 fn pid_namespace() -> u64 {
@@ -199,6 +211,20 @@ mod tests {
         ];
         for (owner, gone, what) in cases {
             assert_eq!(SystemHost.is_gone(&owner), gone, "{what}");
+        }
+    }
+
+    #[test]
+    fn a_shifted_boot_clock_is_that_of_another_boot() {
+        for (offsets, seen) in [
+            ("", "id"),
+            ("monotonic           0         0\nboottime            0         0\n", "id"),
+            ("monotonic           5         0\nboottime            0         0\n", "id"),
+            ("monotonic           0         0\nboottime       100000         0\n", "id+100000.0"),
+            ("monotonic           0         0\nboottime           -1 500000000\n", "id+-1.500000000"),
+        ] {
+            assert_eq!(boot_as_seen("id", offsets), seen, "{offsets}");
+            assert_eq!(boot_as_seen("", offsets), "", "{offsets}");
         }
     }
 

@@ -133,5 +133,31 @@ fn tail(ended: &Ended) -> String {
         bytes.extend_from_slice(&output.head[output.head.len().saturating_sub(missing)..]);
     }
     bytes.extend_from_slice(from_tail);
-    String::from_utf8_lossy(&bytes).trim_start_matches('\u{fffd}').replace('\0', "\u{fffd}")
+    // What was cut may begin within a character.
+    let is_cut = output.left_out_bytes() > 0 || output.head.len() + output.tail.len() > bytes.len();
+    let is_rest = |byte: &&u8| is_cut && **byte & 0b1100_0000 == 0b1000_0000;
+    let begin = bytes.iter().take(3).take_while(is_rest).count();
+    String::from_utf8_lossy(&bytes[begin..]).replace('\0', "\u{fffd}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::executor::Output;
+
+    #[test]
+    fn only_what_is_cut_off_loses_the_rest_of_a_character() {
+        let rest = [b"\xac".to_vec(), vec![b'x'; TAIL_BYTES - 1]].concat();
+        for (head, tail_bytes, kept) in [
+            (&b"\xff\xfe\x80abc\xc3"[..], &b""[..], "\u{fffd}\u{fffd}\u{fffd}abc\u{fffd}".to_owned()),
+            (b"\x80\x81", b"", "\u{fffd}\u{fffd}".into()),
+            (b"", b"a\0b", "a\u{fffd}b".into()),
+            (b"\xe2\x82", &rest, "x".repeat(TAIL_BYTES - 1)),
+        ] {
+            let bytes = (head.len() + tail_bytes.len()) as u64;
+            let output = Output { bytes, head: head.to_vec(), tail: tail_bytes.to_vec(), ..Output::default() };
+            let ended = Ended { output, ..Ended::lost(String::new()) };
+            assert_eq!(tail(&ended), kept, "{head:?}");
+        }
+    }
 }

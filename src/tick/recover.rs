@@ -17,6 +17,10 @@ use crate::runlog::contract::{Batch, Condition, End, Ended, Imported, Spooled};
 use crate::runlog::spool::{Folder, SpoolRunLog, Stored, keep};
 use crate::runlog::{Error, import};
 
+/// So many attempts go into one request: it has to be answered in time, and a server takes texts of a few megabytes. What is done is done
+/// for good, however the rest ends.
+const AT_ONCE: usize = 200;
+
 /// What was taken in.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recovered {
@@ -88,16 +92,18 @@ pub async fn take_in(
         .collect();
     attempts.sort_by_key(|(_, spooled)| import::order(spooled));
     mark_started(env, &attempts);
-    let records = attempts.iter().map(|(_, spooled)| spooled.clone()).collect();
-    let imported = env.in_time(env.run_log.import(records)).await?;
-    failpoint::reached(Point::SpoolImported);
-    for ((entry, spooled), imported) in attempts.iter().zip(imported) {
-        match imported {
-            Imported::Waits => continue,
-            Imported::Duplicate(_) => recovered.twice.push(spooled.attempt.run.id()),
-            Imported::Taken | Imported::Known => {}
+    for some in attempts.chunks(AT_ONCE) {
+        let records = some.iter().map(|(_, spooled)| spooled.clone()).collect();
+        let imported = env.in_time(env.run_log.import(records)).await?;
+        failpoint::reached(Point::SpoolImported);
+        for ((entry, spooled), imported) in some.iter().zip(imported) {
+            match imported {
+                Imported::Waits => continue,
+                Imported::Duplicate(_) => recovered.twice.push(spooled.attempt.run.id()),
+                Imported::Taken | Imported::Known => {}
+            }
+            recovered.taken += usize::from(done(&entry.0, &entry.1));
         }
-        recovered.taken += usize::from(done(&entry.0, &entry.1));
     }
     for (name, stored) in kept {
         let Stored::End { run, completion } = stored else { continue };

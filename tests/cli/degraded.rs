@@ -76,6 +76,40 @@ fn what_is_due_runs_once_is_said_and_is_taken_into_the_run_log() {
     }
 }
 
+/// To open it would wait for whoever has its other end.
+#[test]
+fn a_pipe_in_the_place_of_the_file_is_waited_for_by_nobody() {
+    let sandbox = Sandbox::with(DAILY);
+    fs::create_dir_all(sandbox.state()).unwrap();
+    nix::unistd::mkfifo(&database(&sandbox), nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let done = sandbox.run(TICK).expect(0);
+    assert!(done.stderr.contains("run_log.db` is no file"), "{done:?}");
+    assert_eq!((&done.json()["tick"]["degraded"], sandbox.starts().len()), (&json!(true), 1), "{done:?}");
+}
+
+/// There is no spool, and was none.
+#[test]
+fn a_state_folder_that_cannot_be_hinders_no_run_log() {
+    let sandbox = Sandbox::with(DAILY);
+    let nowhere = [("XDG_STATE_HOME", "/dev/null"), ("HOME", "/dev/null")];
+    for starts in [1, 1] {
+        let done = sandbox.call_with(&["run-due", "--interval", "86400", "--run-log-url", "a.db"], &nowhere);
+        assert_eq!((done.code, sandbox.starts().len()), (0, starts), "{done:?}");
+    }
+}
+
+/// By whatever way it is addressed it is one run-log, and its host one host.
+#[test]
+fn the_spelling_of_the_address_makes_no_other_run_log() {
+    let sandbox = Sandbox::with(DAILY);
+    fs::write(sandbox.path("a.db"), GARBAGE).unwrap();
+    std::os::unix::fs::symlink("a.db", sandbox.path("link.db")).unwrap();
+    for address in ["a.db", "./../work/a.db", "link.db", "sqlite:a.db"] {
+        sandbox.run(&format!("{TICK} --run-log-url {address}")).expect(0);
+        assert_eq!(sandbox.starts().len(), 1, "{address}");
+    }
+}
+
 #[test]
 fn a_folder_or_no_folder_in_the_place_of_the_file_is_as_good_as_no_run_log() {
     for url in ["sqlite:.", "/proc/nowhere/runs.db"] {

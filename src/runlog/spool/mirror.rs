@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
@@ -138,10 +138,16 @@ fn digest(rows: &[Row]) -> String {
     format!("{:016x}", hasher.finish())
 }
 
-/// The digest of what is in the mirror now; none where there is none.
+/// The digest of what is in the mirror now; none where there is none, or its end is missing.
 pub fn digest_of(folder: &Folder) -> Option<Digest> {
-    let mut digest = [0; 16];
-    File::open(folder.join(FILE)).and_then(|mut file| file.read_exact(&mut digest)).ok().map(|()| digest)
+    let (mut digest, mut last) = ([0; 16], [0; 1]);
+    let mut read = || {
+        let mut file = File::open(folder.join(FILE))?;
+        file.read_exact(&mut digest)?;
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)
+    };
+    read().ok().filter(|()| last == *b"]").map(|()| digest)
 }
 
 fn without_figures(row: Row) -> Row {

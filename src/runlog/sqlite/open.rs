@@ -88,6 +88,11 @@ fn change_journal(connection: &Connection, journal: &str) -> rusqlite::Result<()
 
 fn create_file(path: &Path) -> Result<(), Error> {
     disk::make_folder(path)?;
+    // To open a pipe would wait for whoever has its other end.
+    if path.metadata().is_ok_and(|data| !data.is_file() && !data.is_dir()) {
+        let message = format!("the run-log `{}` is no file", path.display());
+        return Err(Error::Unavailable { message, source: None });
+    }
     let file = FileOptions::new().create(true).append(true).mode(0o600).open(path);
     file.map(drop).map_err(|error| disk::unavailable(path, "opened", &error))
 }
