@@ -3,7 +3,7 @@
 //! The instant of a retry was computed at the failure and stored (`fold`); any later tick makes it when its time has
 //! come, whatever the schedule says.
 //!
-//! Holds always: a retry that is not made and not waited for is returned as superseded.
+//! Holds always: a retry that is not made and not waited for is returned as superseded, unless its run has succeeded after all.
 
 use jiff::Timestamp;
 
@@ -29,6 +29,12 @@ pub fn settle<'a>(situation: &Situation<'a>, newest_due: Option<Timestamp>, deci
     let (mut holds, mut gives_way) = (false, None);
     for attempt in situation.open {
         let Some(stored) = attempt.retry_at else { continue };
+        if !attempt.by_hand && situation.row.standing.has_succeeded(attempt.run.scheduled_for) {
+            // An earlier attempt, given up for lost, has told of its success since.
+            decision.closed.push(attempt.token);
+            decision.changed = true;
+            continue;
+        }
         let retry_at = in_reach(attempt, stored, situation, decision);
         if is_superseded(attempt, situation, newest_due) {
             close(attempt, Reason::Superseded, situation, decision);

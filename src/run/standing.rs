@@ -55,6 +55,11 @@ impl Standing {
     pub fn paused_at(&self, now: Timestamp) -> Option<&Paused> {
         self.paused.as_ref().filter(|pause| pause.until.is_none_or(|until| now < until))
     }
+
+    /// Whether the newest occurrence that was done, with rejects or without, is the one of this instant.
+    pub fn has_succeeded(&self, scheduled_for: Timestamp) -> bool {
+        [self.succeeded, self.partial].into_iter().flatten().any(|done| done.scheduled_for == scheduled_for)
+    }
 }
 
 /// What was told in alerts, as far as it decides what is told next.

@@ -108,6 +108,38 @@ fn a_late_success_cancels_the_retry_that_has_not_started() {
     );
 }
 
+/// The attempt that was made meanwhile goes on; no other one is made of a run that has succeeded.
+#[test]
+fn a_late_success_drops_the_retry_of_the_attempt_after_it() {
+    let ends = ["01:21 first partial => late, over", "01:22 failed => again at 01:32"];
+    for [before, after] in [[ends[0], ends[1]], [ends[1], &ends[0].replace(":21", ":23")]] {
+        let script = format!(
+            "00:30 tick => noted
+             01:00 tick => schedule 01:00#1
+             01:10 lost => again at 01:20
+             01:20 tick => retry 01:00#2
+             {before}
+             {after}
+             01:24 tick => noted
+             01:32 tick => nothing
+             02:00 tick => schedule 02:00#1"
+        );
+        play("schedule: '@hourly'; retry: { max_attempts: 3, delay: 10m, backoff: fixed, jitter: 0% }", &script);
+    }
+}
+
+#[test]
+fn what_a_person_has_run_again_is_tried_again_though_it_had_succeeded() {
+    play(
+        "schedule: '@daily'; retry: { max_attempts: 2, delay: 10m, jitter: 0% }",
+        "00:00 tick => schedule 00:00#1
+         00:05 succeeded => over
+         00:10 run 00:00 => manual 00:00#2 try 1
+         00:12 failed => again at 00:22
+         00:22 tick => retry 00:00#3 try 2",
+    );
+}
+
 #[test]
 fn a_late_failure_changes_nothing_about_the_retry() {
     play(

@@ -256,6 +256,8 @@ fn happen(story: &mut Story, hosts: &[(&str, Pipeline)], now: Timestamp, words: 
             story.done(name, at(instant), Outcome::from_word(outcome).unwrap(), now);
             "noted".into()
         }
+        // Of the first attempt, whichever is active.
+        ["first", word] => shown_end(&story.end_of(0, Outcome::from_word(word).unwrap(), false, now)),
         ["fatal"] => shown_end(&story.end(Outcome::Failed, true, now)),
         [word] => {
             let outcome = Outcome::from_word(word).unwrap_or_else(|| panic!("no event `{word}`"));
