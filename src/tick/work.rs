@@ -28,12 +28,14 @@ use crate::occurrence::{PipelineId, Run, Token};
 use crate::plan::Decision;
 use crate::run::Attempt;
 use crate::runlog::Error;
-use crate::runlog::contract::{Batch, Committed, Condition, End, Renewed, Transition, View};
+use crate::runlog::contract::{Batch, Committed, Condition, End, Renewed, View};
+use under_way::UnderWay;
 
 mod answers;
 mod asking;
 mod stopping;
 mod taking;
+mod under_way;
 
 /// At most so many claims wait for a free place.
 const AHEAD: usize = 64;
@@ -80,7 +82,7 @@ pub struct Work<'a> {
     wakes: BTreeSet<(Timestamp, PipelineId)>,
     look_again: Vec<PipelineId>,
     /// Claims whose commit was not answered and not found: it may be carried out still.
-    under_way: BTreeMap<Token, Transition>,
+    under_way: BTreeMap<Token, UnderWay>,
     /// Pipelines that lost a claim once; a second time is left to the next tick.
     lost_once: BTreeSet<PipelineId>,
     asked: Option<Asked>,

@@ -39,6 +39,8 @@ struct Stuck {
     /// The first commit is carried out after so many loads, and nobody hears of it.
     late_by: AtomicU32,
     late: Mutex<Option<Batch>>,
+    /// All claims but the first are kept back, as by a host that has an outage.
+    keeps_back: bool,
     /// How long it takes to begin with a commit.
     slowness: Duration,
 }
@@ -56,6 +58,7 @@ impl Stuck {
             unheard: AtomicBool::new(false),
             late_by: AtomicU32::new(0),
             late: Mutex::new(None),
+            keeps_back: false,
             slowness: Duration::ZERO,
         }
     }
@@ -85,6 +88,10 @@ impl RunLog for Stuck {
         if self.late_by.load(Ordering::SeqCst) > 0 && self.late.lock().unwrap().is_none() {
             *self.late.lock().unwrap() = Some(batch);
             return Err(Error::Unknown { message: "the answer was lost".into(), source: None });
+        }
+        if self.keeps_back {
+            let verdicts = vec![Verdict::Lost; batch.transitions.len()];
+            return Ok(Committed { verdicts, ..Committed::default() });
         }
         let committed = self.truth.commit(batch).await?;
         match self.unheard.swap(false, Ordering::SeqCst) {
@@ -250,6 +257,23 @@ fn a_claim_that_arrives_after_it_was_looked_up_is_won() {
             assert_eq!(view.open.values().flatten().count(), 0, "{looks} looks: nothing is left open");
         });
     }
+}
+
+#[test]
+fn a_claim_that_never_arrives_is_not_looked_for_again_and_again() {
+    in_a_world("latest", async |world| {
+        let (_wish, stop) = watch::channel(StopWish::None);
+        let mut env = env(&world, 0, "tick", stop);
+        env.run_log = Arc::new(Stuck {
+            loads_left: AtomicU32::new(8),
+            late_by: AtomicU32::new(ALL),
+            keeps_back: true,
+            ..Stuck::over(&world)
+        });
+        let pipelines: Vec<&Pipeline> = world.pipelines[0].iter().collect();
+        let report = run_due(&env, &pipelines, &Options::default()).await.unwrap();
+        assert_eq!((report.ended.len(), &report.unrecorded), (0, &None), "{report:?}");
+    });
 }
 
 /// Bodies that fail at once.

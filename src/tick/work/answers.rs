@@ -113,7 +113,7 @@ impl Work<'_> {
         self.tell_ended(attempt);
     }
 
-    fn won(&mut self, transition: Transition, now: BootTime) {
+    pub(super) fn won(&mut self, transition: Transition, now: BootTime) {
         self.report.not_run.extend(transition.not_run);
         let Some(attempt) = transition.claim else { return };
         self.may_have_claimed = true;
@@ -131,8 +131,7 @@ impl Work<'_> {
 
     fn lost(&mut self, transition: Transition) {
         let id = transition.row.pipeline;
-        if self.under_way.values().any(|earlier| earlier.row.pipeline == id) {
-            // What it lost to may be an earlier claim of ours.
+        if self.may_have_lost_to_ours(&id) {
             self.look_again.push(id);
             return;
         }
@@ -177,32 +176,6 @@ impl Work<'_> {
                 (false, true) if self.stopping => {}
                 (false, true) => self.is_under_way(transition),
                 (false, false) => self.lost(transition),
-            }
-        }
-    }
-
-    /// Its commit was not answered, and may be carried out still: while its row is untouched, also by what replaces it.
-    fn is_under_way(&mut self, transition: Transition) {
-        self.look_again.push(transition.row.pipeline.clone());
-        if let Some(claim) = &transition.claim {
-            self.under_way.insert(claim.token, transition);
-        }
-    }
-
-    /// What has become of claims that were under way: those that are in the store are won, those whose row was changed
-    /// otherwise can no longer be.
-    fn arrived(&mut self, ids: &[PipelineId], view: &View) {
-        let now = self.env.clock.boot();
-        let there = tokens_of(view);
-        let version = |id: &PipelineId| view.rows.get(id).map_or(0, |row| row.version);
-        let is_known = |token: &Token, transition: &mut Transition| {
-            let row = &transition.row;
-            ids.contains(&row.pipeline) && (there.contains_key(token) || version(&row.pipeline) != row.version)
-        };
-        for (token, transition) in self.under_way.extract_if(.., is_known).collect::<Vec<_>>() {
-            match there.contains_key(&token) {
-                true => self.won(transition, now),
-                false => self.report.claimed_elsewhere += 1,
             }
         }
     }
@@ -276,6 +249,6 @@ fn is_result(transition: &Transition, row: &Row) -> bool {
 }
 
 /// Claims by token, to tell which ones a store has.
-fn tokens_of(view: &View) -> BTreeMap<Token, &Attempt> {
+pub(super) fn tokens_of(view: &View) -> BTreeMap<Token, &Attempt> {
     view.open.values().flatten().map(|attempt| (attempt.token, attempt)).collect()
 }
