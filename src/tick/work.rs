@@ -335,11 +335,6 @@ impl<'a> Work<'a> {
         }
     }
 
-    fn soon(&self) -> Timestamp {
-        let short = jiff::SignedDuration::try_from(self.options.short_retry).unwrap_or(jiff::SignedDuration::ZERO);
-        self.time.now(&*self.env.clock).checked_add(short).unwrap_or(Timestamp::MAX)
-    }
-
     /// When there is something to do even if nothing happens.
     fn next_instant(&self, budget_at: Option<BootTime>) -> BootTime {
         let now = self.env.clock.boot();

@@ -51,6 +51,12 @@ impl Work<'_> {
         }
     }
 
+    /// Until when a tick waits itself for what is not due yet.
+    pub(super) fn soon(&self) -> Timestamp {
+        let short = jiff::SignedDuration::try_from(self.options.short_retry).unwrap_or(jiff::SignedDuration::ZERO);
+        self.time.now(&*self.env.clock).checked_add(short).unwrap_or(Timestamp::MAX)
+    }
+
     /// When the next attempt at the only run is due, if that is what it waits for.
     fn backoff_of_the_only(&self, decision: &Decision) -> Option<Timestamp> {
         match decision.waiting.as_ref()? {
