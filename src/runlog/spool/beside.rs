@@ -68,7 +68,7 @@ impl Mirrored {
             Vec::new()
         });
         let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.into_iter().filter(|(_, token, _)| !taken.contains(token)).map(|(run, ..)| run).collect()
+        kept.into_iter().filter(|(_, token)| !taken.contains(token)).map(|(run, _)| run).collect()
     }
 
     /// Keeps an outage from beginning; none where there is no disk for one, an error where one may be beginning.

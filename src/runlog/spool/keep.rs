@@ -109,11 +109,11 @@ pub fn records(folder: &Folder) -> io::Result<Vec<(String, Stored)>> {
     Ok(all)
 }
 
-/// The attempts that were claimed here and are kept, with whether they have ended.
+/// The attempts that were claimed here and are kept.
 ///
 /// # Errors
 /// Those of the file system.
-pub fn attempts(folder: &Folder) -> io::Result<Vec<(Run, Token, bool)>> {
+pub fn attempts(folder: &Folder) -> io::Result<Vec<(Run, Token)>> {
     if folder.folder(RECORDS).names()?.is_empty() {
         return Ok(Vec::new());
     }
@@ -121,7 +121,7 @@ pub fn attempts(folder: &Folder) -> io::Result<Vec<(Run, Token, bool)>> {
         Stored::Attempt { spooled, .. } => Some(spooled.attempt),
         Stored::End { .. } => None,
     });
-    Ok(attempts.map(|attempt| (attempt.run.clone(), attempt.token, !attempt.is_active())).collect())
+    Ok(attempts.map(|attempt| (attempt.run, attempt.token)).collect())
 }
 
 /// The outcome that lies here for an attempt, if one does.
