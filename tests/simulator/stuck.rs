@@ -276,21 +276,18 @@ fn a_claim_that_never_arrives_is_not_looked_for_again_and_again() {
     });
 }
 
+fn ended(end: End, stopped: Option<Stop>) -> Ended {
+    let (duration, cpu) = (Duration::ZERO, Duration::ZERO);
+    Ended { end, stopped, started_at: None, duration, cpu, peak_memory_bytes: 0, output: Output::default() }
+}
+
 /// Bodies that fail at once.
 struct Failing;
 
 #[async_trait]
 impl Executor for Failing {
     async fn run(&self, _: Job) -> Ended {
-        Ended {
-            end: End::Exited(1),
-            stopped: None,
-            started_at: None,
-            duration: Duration::ZERO,
-            cpu: Duration::ZERO,
-            peak_memory_bytes: 0,
-            output: Output::default(),
-        }
+        ended(End::Exited(1), None)
     }
 
     fn extend(&self, _: Token, _: BootTime) {}
@@ -356,15 +353,7 @@ impl Executor for Lingering {
     async fn run(&self, _: Job) -> Ended {
         self.0.notified().await;
         tokio::time::sleep(Duration::from_secs(4)).await;
-        Ended {
-            end: End::Signalled(15),
-            stopped: Some(Stop::LeaseOver),
-            started_at: None,
-            duration: Duration::ZERO,
-            cpu: Duration::ZERO,
-            peak_memory_bytes: 0,
-            output: Output::default(),
-        }
+        ended(End::Signalled(15), Some(Stop::LeaseOver))
     }
 
     fn extend(&self, _: Token, _: BootTime) {}
