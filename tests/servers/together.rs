@@ -19,6 +19,10 @@ use crate::proxy::Proxy;
 pub const CASES: &[(&str, Case)] = &[
     ("run::two_at_once_have_servers_of_their_own", two_at_once_have_servers_of_their_own),
     ("run::killed_or_told_to_end_it_leaves_nothing", killed_or_told_to_end_it_leaves_nothing),
+    (
+        "run::told_to_end_while_its_command_ends_it_ends_as_that_has",
+        told_to_end_while_its_command_ends_it_ends_as_that_has,
+    ),
     ("run::what_its_command_has_started_goes_too", what_its_command_has_started_goes_too),
     ("run::what_is_missing_is_named_and_not_set", what_is_missing_is_named_and_not_set),
     ("run::a_server_of_yours_is_left_alone", a_server_of_yours_is_left_alone),
@@ -30,6 +34,10 @@ const TELL: &str = r#"
     read -r word
     exit 7
 "#;
+
+/// Servers that are there already: `run` starts none.
+const YOURS: &[(&str, &str)] =
+    &[("TICKWARD_TEST_POSTGRES_URL", "postgres://yours"), ("TICKWARD_TEST_MYSQL_URL", "mysql://yours")];
 
 /// `run` with a shell as its command, and a folder of its own for what it makes.
 struct Run {
@@ -128,10 +136,25 @@ fn two_at_once_have_servers_of_their_own() -> Result<(), Lack> {
 
 fn killed_or_told_to_end_it_leaves_nothing() -> Result<(), Lack> {
     for (signal, code) in [(Signal::SIGKILL, None), (Signal::SIGTERM, Some(143))] {
-        let run = Run::with_both()?;
+        let mut run = Run::with_both()?;
+        // Its command would end by itself without a word from us.
+        let word = run.child.stdin.take();
         run.signal(signal);
-        let (found, said) = run.end();
-        assert_eq!(found, code, "{signal}: {said}");
+        assert_eq!(run.child.wait().unwrap().code(), code, "{signal}");
+        drop(word);
+        run.end();
+    }
+    Ok(())
+}
+
+/// The signal and the end of its command reach it in any order: it ends as its command has, each time.
+fn told_to_end_while_its_command_ends_it_ends_as_that_has() -> Result<(), Lack> {
+    for _ in 0..50 {
+        let mut run = Run::start(TELL, YOURS);
+        run.signal(Signal::SIGTERM);
+        drop(run.child.stdin.take());
+        let (code, said) = run.end();
+        assert!(matches!(code, Some(7 | 143)), "{code:?}: {said}");
     }
     Ok(())
 }
@@ -167,8 +190,7 @@ fn what_is_missing_is_named_and_not_set() -> Result<(), Lack> {
 }
 
 fn a_server_of_yours_is_left_alone() -> Result<(), Lack> {
-    let yours = [("TICKWARD_TEST_POSTGRES_URL", "postgres://yours"), ("TICKWARD_TEST_MYSQL_URL", "mysql://yours")];
-    let run = Run::start(TELL, &yours);
+    let run = Run::start(TELL, YOURS);
     assert_eq!([&run.postgres, &run.mysql], ["postgres://yours", "mysql://yours"]);
     let log = fs::read_dir(run.folder.path()).unwrap().next().unwrap().unwrap().path();
     let mut made: Vec<_> = fs::read_dir(log).unwrap().map(|entry| entry.unwrap().file_name()).collect();
