@@ -202,11 +202,13 @@ class Account:
             self.verdict.is_wrong("recorded wrongly", f"{what}, and nothing had been done to its tick")
 
     def retries_are_made(self):
-        """A run that failed with attempts left is made again, unless the next occurrence may take its place."""
+        """A run that failed with attempts left is made again, unless the next occurrence may take its place, or it is
+        learnt late that an attempt has succeeded."""
         for at, of_run in self.log.attempts.items():
             last = of_run[-1]
-            late = last["late_outcome"] in ("succeeded", "partial", "cancelled")
-            over = last["state"] in ("succeeded", "partial", "cancelled", "running") or late
+            late = any(record["late_outcome"] in ("succeeded", "partial") for record in of_run)
+            ends = ("succeeded", "partial", "cancelled", "running")
+            over = late or last["state"] in ends or last["late_outcome"] == "cancelled"
             codes = [last["exit_code"], *(body.code for body in self.bodies.get(at, []) if last["late_outcome"])]
             fatal = any(code is not None and self.policy.means(code) == "fatal" for code in codes)
             interruptions = sum(record["state"] == "interrupted" for record in of_run)

@@ -24,6 +24,7 @@ CONFIG = {
         "once": {"schedule": "* * * * *"},
         "retried": {"schedule": "every 3m", "retry": {"max_attempts": 2}},
         "newest": {"schedule": "* * * * *", "catch_up": "latest"},
+        "thrice": {"schedule": "every 3m", "retry": {"max_attempts": 3}},
     },
 }
 
@@ -40,6 +41,8 @@ SOUND = [
     body("retried", THIRD, code=1),
     body("retried", THIRD, attempt=2),
     body("newest", THIRD),
+    body("thrice", THIRD, code=1),
+    body("thrice", THIRD, attempt=2),
 ]
 STRUCK = THIRD + 6 * SECOND
 KILLED = {"kind": "kill", "victim": "tick", "tick": "0.1", "pid": 7, "at": STRUCK, "until": STRUCK}
@@ -144,6 +147,8 @@ class Planted(unittest.TestCase):
         superseded = {**passed, "pipeline": "retried", "reason": "superseded", "decided_at": schedule.written(END)}
         superseded.update({"from": schedule.written(THIRD), "to": schedule.written(THIRD)})
         lost = {"state": "lost", "exit_code": None}
+        failed = {"state": "failed", "exit_code": 1}
+        twice = lambda code: [*SOUND[:-2], body("thrice", THIRD, code=code), body("thrice", THIRD, attempt=2, code=1)]
         table = [
             ("sound", SOUND, {}, [], []),
             ("a start without a claim", SOUND, {"once_1_1": None}, [], ["recorded wrongly"]),
@@ -167,6 +172,10 @@ class Planted(unittest.TestCase):
             ("not even missed", SOUND, {"missed": {"to": schedule.written(FIRST), "count": 1}}, [], ["unaccounted"]),
             ("a retry that was given up for nothing newer", SOUND[:4] + SOUND[5:],
              {"retried_3_2": None, "more": superseded}, [], ["given up too early"]),
+            ("no third attempt, for the first has succeeded late", twice(0),
+             {"thrice_3_1": {**lost, "late_outcome": "succeeded"}, "thrice_3_2": failed}, [FROZEN], []),
+            ("no third attempt, though the first has failed late", twice(1),
+             {"thrice_3_1": {**lost, "late_outcome": "failed"}, "thrice_3_2": failed}, [FROZEN], ["given up too early"]),
             ("a retry that was never made", SOUND[:4] + SOUND[5:], {"retried_3_2": None}, [], ["given up too early"]),
         ]
         for name, bodies, changes, faults, rules in table:
