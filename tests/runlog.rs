@@ -15,6 +15,9 @@ mod copying;
 #[cfg(feature = "duckdb")]
 #[path = "runlog/duckdb_file.rs"]
 mod duckdb_file;
+#[cfg(feature = "duckdb")]
+#[path = "runlog/duckdb_peer.rs"]
+mod duckdb_peer;
 #[path = "runlog/ends.rs"]
 mod ends;
 #[path = "runlog/history.rs"]

@@ -64,7 +64,7 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
 pub fn peer(url: &str) -> Result<Option<Foreign>, Error> {
     let address = Address::parse(url)?;
     let Some(path) = address.path.as_deref().filter(|path| path.is_file()) else { return Ok(None) };
-    let place = Place::file(found(path, &address)?, address.patience);
+    let place = Place::theirs(found(path, &address)?, address.patience);
     sql::peer::read(&backend(url, place, None))
 }
 
