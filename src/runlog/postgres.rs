@@ -65,7 +65,7 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
 /// # Errors
 /// As `open`.
 pub fn peer(url: &str) -> Result<Option<Foreign>, Error> {
-    sql::peer::read(&backend(url)?)
+    sql::peer::read(&backend(url)?, "")
 }
 
 fn backend(url: &str) -> Result<Backend, Error> {

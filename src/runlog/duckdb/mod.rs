@@ -65,7 +65,7 @@ pub fn peer(url: &str) -> Result<Option<Foreign>, Error> {
     let address = Address::parse(url)?;
     let Some(path) = address.path.as_deref().filter(|path| path.is_file()) else { return Ok(None) };
     let place = Place::theirs(found(path, &address)?, address.patience);
-    sql::peer::read(&backend(url, place, None))
+    sql::peer::read(&backend(url, place, None), "")
 }
 
 fn backend(url: &str, place: Place, start_marks: Option<PathBuf>) -> Backend {
