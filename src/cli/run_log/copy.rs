@@ -8,7 +8,7 @@ use serde_json::json;
 use super::super::block_on;
 use super::super::exit::Exit;
 use super::super::print::{self, Format};
-use super::super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
+use super::super::session::{ConfigArgs, RunLogArgs, Session, goes_on_when_asked_again, run_log_failed};
 use super::transfer::{Held, Source, Tally, hand_over};
 use crate::clock::SystemClock;
 use crate::runlog::contract::Adopted;
@@ -103,7 +103,7 @@ impl Copy {
         let bar = self.bar(before.tally.items());
         let adopted = hand_over(from, &*to, |items| bar.inc(items)).await;
         bar.finish_and_clear();
-        let adopted = adopted.map_err(failed)?;
+        let adopted = adopted.map_err(|error| goes_on_when_asked_again(&error))?;
         let from_held = Held::of(from, None).await.map_err(failed)?;
         let to_held = Held::of(&there, Some(&from_held)).await.map_err(failed)?;
         let not_passed = from_held.not_passed_in(&to_held).count();

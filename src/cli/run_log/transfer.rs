@@ -204,7 +204,11 @@ impl Held {
     }
 }
 
-/// Hands all of `from` over to `to`; `done` is told how many items each page has brought.
+/// How often a page is handed over whose answer is lost.
+const TRIES: u32 = 4;
+
+/// Hands all of `from` over to `to`; `done` is told how many items each page has brought. Where an answer was lost, what it would
+/// have told of counts as there already.
 ///
 /// # Errors
 /// Those of both: what was handed over is there, and it may be begun again.
@@ -212,10 +216,25 @@ pub async fn hand_over(from: &Source, to: &dyn RunLog, done: impl Fn(u64)) -> Re
     let mut count = Adopted::default();
     let all = from.read(async |page| {
         let items = page.len() as u64;
-        count.add(to.adopt(page).await?);
+        count.add(taken_in(to, page).await?);
         done(items);
         Ok(())
     });
     all.await?;
     Ok(count)
+}
+
+async fn taken_in(to: &dyn RunLog, page: Vec<Item>) -> Result<Adopted, Error> {
+    let mut taken = to.adopt(page.clone()).await;
+    for _ in 1..TRIES {
+        let unanswered = match taken {
+            Err(error @ Error::Unknown { .. }) => error,
+            done => return done,
+        };
+        taken = match to.adopt(page.clone()).await {
+            Err(Error::Unavailable { .. }) => Err(unanswered),
+            done => done,
+        };
+    }
+    taken
 }
