@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::occurrence::PipelineId;
 use crate::run::{Attempt, Completion, Outcome, Row};
@@ -66,22 +65,11 @@ impl Source {
 fn as_handed_over(item: Item) -> Item {
     match item {
         Item::Attempt(attempt) if attempt.is_active() => {
+            let error = "it ran while the run-log was copied: how it ended is in the one that it was copied from";
             let completion = Completion {
-                token: attempt.token,
-                outcome: Outcome::Lost,
                 fatal: true,
-                started_at: None,
-                ended_at: attempt.claimed_at,
-                duration: Duration::ZERO,
-                exit_code: None,
-                error: Some(
-                    "it ran while the run-log was copied: how it ended is in the one that it was copied from".into(),
-                ),
-                cpu: Duration::ZERO,
-                peak_memory_bytes: 0,
-                output_bytes: 0,
-                tail: String::new(),
-                results: None,
+                error: Some(error.into()),
+                ..Completion::bare(attempt.token, Outcome::Lost, attempt.claimed_at)
             };
             // Its lease is renewed there while this is under way.
             let lease = crate::lease::Lease {
