@@ -32,7 +32,13 @@ const MIGRATIONS: [Migration; 5] = [
 ];
 
 /// How the tables are made.
-pub const TABLES: Schema = Schema { name: "mysql", migrations: &MIGRATIONS, meta_key: "name", grants: GRANTS };
+pub const TABLES: Schema = Schema {
+    name: "mysql",
+    migrations: &MIGRATIONS,
+    meta_key: "name",
+    grants: GRANTS,
+    views: include_str!("../../migrations/mysql/views.sql"),
+};
 
 const GRANTS: &str = "\
 -- GRANT SELECT, INSERT, UPDATE, DELETE ON jobs.* TO 'tickward'@'%';\n\

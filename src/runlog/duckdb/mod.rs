@@ -34,7 +34,13 @@ const MIGRATIONS: [Migration; 5] = [
 ];
 
 /// How the tables are made.
-pub const TABLES: Schema = Schema { name: "duckdb", migrations: &MIGRATIONS, meta_key: "name", grants: "" };
+pub const TABLES: Schema = Schema {
+    name: "duckdb",
+    migrations: &MIGRATIONS,
+    meta_key: "name",
+    grants: "",
+    views: include_str!("../../../migrations/duckdb/views.sql"),
+};
 
 /// Opens the run-log at `url`.
 ///
