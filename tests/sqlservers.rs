@@ -12,6 +12,8 @@
 mod bench;
 #[path = "sqlservers/clocks.rs"]
 mod clocks;
+#[path = "sqlservers/copies.rs"]
+mod copies;
 #[path = "sqlservers/cuts.rs"]
 mod cuts;
 #[path = "sqlservers/forms.rs"]
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
     let of_each = [
         clocks::CASES,
         leftovers::CASES,
+        copies::CASES,
         cuts::CASES,
         forms::CASES,
         outages::CASES,

@@ -31,6 +31,11 @@ fn assert_refused(url: &str, says: &[&str]) {
     }
     assert!(!done.stderr.contains(password(url)), "{done:?}");
     assert_eq!(sandbox.starts(), []);
+    // Who asks whether it is fit for use is told the same.
+    let checked = sandbox.call(&["run-log", "check", url]).expect(4);
+    assert!(checked.stdout.contains("connect  wrong"), "{checked:?}");
+    assert!(says[..says.len() - 1].iter().all(|says| checked.stdout.contains(says)), "{checked:?}");
+    assert!(!format!("{checked:?}").contains(password(url)), "{checked:?}");
 }
 
 fn read_only(kind: &'static Kind) -> Result<(), Lack> {
