@@ -259,6 +259,27 @@ pub struct Completion {
     pub results: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
+impl Completion {
+    /// An end of which nothing more is known: no start, no figures, nothing printed, no reason.
+    pub fn bare(token: Token, outcome: Outcome, ended_at: Timestamp) -> Completion {
+        Completion {
+            token,
+            outcome,
+            fatal: false,
+            started_at: None,
+            ended_at,
+            duration: Duration::ZERO,
+            exit_code: None,
+            error: None,
+            cpu: Duration::ZERO,
+            peak_memory_bytes: 0,
+            output_bytes: 0,
+            tail: String::new(),
+            results: None,
+        }
+    }
+}
+
 /// A schedule that the store has seen for a pipeline.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct KnownSchedule {

@@ -284,6 +284,19 @@ fn every_file_says_what_it_is_for() {
 
 /// What ends a process on purpose is for tests: neither its feature nor one of its names is in what people install.
 #[test]
+fn every_kind_of_store_has_the_same_migrations() {
+    let names = |kind: &str| -> BTreeSet<String> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations").join(kind);
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+    };
+    let of_sqlite = names("sqlite");
+    assert!(of_sqlite.len() > 5, "{of_sqlite:?}");
+    for kind in ["postgres", "mysql", "duckdb"] {
+        assert_eq!(names(kind), of_sqlite, "{kind}");
+    }
+}
+
+#[test]
 fn no_failpoint_is_in_the_program() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let manifest = fs::read_to_string(root.join("Cargo.toml")).unwrap();

@@ -15,8 +15,13 @@ mod copying;
 #[cfg(feature = "duckdb")]
 #[path = "runlog/duckdb_file.rs"]
 mod duckdb_file;
+#[cfg(feature = "duckdb")]
+#[path = "runlog/duckdb_peer.rs"]
+mod duckdb_peer;
 #[path = "runlog/ends.rs"]
 mod ends;
+#[path = "runlog/flow_views.rs"]
+mod flow_views;
 #[path = "runlog/history.rs"]
 mod history;
 #[path = "runlog/imports.rs"]
@@ -136,6 +141,7 @@ fn cases_for(backend: &Backend) -> Vec<Case> {
             reopening: everything_is_there_after_reopening, fences_and_versions_go_on_after_reopening,
                 a_rehearsals_store_is_refused_for_work, a_real_store_is_refused_for_a_rehearsal,
                 a_shadows_store_is_for_shadows_alone, any_store_may_be_read;
+            flow_views: views_with_the_columns_of_ematix_flow_say_what_is_known;
         });
     }
     cases

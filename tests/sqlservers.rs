@@ -12,6 +12,8 @@
 mod bench;
 #[path = "sqlservers/clocks.rs"]
 mod clocks;
+#[path = "sqlservers/copies.rs"]
+mod copies;
 #[path = "sqlservers/cuts.rs"]
 mod cuts;
 #[path = "sqlservers/forms.rs"]
@@ -72,6 +74,7 @@ fn main() -> ExitCode {
     let of_each = [
         clocks::CASES,
         leftovers::CASES,
+        copies::CASES,
         cuts::CASES,
         forms::CASES,
         outages::CASES,
@@ -85,8 +88,10 @@ fn main() -> ExitCode {
     ];
     let of_each = KINDS.iter().flat_map(|kind| of_each.into_iter().flatten().map(move |case| (kind, case)));
     let of_postgres = pooled::CASES.iter().chain(rights::OF_POSTGRES).map(|case| (&KINDS[0], case));
+    let of_mysql = peer::OF_MYSQL.iter().map(|case| (&KINDS[1], case));
     let trials = of_each
         .chain(of_postgres)
+        .chain(of_mysql)
         .map(|(kind, (name, run))| Trial::ignorable_test(format!("{}::{name}", kind.name), move || outcome(run(kind))));
     libtest_mimic::run(&arguments, trials.collect()).exit_code()
 }

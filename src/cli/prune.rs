@@ -8,7 +8,7 @@ use super::chosen::chosen;
 use super::exit::Exit;
 use super::print::{self, Format};
 use super::run_due::parse_duration;
-use super::session::run_log_failed;
+use super::session::goes_on_when_asked_again;
 use super::verb::{self, Place};
 use super::{block_on, typed};
 use crate::config;
@@ -66,7 +66,8 @@ impl Prune {
             false => Scope::Only(chosen(&session, &view, &self.names, false)?.into_iter().collect()),
         };
         let retention = tick::retention(&kept, view.now);
-        let pruned = block_on(self.prune(&*run_log, &scope, &retention))?.map_err(|error| run_log_failed(&error))?;
+        let pruned = block_on(self.prune(&*run_log, &scope, &retention))?;
+        let pruned = pruned.map_err(|error| goes_on_when_asked_again(&error))?;
         match self.place.output {
             Format::Json => print::json(&json!({
                 "attempts": pruned.attempts, "not_run": pruned.not_run, "dry_run": self.dry_run,

@@ -349,6 +349,15 @@ pub fn run_log_failed(error: &Error) -> Exit {
     }
 }
 
+/// Says why the run-log cannot be used, where a part of the work may be done and the same command does the rest.
+pub fn goes_on_when_asked_again(error: &Error) -> Exit {
+    if !matches!(error, Error::Unknown { .. }) {
+        return run_log_failed(error);
+    }
+    print::error(&error.to_string(), "ask again: it goes on where it was");
+    Exit::RunLog
+}
+
 /// Whether a run-log is gone with its process.
 fn is_memory(url: &str) -> bool {
     url.starts_with("memory:") || url.starts_with("duckdb://:memory:")

@@ -2,8 +2,6 @@
 //!
 //! Holds always: `released` only where the attempt can never start any more; in every doubt it is `lost`.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use crate::run::{Attempt, Completion, Outcome};
@@ -26,19 +24,6 @@ pub fn take_over(attempt: &Attempt, evidence: Evidence, never_starts: bool, now:
     };
     let pid = attempt.owner.pid;
     let host = &attempt.owner.host;
-    Completion {
-        token: attempt.token,
-        outcome,
-        fatal: false,
-        started_at: None,
-        ended_at: now,
-        duration: Duration::ZERO,
-        exit_code: None,
-        error: Some(format!("{why} (process {pid} on {host})")),
-        cpu: Duration::ZERO,
-        peak_memory_bytes: 0,
-        output_bytes: 0,
-        tail: String::new(),
-        results: None,
-    }
+    let error = Some(format!("{why} (process {pid} on {host})"));
+    Completion { error, ..Completion::bare(attempt.token, outcome, now) }
 }

@@ -70,4 +70,6 @@ pub struct Schema {
     pub meta_key: &'static str,
     /// What a role without the right to create tables needs, as statements; empty where there are no roles.
     pub grants: &'static str,
+    /// Statements that make views with the columns of ematix-flow's tables, for those who want them.
+    pub views: &'static str,
 }

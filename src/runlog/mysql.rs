@@ -32,7 +32,13 @@ const MIGRATIONS: [Migration; 5] = [
 ];
 
 /// How the tables are made.
-pub const TABLES: Schema = Schema { name: "mysql", migrations: &MIGRATIONS, meta_key: "name", grants: GRANTS };
+pub const TABLES: Schema = Schema {
+    name: "mysql",
+    migrations: &MIGRATIONS,
+    meta_key: "name",
+    grants: GRANTS,
+    views: include_str!("../../migrations/mysql/views.sql"),
+};
 
 const GRANTS: &str = "\
 -- GRANT SELECT, INSERT, UPDATE, DELETE ON jobs.* TO 'tickward'@'%';\n\
@@ -52,12 +58,27 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
     sql::open(backend(url)?, options)
 }
 
-/// What ematix-flow keeps at `url`.
+/// How the names of ematix-flow's tables begin, where it was told so: `table_prefix` of its `MySQLRunLog`.
+const PREFIX: &str = "table_prefix";
+
+/// What ematix-flow keeps at `url`, in tables whose names begin with its `table_prefix`, if it has one.
 ///
 /// # Errors
-/// As `open`.
+/// As `open`; `Unavailable` where there are no tables with that prefix.
 pub fn peer(url: &str) -> Result<Option<Foreign>, Error> {
-    sql::peer::read(&backend(url)?)
+    let (url, prefix) = address::apart(url, PREFIX);
+    let Some(prefix) = prefix else { return sql::peer::read(&backend(&url)?, "") };
+    let may_begin = |c: char| c.is_ascii_alphabetic() || c == '_';
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    if !prefix.starts_with(may_begin) || prefix.len() > 40 || !prefix.chars().all(is_plain) {
+        return Err(address::bad(PREFIX, "takes letters, digits and `_`, a digit not first, at most 40"));
+    }
+    let backend = backend(&url)?;
+    let none = || Error::Unavailable {
+        message: format!("the run-log `{}` has no table `{prefix}run_log`", backend.shown),
+        source: None,
+    };
+    sql::peer::read(&backend, &prefix)?.map(Some).ok_or_else(none)
 }
 
 fn backend(url: &str) -> Result<Backend, Error> {

@@ -150,19 +150,10 @@ fn attempt(id: &PipelineId, number: u32, fence: u64, told: Told, gave_up: bool) 
     let run = Run { pipeline: id.clone(), scheduled_for: told.started_at };
     let token = token(&format!("ematix-flow {} {number}", run.id()));
     let completion = Completion {
-        token,
-        outcome: told.outcome,
-        fatal: false,
         started_at: Some(told.started_at),
-        ended_at: told.ended_at,
         duration: Duration::try_from(told.ended_at.duration_since(told.started_at)).unwrap_or_default(),
-        exit_code: None,
         error: told.error,
-        cpu: Duration::ZERO,
-        peak_memory_bytes: 0,
-        output_bytes: 0,
-        tail: String::new(),
-        results: None,
+        ..Completion::bare(token, told.outcome, told.ended_at)
     };
     Attempt {
         run,

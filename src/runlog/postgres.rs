@@ -29,7 +29,13 @@ const MIGRATIONS: [Migration; 5] = [
 ];
 
 /// How the tables are made.
-pub const TABLES: Schema = Schema { name: "postgres", migrations: &MIGRATIONS, meta_key: "name", grants: GRANTS };
+pub const TABLES: Schema = Schema {
+    name: "postgres",
+    migrations: &MIGRATIONS,
+    meta_key: "name",
+    grants: GRANTS,
+    views: include_str!("../../migrations/postgres/views.sql"),
+};
 
 const GRANTS: &str = "\
 -- GRANT USAGE ON SCHEMA public TO tickward;\n\
@@ -65,7 +71,7 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
 /// # Errors
 /// As `open`.
 pub fn peer(url: &str) -> Result<Option<Foreign>, Error> {
-    sql::peer::read(&backend(url)?)
+    sql::peer::read(&backend(url)?, "")
 }
 
 fn backend(url: &str) -> Result<Backend, Error> {

@@ -168,6 +168,27 @@ fn tables_are_made_and_brought_up_to_date_and_that_is_said() {
 }
 
 #[test]
+fn views_with_the_columns_of_ematix_flow_are_printed_for_who_wants_them() {
+    let sandbox = ran();
+    let views = sandbox.run("run-log ddl --views").expect(0).stdout;
+    let connection = Connection::open(sandbox.path("runs.db")).unwrap();
+    connection.execute_batch(&views).unwrap();
+    let ask = |statement: &str| -> Vec<(String, i64)> {
+        let mut statement = connection.prepare(statement).unwrap();
+        let rows = statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+        rows.map(Result::unwrap).collect()
+    };
+    let runs = ask("SELECT pipeline_name, success FROM run_log ORDER BY 1");
+    assert_eq!(runs, [("bad".into(), 0), ("good".into(), 1)]);
+    let states = ask("SELECT pipeline_name, gave_up FROM attempt_state WHERE attempt_count = 1");
+    assert_eq!(states, [("bad".into(), 0)], "its retry is to come");
+    // Nobody takes it for a run-log of ematix-flow, and ticks go on.
+    let copied = sandbox.run("run-log copy runs.db copy.db").expect(0);
+    assert!(!copied.stderr.contains("ematix-flow"), "{copied:?}");
+    sandbox.run("run-due").expect(0);
+}
+
+#[test]
 fn a_copy_is_the_same_and_goes_on_where_it_was_interrupted() {
     let sandbox = ran();
     sandbox.run("run-log check").expect(0);

@@ -183,20 +183,7 @@ pub fn claiming(view: &View, id: PipelineId, round: usize, token: Token) -> Tran
 }
 
 fn succeeded(token: Token) -> End {
-    let completion = Completion {
-        token,
-        outcome: Outcome::Succeeded,
-        fatal: false,
-        started_at: None,
-        ended_at: SystemClock.now(),
-        duration: Duration::ZERO,
-        exit_code: Some(0),
-        error: None,
-        cpu: Duration::ZERO,
-        peak_memory_bytes: 0,
-        output_bytes: 0,
-        tail: String::new(),
-        results: None,
-    };
+    let completion =
+        Completion { exit_code: Some(0), ..Completion::bare(token, Outcome::Succeeded, SystemClock.now()) };
     End { completion, condition: Condition::Always }
 }

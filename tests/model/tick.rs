@@ -332,19 +332,9 @@ fn lost(world: &mut World, me: Process, transition: Transition) {
 /// What the worker itself says; `tail` keeps whose word it is, wherever it is folded.
 fn reported(token: Token, outcome: Outcome, now: Timestamp) -> End {
     let completion = Completion {
-        token,
-        outcome,
-        fatal: false,
         started_at: (outcome != Outcome::Released).then_some(now),
-        ended_at: now,
-        duration: std::time::Duration::ZERO,
-        exit_code: None,
-        error: None,
-        cpu: std::time::Duration::ZERO,
-        peak_memory_bytes: 0,
-        output_bytes: 0,
         tail: token.to_string(),
-        results: None,
+        ..Completion::bare(token, outcome, now)
     };
     End { completion, condition: Condition::Always }
 }

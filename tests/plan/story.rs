@@ -165,21 +165,7 @@ impl Story {
     pub fn end_of(&mut self, index: usize, outcome: Outcome, fatal: bool, now: Timestamp) -> (Folded, Attempt) {
         let attempt = &mut self.attempts[index];
         let started_at = (outcome != Outcome::Released).then_some(attempt.claimed_at);
-        let completion = Completion {
-            token: attempt.token,
-            outcome,
-            fatal,
-            started_at,
-            ended_at: now,
-            duration: Duration::ZERO,
-            exit_code: None,
-            error: None,
-            cpu: Duration::ZERO,
-            peak_memory_bytes: 0,
-            output_bytes: 0,
-            tail: String::new(),
-            results: None,
-        };
+        let completion = Completion { fatal, started_at, ..Completion::bare(attempt.token, outcome, now) };
         let folded = plan::fold(&mut self.row, attempt, &completion);
         self.row.version += 1;
         (folded, attempt.clone())

@@ -15,10 +15,11 @@ use tickward::runlog::contract::{Scope, Verdict};
 use tickward::runlog::{Error, Purpose};
 
 use crate::bench::{Bench, changing, id};
+use crate::duckdb_peer;
 
-type Run = fn(&Bench) -> Option<String>;
+/// Answers why it could not be tried on this machine, if so.
+pub type Run = fn(&Bench) -> Option<String>;
 
-/// Each answers why it could not be tried on this machine, if so.
 const CASES: [(&str, Run); 18] = [
     ("what_is_made_is_for_its_owner_only", what_is_made_is_for_its_owner_only),
     ("a_new_folder_is_for_its_owner_only", a_new_folder_is_for_its_owner_only),
@@ -48,7 +49,7 @@ pub fn trials() -> Vec<Trial> {
             Err(why) => crate::missing(&why),
         })
     };
-    CASES.into_iter().map(trial).collect()
+    CASES.into_iter().chain(duckdb_peer::CASES).map(trial).collect()
 }
 
 /// The file that a stranger is to open, and what he says there.
@@ -67,10 +68,10 @@ pub fn is_stranger() -> bool {
 }
 
 /// A process that has `file` open; gone with the value.
-struct Stranger(Child);
+pub struct Stranger(Child);
 
 impl Stranger {
-    fn at(file: &Path, says: &str) -> Stranger {
+    pub fn at(file: &Path, says: &str) -> Stranger {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.env(VARIABLES[0], file).env(VARIABLES[1], says).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -88,15 +89,15 @@ impl Drop for Stranger {
     }
 }
 
-fn file_of(bench: &Bench) -> PathBuf {
+pub fn file_of(bench: &Bench) -> PathBuf {
     bench.folder().join("runs.duckdb")
 }
 
-fn beside(path: &Path, suffix: &str) -> PathBuf {
+pub fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(format!("{}{suffix}", path.display()))
 }
 
-fn url_of(path: &Path) -> String {
+pub fn url_of(path: &Path) -> String {
     format!("duckdb:{}?connect_timeout=1", path.display())
 }
 
@@ -111,12 +112,12 @@ fn refusal(bench: &Bench, path: &Path) -> Error {
     }
 }
 
-fn say(path: &Path, statements: &str) {
+pub fn say(path: &Path, statements: &str) {
     Connection::open(path).unwrap().execute_batch(statements).unwrap();
 }
 
 /// A row of `p` with a claim, beside which a test does what it likes.
-fn claimed(bench: &Bench) -> tokio::runtime::Runtime {
+pub fn claimed(bench: &Bench) -> tokio::runtime::Runtime {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(bench.claimed("p", "02:00"));
     runtime

@@ -12,7 +12,7 @@ use crate::servers::sql;
 
 pub const CASES: &[crate::Case] = &[
     ("rights::a_server_that_is_read_only_is_refused_and_nothing_fires", read_only),
-    ("rights::who_may_only_change_rows_works_on_tables_that_are_there", rows_only),
+    ("rights::what_ddl_prints_makes_the_tables_and_gives_the_rights", as_ddl_prints),
     ("rights::who_may_do_nothing_is_told_what_to_grant", nothing),
 ];
 
@@ -31,6 +31,11 @@ fn assert_refused(url: &str, says: &[&str]) {
     }
     assert!(!done.stderr.contains(password(url)), "{done:?}");
     assert_eq!(sandbox.starts(), []);
+    // Who asks whether it is fit for use is told the same.
+    let checked = sandbox.call(&["run-log", "check", url]).expect(4);
+    assert!(checked.stdout.contains("connect  wrong"), "{checked:?}");
+    assert!(says[..says.len() - 1].iter().all(|says| checked.stdout.contains(says)), "{checked:?}");
+    assert!(!format!("{checked:?}").contains(password(url)), "{checked:?}");
 }
 
 fn read_only(kind: &'static Kind) -> Result<(), Lack> {
@@ -56,9 +61,13 @@ fn replica(kind: &'static Kind) -> Result<(), Lack> {
     Ok(())
 }
 
+/// The schema or database of a store.
+fn place_of(url: &str) -> &str {
+    url.split_once("schema=").map_or_else(|| url.rsplit_once('/').unwrap().1, |(_, schema)| schema)
+}
+
 /// Makes a user of this name who may do what `grants` says in the store's place, and returns his address.
 fn user(kind: &'static Kind, url: &str, name: &str, grants: &[&str]) -> String {
-    let place = url.split_once("schema=").map_or_else(|| url.rsplit_once('/').unwrap().1, |(_, schema)| schema);
     let make = if kind.is_postgres() {
         format!("DROP ROLE IF EXISTS {name}; CREATE ROLE {name} LOGIN PASSWORD 'gartenzwerg'")
     } else {
@@ -66,10 +75,14 @@ fn user(kind: &'static Kind, url: &str, name: &str, grants: &[&str]) -> String {
     };
     sql(url, &make).unwrap();
     for grant in grants {
-        sql(url, &grant.replace("PLACE", place).replace("USER", name)).unwrap();
+        sql(url, &grant.replace("PLACE", place_of(url)).replace("USER", name)).unwrap();
     }
+    of_user(kind, url, name, "gartenzwerg")
+}
+
+fn of_user(kind: &'static Kind, url: &str, name: &str, password: &str) -> String {
     let (_, server) = url.split_once('@').unwrap();
-    format!("{}://{name}:gartenzwerg@{server}", kind.name)
+    format!("{}://{name}:{password}@{server}", kind.name)
 }
 
 fn remove_user(kind: &'static Kind, url: &str, name: &str) {
@@ -81,35 +94,58 @@ fn remove_user(kind: &'static Kind, url: &str, name: &str) {
     sql(url, &remove).unwrap();
 }
 
-fn rows_only(kind: &'static Kind) -> Result<(), Lack> {
-    let bench = kind.bench()?;
-    // As `tickward run-log ddl` prints it.
-    let grants: &[&str] = if kind.is_postgres() {
-        &[
-            "GRANT USAGE ON SCHEMA PLACE TO USER",
-            "GRANT SELECT, INSERT, UPDATE, DELETE ON tickward_meta, tickward_pipeline, tickward_attempt, tickward_not_run, \
-             tickward_outbox TO USER",
-        ]
-    } else {
-        &["GRANT SELECT, INSERT, UPDATE, DELETE ON PLACE.* TO USER@'%'"]
-    };
-    let name = format!("clerk_{}", std::process::id());
-    let url = user(kind, &bench.url, &name, grants);
-    for url in [url.clone(), with(&url, "create_tables=false")] {
-        let log = open(&url).unwrap_or_else(|error| panic!("{}", words(&error)));
-        let sandbox = Sandbox::with(&format!("alerters: ['stdout://']\n{}", DAILY.replace("ENTER", "exit 3")));
-        let done = sandbox.call(&["run-due", "--interval", "86400", "-o", "json", "--run-log-url", &url]);
-        assert_eq!(done.json()["tick"]["degraded"], false, "{done:?}");
+/// All that a tick and those who look after it do, as somebody who may make no tables.
+fn assert_works(url: &str) {
+    let without = url.replace("&create_tables=false", "").replace("?create_tables=false", "");
+    for (name, url) in [("q", url), ("r", &without)] {
+        let log = open(url).unwrap_or_else(|error| panic!("{}", words(&error)));
         wait(async {
-            let claim = claiming(Row::absent(id(&format!("q{}", url.len()))), at("02:00"), 1);
+            let claim = claiming(Row::absent(id(name)), at("02:00"), 1);
             let attempt = claim.claim.clone().unwrap();
             assert_eq!(commit(&*log, vec![claim]).await.unwrap(), [Verdict::Won]);
             let ends = vec![end(&attempt, Outcome::Failed, at("02:01"))];
             log.commit(Batch { ends, transitions: Vec::new() }).await.unwrap();
             log.take_alerts(9, std::time::Duration::from_secs(1)).await.unwrap();
+            assert_eq!(log.rename(id(name), id(&format!("{name}2"))).await.unwrap(), Verdict::Won);
         });
     }
-    remove_user(kind, &bench.url, &name);
+    let sandbox = Sandbox::with(&format!("alerters: ['stdout://']\n{}", DAILY.replace("ENTER", "exit 3")));
+    let done = sandbox.call(&["run-due", "--interval", "86400", "-o", "json", "--run-log-url", url]);
+    assert_eq!(done.json()["tick"]["degraded"], false, "{done:?}");
+    for line in ["skip p", "pause p", "resume p", "cancel p", "history", "prune p --keep 1", "forget p --yes"] {
+        let line: Vec<&str> = line.split(' ').chain(["--run-log-url", url]).collect();
+        sandbox.call(&line).expect(0);
+    }
+    let check = sandbox.call(&["run-log", "check", url]).expect(0);
+    assert!(check.stdout.contains("may insert, update and delete; may not create tables"), "{check:?}");
+}
+
+/// What a person gets who runs all that `tickward run-log ddl` prints, its comments of rights too, with names of his own. (What the
+/// pages say of two roles is tried in tests/examples/roles.rs.)
+fn as_ddl_prints(kind: &'static Kind) -> Result<(), Lack> {
+    let bench = kind.bench()?;
+    let empty = bench.another_url();
+    let place = place_of(&empty);
+    let name = format!("clerk_{}", std::process::id());
+    let url = user(kind, &bench.url, &name, &[]).replace(place_of(&bench.url), place);
+    if kind.is_postgres() {
+        sql(&bench.url, &format!("CREATE SCHEMA {place}")).unwrap();
+    }
+    let ddl = Sandbox::new().call(&["run-log", "ddl", "--dialect", kind.name]).expect(0).stdout;
+    let (tables, rights) = ddl.split_once("-- for a role that creates no tables\n").unwrap();
+    sql(&empty, tables).unwrap();
+    let names = [(kind.pick("SCHEMA public", "jobs.*"), kind.pick("SCHEMA PLACE", "PLACE.*")), ("'tickward'", "USER")];
+    let names = names.into_iter().chain(kind.is_postgres().then_some((" TO tickward;", " TO USER;")));
+    let rights: Vec<&str> = rights.lines().filter_map(|line| line.strip_prefix("-- ")).collect();
+    let (address, grants) = rights.split_last().unwrap();
+    for grant in grants {
+        let grant = names.clone().fold((*grant).to_owned(), |grant, (theirs, ours)| grant.replace(theirs, ours));
+        assert!(grant.starts_with("GRANT ") && grant.contains("USER"), "{grant}");
+        sql(&empty, &grant.replace("PLACE", place).replace("USER", &name)).unwrap();
+    }
+    let parameter = address.split_once('?').unwrap().1;
+    assert_works(&with(&url, parameter));
+    remove_user(kind, &empty, &name);
     Ok(())
 }
 
@@ -121,9 +157,7 @@ fn nothing(kind: &'static Kind) -> Result<(), Lack> {
     assert_refused(&url, &["does not let this", "denied", "`tickward run-log ddl` prints what"]);
     // Reads alone do not make a tick.
     let grant = kind.pick("GRANT SELECT ON ALL TABLES IN SCHEMA PLACE TO USER", "GRANT SELECT ON PLACE.* TO USER@'%'");
-    let place =
-        bench.url.split_once("schema=").map_or_else(|| bench.url.rsplit_once('/').unwrap().1, |(_, schema)| schema);
-    sql(&bench.url, &grant.replace("PLACE", place).replace("USER", &name)).unwrap();
+    sql(&bench.url, &grant.replace("PLACE", place_of(&bench.url)).replace("USER", &name)).unwrap();
     let log = open(&url).unwrap();
     let answer = wait(commit(&*log, vec![claiming(Row::absent(id("p")), at("02:00"), 1)]));
     assert!(matches!(&answer, Err(Error::Refused { message, .. }) if message.contains("denied")), "{answer:?}");
@@ -139,8 +173,7 @@ fn nothing(kind: &'static Kind) -> Result<(), Lack> {
         let place = empty.rsplit_once('/').unwrap().1;
         sql(&bench.url, &format!("GRANT SELECT ON {place}.* TO {name}@'%'")).unwrap();
     }
-    let (_, server) = empty.split_once('@').unwrap();
-    let url = format!("{}://{name}:gartenzwerg@{server}", kind.name);
+    let url = of_user(kind, &empty, &name, "gartenzwerg");
     assert_refused(&url, &["does not let this", "denied", "`tickward run-log ddl` prints what"]);
     remove_user(kind, &bench.url, &name);
     Ok(())

@@ -8,16 +8,17 @@ use serde_json::json;
 use super::super::block_on;
 use super::super::exit::Exit;
 use super::super::print::{self, Format};
-use super::super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
+use super::super::session::{ConfigArgs, RunLogArgs, Session, goes_on_when_asked_again, run_log_failed};
 use super::transfer::{Held, Source, Tally, hand_over};
 use crate::clock::SystemClock;
 use crate::runlog::contract::Adopted;
 use crate::runlog::{self, Error, Purpose, RunLog};
+use crate::scheme;
 
 /// Copies all that a run-log knows into another one, and compares both; ended in the middle, it goes on when called again
 #[derive(clap::Args, Debug)]
 pub struct Copy {
-    /// The run-log to copy, or ematix-flow's in an SQLite file
+    /// The run-log to copy, or ematix-flow's
     #[arg(value_name = "FROM")]
     from: String,
     /// The run-log to copy into; it must not know any of the pipelines
@@ -30,6 +31,9 @@ pub struct Copy {
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
 }
+
+/// What is said where nothing is.
+const WHICH: &str = "name the run-log that there is";
 
 /// So many names are told, and no more.
 const NAMES: usize = 5;
@@ -58,10 +62,21 @@ impl Copy {
     /// What is to be copied, and what of it is not.
     fn source(&self) -> Result<(Source, Vec<String>), Exit> {
         let session = on(&self.from);
-        session.must_be_there("name the run-log that there is")?;
+        session.must_be_there(WHICH)?;
         if let Some(found) = runlog::foreign(&self.from).map_err(|error| run_log_failed(&error))? {
             print::note("notice: this is a run-log of ematix-flow: its rows become history, its last runs cursors");
             return Ok((Source::Items(found.items), found.left_out));
+        }
+        // A server has none until somebody makes its tables; whoever copies from there does not.
+        let looked = session.run_log(Purpose::Read, Arc::new(SystemClock))?;
+        if block_on(looked.facts())?.map_err(|error| run_log_failed(&error))?.form == 0 {
+            let shown = session.run_log_shown().unwrap_or_default();
+            let help = match matches!(scheme::of(&self.from), Some("mysql" | "mariadb")) {
+                true => format!("{WHICH}; if its tables are ematix-flow's and have a prefix: `?table_prefix=…`"),
+                false => WHICH.to_owned(),
+            };
+            print::error(&format!("there is no run-log `{shown}` yet"), &help);
+            return Err(Exit::RunLog);
         }
         let run_log = session.run_log(Purpose::Work, Arc::new(SystemClock))?;
         Ok((Source::RunLog(run_log), Vec::new()))
@@ -88,7 +103,7 @@ impl Copy {
         let bar = self.bar(before.tally.items());
         let adopted = hand_over(from, &*to, |items| bar.inc(items)).await;
         bar.finish_and_clear();
-        let adopted = adopted.map_err(failed)?;
+        let adopted = adopted.map_err(|error| goes_on_when_asked_again(&error))?;
         let from_held = Held::of(from, None).await.map_err(failed)?;
         let to_held = Held::of(&there, Some(&from_held)).await.map_err(failed)?;
         let not_passed = from_held.not_passed_in(&to_held).count();

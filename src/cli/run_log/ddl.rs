@@ -12,6 +12,9 @@ pub struct Ddl {
     /// For which kind of store [default: that of the run-log in use]
     #[arg(long, value_name = "NAME")]
     dialect: Option<String>,
+    /// Print instead those of two views, `run_log` and `attempt_state`, with the columns of ematix-flow's tables
+    #[arg(long)]
+    views: bool,
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -19,6 +22,10 @@ pub struct Ddl {
 impl Ddl {
     pub fn work(&self) -> Result<Exit, Exit> {
         let dialect = self.found()?;
+        if self.views {
+            print::out(dialect.views);
+            return Ok(Exit::Done);
+        }
         let mut text = String::new();
         for (done, migration) in dialect.migrations.iter().enumerate() {
             text.push_str(&format!("-- {} {}: form {}\n", dialect.name, migration.name, done + 1));

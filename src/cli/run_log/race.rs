@@ -148,21 +148,7 @@ impl Racer {
     }
 
     async fn end(&self, run_log: &dyn RunLog, token: Token, at: Timestamp) -> Result<(), Error> {
-        let completion = Completion {
-            token,
-            outcome: Outcome::Succeeded,
-            fatal: false,
-            started_at: Some(at),
-            ended_at: at,
-            duration: Duration::ZERO,
-            exit_code: None,
-            error: None,
-            cpu: Duration::ZERO,
-            peak_memory_bytes: 0,
-            output_bytes: 0,
-            tail: String::new(),
-            results: None,
-        };
+        let completion = Completion { started_at: Some(at), ..Completion::bare(token, Outcome::Succeeded, at) };
         let end = End { completion, condition: Condition::Always };
         run_log.commit(Batch { ends: vec![end], transitions: Vec::new() }).await.map(drop)
     }

@@ -5,7 +5,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::occurrence::PipelineId;
 use crate::run::{Attempt, Completion, Outcome, Row};
@@ -66,22 +65,11 @@ impl Source {
 fn as_handed_over(item: Item) -> Item {
     match item {
         Item::Attempt(attempt) if attempt.is_active() => {
+            let error = "it ran while the run-log was copied: how it ended is in the one that it was copied from";
             let completion = Completion {
-                token: attempt.token,
-                outcome: Outcome::Lost,
                 fatal: true,
-                started_at: None,
-                ended_at: attempt.claimed_at,
-                duration: Duration::ZERO,
-                exit_code: None,
-                error: Some(
-                    "it ran while the run-log was copied: how it ended is in the one that it was copied from".into(),
-                ),
-                cpu: Duration::ZERO,
-                peak_memory_bytes: 0,
-                output_bytes: 0,
-                tail: String::new(),
-                results: None,
+                error: Some(error.into()),
+                ..Completion::bare(attempt.token, Outcome::Lost, attempt.claimed_at)
             };
             // Its lease is renewed there while this is under way.
             let lease = crate::lease::Lease {
@@ -204,7 +192,11 @@ impl Held {
     }
 }
 
-/// Hands all of `from` over to `to`; `done` is told how many items each page has brought.
+/// How often a page is handed over whose answer is lost.
+const TRIES: u32 = 4;
+
+/// Hands all of `from` over to `to`; `done` is told how many items each page has brought. Where an answer was lost, what it would
+/// have told of counts as there already.
 ///
 /// # Errors
 /// Those of both: what was handed over is there, and it may be begun again.
@@ -212,10 +204,25 @@ pub async fn hand_over(from: &Source, to: &dyn RunLog, done: impl Fn(u64)) -> Re
     let mut count = Adopted::default();
     let all = from.read(async |page| {
         let items = page.len() as u64;
-        count.add(to.adopt(page).await?);
+        count.add(taken_in(to, page).await?);
         done(items);
         Ok(())
     });
     all.await?;
     Ok(count)
+}
+
+async fn taken_in(to: &dyn RunLog, page: Vec<Item>) -> Result<Adopted, Error> {
+    let mut taken = to.adopt(page.clone()).await;
+    for _ in 1..TRIES {
+        let unanswered = match taken {
+            Err(error @ Error::Unknown { .. }) => error,
+            done => return done,
+        };
+        taken = match to.adopt(page.clone()).await {
+            Err(Error::Unavailable { .. }) => Err(unanswered),
+            done => done,
+        };
+    }
+    taken
 }

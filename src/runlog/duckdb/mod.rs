@@ -34,7 +34,13 @@ const MIGRATIONS: [Migration; 5] = [
 ];
 
 /// How the tables are made.
-pub const TABLES: Schema = Schema { name: "duckdb", migrations: &MIGRATIONS, meta_key: "name", grants: "" };
+pub const TABLES: Schema = Schema {
+    name: "duckdb",
+    migrations: &MIGRATIONS,
+    meta_key: "name",
+    grants: "",
+    views: include_str!("../../../migrations/duckdb/views.sql"),
+};
 
 /// Opens the run-log at `url`.
 ///
@@ -64,8 +70,8 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
 pub fn peer(url: &str) -> Result<Option<Foreign>, Error> {
     let address = Address::parse(url)?;
     let Some(path) = address.path.as_deref().filter(|path| path.is_file()) else { return Ok(None) };
-    let place = Place::file(found(path, &address)?, address.patience);
-    sql::peer::read(&backend(url, place, None))
+    let place = Place::theirs(found(path, &address)?, address.patience);
+    sql::peer::read(&backend(url, place, None), "")
 }
 
 fn backend(url: &str, place: Place, start_marks: Option<PathBuf>) -> Backend {

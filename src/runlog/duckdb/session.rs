@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ::duckdb::types::Value;
-use ::duckdb::{Config, Connection};
+use ::duckdb::{AccessMode, Config, Connection};
 
 use super::super::disk::with_suffix;
 use super::super::sql::columns::Cells;
@@ -24,6 +24,8 @@ enum Kind {
     /// In the memory of this process.
     Memory(Mutex<Connection>),
     File(InFile),
+    /// Another program's file, which is only read.
+    Theirs(InFile),
 }
 
 struct InFile {
@@ -48,6 +50,11 @@ impl Place {
     /// The database in `file`, which is made where it is not there.
     pub fn file(file: PathBuf, patience: Duration) -> Place {
         Place(Arc::new(Kind::File(InFile { file, patience, was_there: AtomicBool::new(false) })))
+    }
+
+    /// The database in another program's `file`: nothing is written there or beside it, and no turn is taken.
+    pub fn theirs(file: PathBuf, patience: Duration) -> Place {
+        Place(Arc::new(Kind::Theirs(InFile { file, patience, was_there: AtomicBool::new(true) })))
     }
 }
 
@@ -113,17 +120,35 @@ impl Kind {
                 let connection = connection.try_clone().map_err(|error| Failure::Failed(error.to_string()))?;
                 Ok(Open { connection, turn: None })
             }
-            Kind::File(path) => {
-                let mut why = String::new();
-                let opened = tokio::time::timeout(path.patience, path.wait(&mut why)).await;
-                let seconds = path.patience.as_secs();
-                opened.unwrap_or_else(|_| Err(Failure::Unfit(format!("could not be had for {seconds} s: {why}"))))
-            }
+            Kind::File(path) => path.in_time(async |why| path.wait(why).await).await,
+            Kind::Theirs(path) => path.in_time(async |why| path.wait_to_read(why).await).await,
         }
     }
 }
 
 impl InFile {
+    /// Waits for as long as its patience lasts, and says then why it was in vain.
+    async fn in_time(&self, open: impl AsyncFnOnce(&mut String) -> Result<Open, Failure>) -> Result<Open, Failure> {
+        let mut why = String::new();
+        let opened = tokio::time::timeout(self.patience, open(&mut why)).await;
+        let seconds = self.patience.as_secs();
+        opened.unwrap_or_else(|_| Err(Failure::Unfit(format!("could not be had for {seconds} s: {why}"))))
+    }
+
+    /// Tries until nobody else writes it, or another reason comes up.
+    async fn wait_to_read(&self, why: &mut String) -> Result<Open, Failure> {
+        loop {
+            let config = configured().and_then(|config| config.access_mode(AccessMode::ReadOnly));
+            let opened = config.and_then(|config| Connection::open_with_flags(&self.file, config));
+            match opened.map_err(|error| unopened(&error.to_string())) {
+                Ok(connection) => return Ok(Open { connection, turn: None }),
+                Err(Failure::Again(who)) => *why = who,
+                Err(failure) => return Err(failure),
+            }
+            tokio::time::sleep(STRANGERS).await;
+        }
+    }
+
     /// Tries until nobody else has it, or another reason comes up; `why` is who had it last.
     async fn wait(&self, why: &mut String) -> Result<Open, Failure> {
         loop {
@@ -132,8 +157,7 @@ impl InFile {
                     Ok(open) => return Ok(open),
                     Err(Failure::Again(who)) => {
                         *why = who;
-                        // Strangers keep it for long, and each try is dear.
-                        Duration::from_millis(50)
+                        STRANGERS
                     }
                     Err(failure) => return Err(failure),
                 },
@@ -167,6 +191,9 @@ impl InFile {
         Ok(Open { connection, turn: Some((turn, self.file.clone())) })
     }
 }
+
+/// Between two tries at a file that strangers have open: they keep it for long, and each try is dear.
+const STRANGERS: Duration = Duration::from_millis(50);
 
 /// Between two looks at a lock that is held for moments: not all at the same time.
 fn jitter() -> Duration {
@@ -206,6 +233,8 @@ fn text(value: Value) -> Result<Option<String>, Failure> {
     Ok(Some(match value {
         Value::Null => return Ok(None),
         Value::Text(text) => text,
+        // No column of ours is one.
+        Value::Boolean(truth) => truth.to_string(),
         Value::Int(number) => number.to_string(),
         Value::BigInt(number) => number.to_string(),
         Value::HugeInt(number) => number.to_string(),

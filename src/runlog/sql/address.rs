@@ -79,6 +79,17 @@ impl Address {
     }
 }
 
+/// A URL without its parameter `name`, and what that says.
+#[cfg(feature = "mysql")]
+pub fn apart(url: &str, name: &str) -> (String, Option<String>) {
+    let Some((base, parameters)) = url.split_once('?') else { return (url.to_owned(), None) };
+    let is_it = |one: &&str| one.split_once('=').map_or(*one, |(found, _)| found) == name;
+    let (found, others): (Vec<_>, Vec<_>) = parameters.split('&').partition(is_it);
+    let value = found.first().map(|one| one.split_once('=').map_or("", |(_, value)| value).to_owned());
+    let mark = if others.is_empty() { "" } else { "?" };
+    (format!("{base}{mark}{}", others.join("&")), value)
+}
+
 /// A host as it is looked up: an address of IPv6 is in brackets in a URL alone, and the drivers leave them there.
 pub fn looked_up(host: &str) -> &str {
     host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host)
@@ -89,7 +100,8 @@ fn shown(name: &str) -> String {
     name.chars().filter(|c| c.is_ascii_alphanumeric() || "_-.".contains(*c)).take(40).collect()
 }
 
-fn bad(name: &str, takes: &str) -> Error {
+/// The error of a parameter whose value is none.
+pub fn bad(name: &str, takes: &str) -> Error {
     Error::Address { message: format!("the run-log's address: `{name}` {takes}"), help: String::new() }
 }
 

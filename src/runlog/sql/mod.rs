@@ -278,7 +278,14 @@ impl RunLog for SqlRunLog {
         };
         for id in ids {
             let left = limit.saturating_sub((pruned.attempts + pruned.not_run) as usize);
-            let one = self.prune_one(&id, &retention, left, how).await?;
+            let one = match self.prune_one(&id, &retention, left, how).await {
+                Err(Error::Unavailable { message, source })
+                    if how == Pruning::Remove && pruned.attempts + pruned.not_run > 0 =>
+                {
+                    return Err(Error::Unknown { message, source });
+                }
+                one => one?,
+            };
             pruned.attempts += one.attempts;
             pruned.not_run += one.not_run;
             pruned.more |= one.more;

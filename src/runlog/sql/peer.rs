@@ -10,25 +10,27 @@ use super::line::{Answers, Failure, Line};
 use super::transaction::whole;
 use super::{Backend, failed};
 
-/// What is there; none where there are no such tables, or tables of ours.
+/// What is in tables whose names begin with `prefix`; none where there are no such tables, or, if it is empty, tables of ours.
 ///
 /// # Errors
 /// As `sql::open`.
-pub fn read(backend: &Backend) -> Result<Option<Foreign>, Error> {
+pub fn read(backend: &Backend, prefix: &str) -> Result<Option<Foreign>, Error> {
     let line = super::connected(backend)?;
-    super::apart(backend, async { found(&line, backend).await.map_err(|failure| failed(backend, failure)) })
+    super::apart(backend, async { found(&line, backend, prefix).await.map_err(|failure| failed(backend, failure)) })
 }
 
-async fn found(line: &Line, backend: &Backend) -> Result<Option<Foreign>, Failure> {
-    let has = |table: &str| backend.dialect.has_tables().replace("tickward_meta", table);
-    let answers = read_all(line, backend, ["tickward_meta", "run_log", "attempt_state"].map(has).into()).await?;
+async fn found(line: &Line, backend: &Backend, prefix: &str) -> Result<Option<Foreign>, Failure> {
+    let has = |table: String| backend.dialect.has_tables().replace("tickward_meta", &table);
+    let (runs, states) = (format!("{prefix}run_log"), format!("{prefix}attempt_state"));
+    let tables = ["tickward_meta".to_owned(), runs.clone(), states.clone()];
+    let answers = read_all(line, backend, tables.map(has).into()).await?;
     let [is_ours, has_runs, has_states] = answers.map(|rows| count(&rows) > 0);
-    if is_ours || !has_runs {
+    if is_ours && prefix.is_empty() || !has_runs {
         return Ok(None);
     }
-    let mut statements = vec!["SELECT pipeline_name, last_run_at, success FROM run_log ORDER BY 1".to_owned()];
+    let mut statements = vec![format!("SELECT pipeline_name, last_run_at, success FROM {runs} ORDER BY 1")];
     statements.push(match has_states {
-        true => "SELECT pipeline_name FROM attempt_state WHERE gave_up ORDER BY 1".into(),
+        true => format!("SELECT pipeline_name FROM {states} WHERE gave_up ORDER BY 1"),
         false => super::slice::nothing(),
     });
     statements.push("SELECT 1".into());

@@ -6,13 +6,14 @@ use std::collections::BTreeSet;
 
 use jiff::Timestamp;
 
-use super::super::contract::Retention;
+use super::super::contract::{Pruned, Retention};
 use super::super::retention::Spared;
-use super::columns::{ATTEMPT, CLAIMED, Cells, NOT_RUN};
+use super::columns::{ATTEMPT, CLAIMED, Cells, Column, NOT_RUN, Table};
 use super::decode::{self, Unreadable};
-use super::dialect::{Dialect, literal, source};
+use super::dialect::{Dialect, literal, matched, source};
+use super::encode;
 use super::reading::last;
-use super::slice::TOKEN;
+use super::slice::{TOKEN, nothing};
 use crate::occurrence::PipelineId;
 use crate::run::{NotRun, Outcome};
 
@@ -125,15 +126,20 @@ pub fn find(dialect: &dyn Dialect, id: &PipelineId, retention: &Retention, stays
     statements
 }
 
-/// The tokens of attempts that go, oldest run first, and the entries that do.
+/// What goes of a pipeline.
+pub struct Goes {
+    /// The tokens of attempts, of the oldest run first.
+    tokens: Vec<String>,
+    entries: Vec<NotRun>,
+    /// More would go than may go at once.
+    more: bool,
+}
+
+/// What goes, at most `limit` of both kinds together.
 ///
 /// # Errors
 /// A value that this program does not know.
-pub fn goes(
-    answers: Vec<Vec<Cells>>,
-    retention: &Retention,
-    stays: &Stays,
-) -> Result<(Vec<String>, Vec<NotRun>), Unreadable> {
+pub fn goes(answers: Vec<Vec<Cells>>, retention: &Retention, stays: &Stays, limit: usize) -> Result<Goes, Unreadable> {
     let [attempts, entries, _] = last(answers);
     let mut tokens = Vec::new();
     for mut cells in attempts {
@@ -142,19 +148,50 @@ pub fn goes(
         tokens.extend(token.filter(|token| !stays.open.contains(&at) && stays.success.as_ref() != Some(token)));
     }
     let entries = entries.into_iter().map(decode::not_run).collect::<Result<Vec<_>, _>>()?;
-    Ok((tokens, entries.into_iter().filter(|entry| retention.takes_not_run(entry, &stays.spared)).collect()))
+    let mut entries: Vec<NotRun> =
+        entries.into_iter().filter(|entry| retention.takes_not_run(entry, &stays.spared)).collect();
+    let more = tokens.len() > limit || entries.len() > limit.saturating_sub(tokens.len());
+    tokens.truncate(limit);
+    entries.truncate(limit - tokens.len());
+    Ok(Goes { tokens, entries, more })
 }
 
-/// Statements that remove these.
-pub fn remove(dialect: &dyn Dialect, tokens: &[String], entries: &[NotRun]) -> Vec<String> {
-    let mut statements = Vec::new();
-    if !tokens.is_empty() {
-        let tokens = super::dialect::words(dialect, "token", tokens.iter().map(String::as_str));
-        statements.push(dialect.delete(ATTEMPT.name, TOKEN, &tokens));
+impl Goes {
+    /// What is told once it is removed.
+    pub fn pruned(&self) -> Pruned {
+        Pruned { attempts: self.tokens.len() as u64, not_run: self.entries.len() as u64, more: self.more }
     }
-    if !entries.is_empty() {
-        let rows = entries.iter().map(super::encode::of_not_run).collect();
-        statements.push(dialect.delete(NOT_RUN.name, NOT_RUN.key(), &source(dialect, rows, NOT_RUN.columns)));
+
+    /// Statements that remove it.
+    pub fn removal(&self, dialect: &dyn Dialect) -> Vec<String> {
+        let delete = |(table, key, rows): (&Table, &[Column], String)| dialect.delete(table.name, key, &rows);
+        self.rows(dialect).into_iter().flatten().map(delete).collect()
     }
-    statements
+
+    /// Statements that count what of it is there; `gone` reads their answers.
+    pub fn left(&self, dialect: &dyn Dialect) -> Vec<String> {
+        let count = |(table, key, rows): (&Table, &[Column], String)| {
+            let (join, by, on) = (dialect.join(), dialect.found_by(key), matched("t", key));
+            format!("SELECT count(*) FROM {rows} {join} {} t {by} ON {on}", table.name)
+        };
+        self.rows(dialect).map(|rows| rows.map_or_else(nothing, count)).into()
+    }
+
+    /// What is told where something of it is left, and is to be looked for once more.
+    pub fn gone(&self, left: &[Vec<Cells>]) -> Pruned {
+        let left = |at: usize| left.get(at).and_then(|rows| rows.first()?.first()?.as_deref()?.trim().parse().ok());
+        let of = |all: u64, at: usize| all.saturating_sub(left(at).unwrap_or(0));
+        let all = self.pruned();
+        Pruned { attempts: of(all.attempts, 0), not_run: of(all.not_run, 1), more: true }
+    }
+
+    /// The keys of each kind, as a table.
+    fn rows(&self, dialect: &dyn Dialect) -> [Option<(&'static Table, &'static [Column], String)>; 2] {
+        let tokens = || super::dialect::words(dialect, "token", self.tokens.iter().map(String::as_str));
+        let entries = || source(dialect, self.entries.iter().map(encode::of_not_run).collect(), NOT_RUN.columns);
+        [
+            (!self.tokens.is_empty()).then(|| (&ATTEMPT, TOKEN, tokens())),
+            (!self.entries.is_empty()).then(|| (&NOT_RUN, NOT_RUN.key(), entries())),
+        ]
+    }
 }

@@ -11,13 +11,17 @@ use super::super::memory::Post;
 use super::decode::{self, Unreadable};
 use super::dialect::Dialect;
 use super::line::{Answers, Failure, Line};
+use super::pruning::{self, Goes, Stays};
 use super::reading::last;
 use super::slice::{Slice, Wanted};
-use super::{SqlRunLog, failed, outbox, pruning, renaming};
+use super::{SqlRunLog, failed, outbox, renaming};
 use crate::occurrence::PipelineId;
 
 /// How often a row is asked for again that somebody else holds.
 const ASKED_AGAIN: u32 = 6;
+
+/// How often what may have been removed is asked for, after its answer was lost.
+const ASKED_FOR: u32 = 3;
 
 /// How often a transaction is done again that the server has undone because of another one.
 pub const TRIES: u32 = 10;
@@ -160,19 +164,37 @@ impl SqlRunLog {
             return Ok(Pruned::default());
         };
         let answers = self.whole(pruning::find(dialect, id, retention, &stays, limit)).await?;
-        let (mut tokens, mut entries) = pruning::goes(answers, retention, &stays).map_err(unreadable)?;
-        let more = tokens.len() > limit || entries.len() > limit.saturating_sub(tokens.len());
-        tokens.truncate(limit);
-        entries.truncate(limit - tokens.len());
-        let pruned = Pruned { attempts: tokens.len() as u64, not_run: entries.len() as u64, more };
-        if how == Pruning::Count || tokens.len() + entries.len() == 0 {
+        let goes = pruning::goes(answers, retention, &stays, limit).map_err(unreadable)?;
+        let pruned = goes.pruned();
+        if how == Pruning::Count || pruned.attempts + pruned.not_run == 0 {
             return Ok(pruned);
         }
+        let mut removed = self.remove(id, &goes, &stays, false).await;
+        let mut tries = 0;
+        while tries < ASKED_FOR {
+            let unanswered = match removed {
+                Err(error @ Error::Unknown { .. }) => error,
+                done => return done,
+            };
+            pause(&mut tries).await;
+            removed = match self.remove(id, &goes, &stays, true).await {
+                Err(Error::Unavailable { .. }) => Err(unanswered),
+                done => done,
+            };
+        }
+        removed
+    }
+
+    /// Removes what goes of a pipeline, if its row has not changed since. `again` says that an answer to this was lost: what is
+    /// gone by now counts as removed.
+    async fn remove(&self, id: &PipelineId, goes: &Goes, stays: &Stays, again: bool) -> Result<Pruned, Error> {
         let wanted = Wanted { rows: BTreeSet::from([id.clone()]), ..Wanted::default() };
-        self.transact(wanted.statements(dialect), Vec::new(), |read, _| {
-            let is_same = Slice::read(read, self.own_time())?.row(id).is_some_and(|row| row.version == stays.version);
-            Ok(match is_same {
-                true => (pruned, pruning::remove(dialect, &tokens, &entries)),
+        let left = if again { goes.left(self.dialect()) } else { Vec::new() };
+        self.transact(wanted.statements(self.dialect()), left, |read, left| {
+            let slice = Slice::read(read, self.own_time())?;
+            Ok(match slice.row(id).is_some_and(|row| row.version == stays.version) {
+                true => (goes.pruned(), goes.removal(self.dialect())),
+                false if again => (goes.gone(&left), Vec::new()),
                 false => (Pruned { more: true, ..Pruned::default() }, Vec::new()),
             })
         })

@@ -43,7 +43,13 @@ mod write;
 pub use address::Address;
 
 /// How the tables of an SQLite run-log are made.
-pub const TABLES: Schema = Schema { name: "sqlite", migrations: migrate::MIGRATIONS, meta_key: "key", grants: "" };
+pub const TABLES: Schema = Schema {
+    name: "sqlite",
+    migrations: migrate::MIGRATIONS,
+    meta_key: "key",
+    grants: "",
+    views: include_str!("../../../migrations/sqlite/views.sql"),
+};
 
 /// A run-log in an SQLite file.
 pub struct SqliteRunLog {
