@@ -55,7 +55,7 @@ pub async fn run_due(
     };
     let (run, skip): (Vec<&Pipeline>, Vec<&Pipeline>) = pipelines.iter().partition(runs);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (run_log, no_disk) = stand_in(&folder, &clock, options.interval)?;
+    let (run_log, no_disk) = stand_in(session, &folder, &clock, options.interval)?;
     print::note(&masked(&print::printable(&format!("warning: {why}"))));
     if !run.is_empty() {
         print::note(match &no_disk {
@@ -121,13 +121,14 @@ async fn tell_outage(env: &Env, options: &Options, folder: &Folder, why: &str) {
 /// # Errors
 /// Another tick of this host keeps the spool's lock: it may claim in the run-log at this very moment.
 fn stand_in(
+    session: &Session,
     folder: &Folder,
     clock: &Arc<dyn Clock>,
     interval: Duration,
 ) -> Result<(Arc<dyn RunLog>, Option<io::Error>), Error> {
     let spool = SpoolRunLog::open(folder.clone(), clock.clone(), format!("{:032x}", SystemHost.mint()));
     Ok(match spool {
-        Ok(spool) => (Arc::new(spool), None),
+        Ok(spool) => (Arc::new(spool.renewing_in(session.reach(clock.clone()))), None),
         Err(error) if error.kind() == io::ErrorKind::TimedOut => {
             let message = "another tick of this host may be claiming: nothing is started beside it".into();
             return Err(Error::Unavailable { message, source: Some(Box::new(error)) });

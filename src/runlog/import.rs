@@ -134,9 +134,9 @@ fn count_on(pending: &Attempt, duplicate: &mut Attempt) {
 
 fn brought_up_to_date(row: &mut Row, mut known: Attempt, new: &Attempt) -> (Option<Attempt>, Vec<Alert>) {
     let Some(end) = &new.end else {
-        let lease = known.lease.renewed(new.lease);
-        let renewed = known.is_active() && lease != known.lease;
-        return (renewed.then_some(Attempt { lease, ..known }), Vec::new());
+        // The same end, counted anew by the store's clock, is no renewal.
+        let renewed = known.is_active() && new.lease.until_boot > known.lease.until_boot;
+        return (renewed.then(|| Attempt { lease: new.lease, ..known }), Vec::new());
     };
     let duplicate = known.number != new.number;
     let folded = fold(row, &mut known, end);

@@ -65,6 +65,9 @@ pub enum Purpose {
     Read,
 }
 
+/// Opens a run-log when it is wanted, as often as that is.
+pub type Reach = Arc<dyn Fn() -> Result<Arc<dyn RunLog>, Error> + Send + Sync>;
+
 type Open = fn(&str, OpenOptions) -> Result<Arc<dyn RunLog>, Error>;
 
 /// Every run-log there is, built in or not.

@@ -225,6 +225,29 @@ fn what_still_runs_when_the_run_log_is_back_is_not_started_beside_itself() {
     assert_eq!((sandbox.attempts()[0].3.as_str(), waiting(&sandbox)), ("succeeded", json!([])));
 }
 
+/// No tick of this host comes any more: whoever looks into the run-log judges the claim by its lease there.
+#[test]
+fn what_still_runs_when_the_run_log_is_back_is_renewed_by_the_tick_that_runs_it() {
+    let body = "ENTER; while [ ! -e go ]; do sleep 0.05; done";
+    let config = format!("pipelines: {{ p: {{ schedule: '@daily', command: '{body}', lease: 3s, kill_grace: 1s }} }}");
+    let sandbox = broken(&config, GARBAGE);
+    let tick = sandbox.start(TICK);
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    mend(&sandbox);
+    sandbox.run(TICK).expect(0);
+    let run_log = rusqlite::Connection::open(database(&sandbox)).unwrap();
+    let column = |name: &str| {
+        run_log.query_row(&format!("SELECT {name} FROM tickward_attempt"), (), |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let before = column("lease_until");
+    sandbox.wait("a renewal", || column("lease_until") > before);
+    sandbox.run("cancel p").expect(0);
+    let done = Done::wait(tick).expect(1);
+    assert_eq!(done.json()["failed"][0]["outcome"], "cancelled", "{done:?}");
+    sandbox.run(TICK).expect(0);
+    assert_eq!((sandbox.starts().len(), sandbox.attempts()[0].3.as_str()), (1, "cancelled"));
+}
+
 #[test]
 fn a_retry_goes_on_in_the_run_log() {
     let config = "pipelines:
