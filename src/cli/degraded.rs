@@ -163,6 +163,10 @@ pub fn tell(recovered: &Recovered) {
     for run in &recovered.twice {
         print::note(&format!("warning: {run} ran twice: another host made it too while the run-log could not be used"));
     }
+    for record in &recovered.flawed {
+        let see = record.path.as_ref().map(|path| format!("; see `{}`", path.display())).unwrap_or_default();
+        print::note(&format!("warning: {} is not recorded: {}{see}", record.run, record.why));
+    }
     for run in &recovered.unknown {
         print::note(&format!("warning: {run}: the run-log has no attempt for an outcome of the spool"));
     }

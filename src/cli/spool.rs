@@ -9,7 +9,8 @@ use super::exit::Exit;
 use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
 use super::{block_on, signals};
-use crate::runlog::spool::{Stored, keep};
+use crate::runlog::spool::Stored;
+use crate::runlog::spool::keep::{self, Flawed};
 use crate::tick::{self, Recovered, rfc3339};
 
 /// What this host has done without the run-log, and that does not know yet
@@ -116,9 +117,13 @@ async fn import(session: &Session, file: &str) -> Result<Exit, Exit> {
         Exit::Usage
     })?;
     let lines = text.lines().filter_map(|line| Stored::parse(line.trim().as_bytes()));
-    let kept: Vec<_> = lines.map(|stored| (String::new(), stored)).collect();
+    let mut kept: Vec<_> = lines.map(|stored| (String::new(), stored)).collect();
     let passed_over = text.lines().filter(|line| !line.trim().is_empty()).count() - kept.len();
-    if kept.is_empty() {
+    let flawed = kept.extract_if(.., |(_, stored)| stored.flaw().is_some());
+    let flawed =
+        flawed.map(|(_, stored)| Flawed { run: stored.run(), why: stored.flaw().unwrap_or_default(), path: None });
+    let mut recovered = Recovered { flawed: flawed.collect(), ..Recovered::default() };
+    if kept.is_empty() && recovered.flawed.is_empty() {
         print::error(
             &format!("`{file}` has no line of a spool"),
             "such lines begin with {\"tickward_spool\": ticks print them where they have no disk",
@@ -126,7 +131,6 @@ async fn import(session: &Session, file: &str) -> Result<Exit, Exit> {
         return Err(Exit::Usage);
     }
     let env = session.env(None, false, signals::heeded())?;
-    let mut recovered = Recovered::default();
     let taken = tick::take_in(&env, &kept, &mut recovered, |_, _| Ok(true)).await;
     taken.map_err(|error| run_log_failed(&error))?;
     degraded::tell(&recovered);

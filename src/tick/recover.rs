@@ -15,7 +15,8 @@ use crate::alert::{Alert, Kind};
 use crate::failpoint::{self, Point};
 use crate::run::Attempt;
 use crate::runlog::contract::{Batch, Condition, End, Ended, Imported, Scope, Spooled};
-use crate::runlog::spool::{Folder, SpoolRunLog, Stored, keep};
+use crate::runlog::spool::keep::{self, Flawed};
+use crate::runlog::spool::{Folder, SpoolRunLog, Stored};
 use crate::runlog::{Error, import};
 
 /// So many attempts go into one request: it has to be answered in time, and a server takes texts of a few megabytes. What is done is done
@@ -31,6 +32,8 @@ pub struct Recovered {
     pub twice: Vec<String>,
     /// Runs whose outcome the run-log has no attempt for, by their ids.
     pub unknown: Vec<String>,
+    /// Records that no tick can have written.
+    pub flawed: Vec<Flawed>,
 }
 
 /// Takes in what lies in `folder`.
@@ -51,6 +54,7 @@ pub async fn recover(env: &Env, folder: &Folder) -> Result<Recovered, Error> {
     let spool = SpoolRunLog::without_claims(folder.clone(), env.clock.clone());
     let local = Env { run_log: Arc::new(spool), ..env.clone() };
     gather(&local, &super::Pipelines::new(), &mut super::begun(env)).await?;
+    recovered.flawed = keep::set_aside(folder).map_err(unreadable)?;
     let kept = keep::records(folder).map_err(unreadable)?;
     super::sights::take_in(env, folder).await?;
     take_in(env, &kept, &mut recovered, |name, stored| keep::remove(folder, name, stored)).await?;

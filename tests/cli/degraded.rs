@@ -423,6 +423,82 @@ fn an_import_that_was_cut_off_is_done_again() {
     }
 }
 
+/// A spool of so many runs of the pipeline, by the hour, beside the one that its tick has made; the names of their files.
+fn many(sandbox: &Sandbox, count: u64) -> Vec<PathBuf> {
+    sandbox.run(TICK).expect(0);
+    let records = host(sandbox).join("records");
+    let first = fs::read_dir(&records).unwrap().next().unwrap().unwrap().path();
+    let record: Value = serde_json::from_slice(&fs::read(first).unwrap()).unwrap();
+    let one = |at: u64| {
+        let mut record = record.clone();
+        let attempt = &mut record["attempt"];
+        attempt["run"]["scheduled_for"] = json!(format!("2026-01-{:02}T{:02}:00:00Z", at / 24 + 1, at % 24));
+        attempt["token"] = json!(format!("{at:032x}"));
+        attempt["end"]["token"] = attempt["token"].clone();
+        let path = records.join(format!("{at:04}.json"));
+        fs::write(&path, record.to_string()).unwrap();
+        path
+    };
+    (0..count).map(one).collect()
+}
+
+/// More than two pieces of 200. The run-log fails in the second one; then it is as if the tick had been killed between two pieces.
+#[test]
+fn a_large_spool_is_taken_in_piece_by_piece_and_each_record_once() {
+    let sandbox = broken(DAILY, GARBAGE);
+    let files = many(&sandbox, 450);
+    let first = fs::read(&files[0]).unwrap();
+    mend(&sandbox);
+    let made = Sandbox::with(DAILY);
+    made.run("run-due --interval 0").expect(0);
+    fs::copy(database(&made), database(&sandbox)).unwrap();
+    let run_log = rusqlite::Connection::open(database(&sandbox)).unwrap();
+    run_log
+        .execute_batch(
+            "CREATE TRIGGER no BEFORE INSERT ON tickward_attempt WHEN (SELECT count(*) FROM tickward_attempt) = 250 \
+             BEGIN SELECT RAISE(ABORT, 'no'); END",
+        )
+        .unwrap();
+    let done = sandbox.run(TICK).expect(0);
+    assert_eq!(&done.json()["tick"]["degraded"], &json!(true), "{done:?}");
+    let count = || run_log.query_row("SELECT count(*) FROM tickward_attempt", (), |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(
+        (count(), waiting(&sandbox).as_array().unwrap().len()),
+        (200, 251),
+        "the second piece whole or not at all"
+    );
+    run_log.execute_batch("DROP TRIGGER no").unwrap();
+    fs::write(&files[0], first).unwrap();
+    let done = sandbox.run(TICK).expect(0);
+    assert_eq!(done.stderr, "recorded  252 from the spool of this host\n", "one of them for the second time");
+    assert_eq!((count(), waiting(&sandbox), sandbox.starts().len()), (451, json!([]), 1));
+}
+
+/// What no tick has written: a number or fence that no other may follow.
+#[test]
+fn a_record_that_cannot_be_is_set_aside_and_the_others_are_taken_in() {
+    for (key, value, why) in [
+        ("number", json!(u32::MAX), "its attempt number, 4294967295, is none"),
+        ("number", json!(0), "its attempt number, 0, is none"),
+        ("tries", json!(u32::MAX), "4294967295 attempts before it are too many"),
+        ("fence", json!(u64::MAX), "its fence, 18446744073709551615, is none"),
+    ] {
+        let sandbox = broken(DAILY, GARBAGE);
+        let files = many(&sandbox, 2);
+        let mut record: Value = serde_json::from_slice(&fs::read(&files[1]).unwrap()).unwrap();
+        record["attempt"][key] = value;
+        fs::write(&files[1], record.to_string()).unwrap();
+        assert_eq!(sandbox.run(TICK).expect(0).json()["tick"]["degraded"], true, "{why}");
+        mend(&sandbox);
+        let done = sandbox.run(TICK).expect(0);
+        let aside = host(&sandbox).join("aside/0001.json");
+        let told = format!("warning: p@20260101T010000Z is not recorded: {why}; see `{}`", aside.display());
+        assert!(done.stderr.contains(&told), "{why}: {done:?}");
+        assert_eq!((sandbox.attempts().len(), waiting(&sandbox), aside.exists()), (2, json!([]), true), "{why}");
+        assert_eq!(sandbox.run(TICK).expect(0).stderr, "", "{why}: it is said once");
+    }
+}
+
 /// A small disk of its own at this path, as long as the value lives; none where that is not allowed.
 struct Disk(PathBuf);
 
