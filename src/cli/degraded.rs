@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::print;
 use super::session::Session;
+use super::{print, unrecorded};
 use crate::alert::Alert;
 use crate::clock::{Clock, SystemClock};
 use crate::config::secret::masked;
@@ -83,7 +83,12 @@ pub async fn run_due(
         false => tick::run_due(&env, &run, &Options { outage, ..options.clone() }).await?,
     };
     env.executor.close().await;
-    tell_outage(&env, options, &folder, &why).await;
+    let mut report = report;
+    if no_disk.is_some() {
+        report.unkept = report.ended.iter().map(|attempt| attempt.run.id()).collect();
+    }
+    let lost = unrecorded::said(&report.unkept).map(|lost| format!("; {lost}")).unwrap_or_default();
+    tell_outage(&env, options, &folder, &format!("{why}{lost}")).await;
     for run in &report.left_out {
         print::note(&format!("skipped   {} of {} (run_log_error)", run.pipeline, run.scheduled_for));
     }
@@ -105,14 +110,19 @@ async fn tell_outage(env: &Env, options: &Options, folder: &Folder, why: &str) {
         return;
     }
     let name = outage.clone().unwrap_or_else(|| env.owner.id.clone());
-    let alert = Alert { error: Some(masked(why)), ..tick::of_outage(&env.owner.host, &name, env.clock.now()) };
     // Where there is no alerter, the alert waits in the run-log for one, when that is back.
-    let told = tick::tell_at_once(env, options, alert).await && !options.outlets.alerters.is_empty();
+    let told = tell_at_once(env, options, &name, why).await && !options.outlets.alerters.is_empty();
     if let Some(outage) = outage.filter(|_| told)
         && let Err(error) = keep::note_told(folder, &outage)
     {
         tracing::debug!(%error, "it is not noted that the outage was told");
     }
+}
+
+/// Tells people that this host has no run-log, or no place for what it has done, under a name of its own.
+pub async fn tell_at_once(env: &Env, options: &Options, name: &str, why: &str) -> bool {
+    let alert = Alert { error: Some(masked(why)), ..tick::of_outage(&env.owner.host, name, env.clock.now()) };
+    tick::tell_at_once(env, options, alert).await
 }
 
 /// A spool; where there is no disk for one, a run-log in memory, and why. Nobody remembers what was done by that: what fell due
@@ -169,17 +179,6 @@ pub fn tell(recovered: &Recovered) {
     }
     for run in &recovered.unknown {
         print::note(&format!("warning: {run}: the run-log has no attempt for an outcome of the spool"));
-    }
-}
-
-/// Keeps outcomes that the run-log did not take; where there is no disk for them, prints them.
-pub fn keep_ends(folder: Option<&Folder>, report: &Report) {
-    for (run, completion) in &report.to_spool {
-        let kept = folder.map(|folder| keep::put_end(folder, run, completion));
-        if !matches!(kept, Some(Ok(()))) {
-            let stored = Stored::End { run: run.clone(), completion: Box::new(completion.clone()) };
-            print::note(&stored.line());
-        }
     }
 }
 

@@ -9,9 +9,9 @@ use serde_json::json;
 use super::exit::Exit;
 use super::outlets::OutletArgs;
 use super::print::{self, Format};
-use super::run_due::{WorkArgs, exit_of, failed_json, print_unrecorded};
+use super::run_due::{WorkArgs, exit_of, failed_json};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
-use super::{block_on, degraded, progress, signals, typed};
+use super::{block_on, progress, signals, typed, unrecorded};
 use crate::pipeline::{Body, Pipeline};
 use crate::run::Outcome;
 use crate::template::Template;
@@ -172,8 +172,8 @@ impl Run {
                 );
                 Ok(Exit::Busy)
             }
-            Ok(ByHand::Done(report)) => {
-                degraded::keep_ends(session.host_folder().as_ref(), &report);
+            Ok(ByHand::Done(mut report)) => {
+                unrecorded::keep_and_tell(session, &options, &mut report, env.stop.clone()).await;
                 Ok(self.tell(&report, pipeline))
             }
         }
@@ -195,7 +195,7 @@ impl Run {
             let why = report.unrecorded.as_deref();
             print::json(&json!({ "pipeline": pipeline.id.to_string(), "error": why, "rc": exit.code() }));
         }
-        print_unrecorded(report);
+        unrecorded::print(report);
         exit
     }
 }

@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use super::degraded::{DAILY, GARBAGE, TICK, broken, host, mend};
-use super::sandbox::Sandbox;
+use super::sandbox::{Done, Sandbox};
 
 /// There is no spool, and was none.
 #[test]
@@ -74,7 +74,7 @@ fn a_disk_that_is_full_or_read_only_is_no_reason_not_to_run() {
             let again = ["-o", "remount,ro"];
             assert!(Command::new("mount").args(again).arg(&disk.0).status().unwrap().success());
         }
-        let done = sandbox.run(TICK).expect(0);
+        let done = sandbox.run(&format!("{TICK} --alerter stdout://")).expect(0);
         // What the mirror on a disk that can be read says is decided stays so.
         let starts = if what == "full" { 1 } else { 0 };
         assert_eq!(
@@ -83,6 +83,9 @@ fn a_disk_that_is_full_or_read_only_is_no_reason_not_to_run() {
             "{what}: {done:?}"
         );
         assert!(done.stderr.contains("claims are kept in memory only"), "{what}: {done:?}");
+        let lost = "the outcome of p@";
+        assert_eq!(done.stderr.matches(lost).count(), 2 * starts, "{what}: a warning and an alert: {done:?}");
+        assert_eq!(done.stderr.matches("could not be kept: it may run again").count(), 2 * starts, "{what}: {done:?}");
         assert_eq!(
             done.stderr.lines().filter(|line| line.starts_with("{\"tickward_spool\"")).count(),
             starts,
@@ -112,4 +115,30 @@ fn where_nothing_can_be_remembered_what_a_tick_before_may_have_run_is_left_alone
     assert_eq!(sandbox.starts().len(), 0);
     sandbox.run("run-due --interval 86400").expect(0);
     assert_eq!(sandbox.starts().len(), 1, "but what falls into the interval");
+}
+
+#[test]
+fn an_outcome_that_neither_the_run_log_nor_a_spool_takes_is_said_to_be_lost() {
+    let body = "ENTER; while [ ! -e go ]; do sleep 0.05; done";
+    let sandbox = Sandbox::with(&format!("pipelines: {{ p: {{ schedule: '@daily', command: '{body}' }} }}"));
+    let Some(disk) = Disk::mount(sandbox.state()) else {
+        eprintln!("skipped: nobody but root may mount a disk");
+        return;
+    };
+    let tick = sandbox.start(&format!("{TICK} --alerter stdout://"));
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    let _ = fs::write(disk.0.join("fill"), vec![0; 1 << 20]);
+    fs::write(sandbox.path("go"), "").unwrap();
+    let done = Done::wait(tick).expect(4);
+    assert!(!done.stderr.contains("wait in the spool"), "{done:?}");
+    for told in ["warning: the outcome of p@", "alert: degraded: tick on ", "help: there was no place for a spool"] {
+        let line =
+            done.stderr.lines().find(|line| line.starts_with(told)).unwrap_or_else(|| panic!("{told}: {done:?}"));
+        assert!(line.contains("could not be kept: it may run again") || told.starts_with("help"), "{line}");
+    }
+    fs::remove_file(disk.0.join("fill")).unwrap();
+    sandbox.write("lines", &done.stderr);
+    assert!(sandbox.run("spool import lines").expect(0).stderr.starts_with("recorded  1 from"));
+    sandbox.run(TICK).expect(0);
+    assert_eq!((sandbox.starts().len(), sandbox.attempts()[0].3.as_str()), (1, "succeeded"));
 }
