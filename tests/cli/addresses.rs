@@ -138,7 +138,7 @@ fn an_unknown_scheme_or_parameter_is_answered_with_the_known_ones() {
     #[cfg(feature = "mysql")]
     rows.push((
         "mysql://u:p@h/",
-        "error: the run-log's address names no database\nhelp: write mysql://user:***@host:3306/database\n",
+        "error: the run-log's address names no database\nhelp: write mysql://user:password@host:3306/database\n",
     ));
     for (address, message) in rows {
         let done = sandbox.call(&["run-due", "--run-log-url", address]).expect(2);
