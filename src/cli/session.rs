@@ -209,8 +209,11 @@ impl Session {
     /// Refuses a run-log in a file that nobody has made yet.
     ///
     /// # Errors
-    /// `RunLog`, after saying so with this advice.
+    /// `RunLog`, after saying so with this advice; `Usage` for an address that is no good.
     pub fn must_be_there(&self, help: &str) -> Result<(), Exit> {
+        if let Some(url) = self.run_log_url() {
+            runlog::check_file(&url).map_err(|error| run_log_failed(&error))?;
+        }
         match self.run_log_file().filter(|path| is_blank(path)) {
             None => Ok(()),
             Some(path) => {

@@ -36,6 +36,14 @@ const MIGRATIONS: [Migration; 5] = [
 /// How the tables are made.
 pub const TABLES: Schema = Schema { name: "duckdb", migrations: &MIGRATIONS, meta_key: "name", grants: "" };
 
+/// Refuses an address that cannot be read.
+///
+/// # Errors
+/// `Address`, with what to write instead.
+pub fn check(url: &str) -> Result<(), Error> {
+    address::Address::parse(url).map(drop)
+}
+
 /// Opens the run-log at `url`.
 ///
 /// # Errors

@@ -45,6 +45,14 @@ pub use address::Address;
 /// How the tables of an SQLite run-log are made.
 pub const TABLES: Schema = Schema { name: "sqlite", migrations: migrate::MIGRATIONS, meta_key: "key", grants: "" };
 
+/// Refuses an address that cannot be read.
+///
+/// # Errors
+/// `Address`, with what to write instead.
+pub fn check(url: &str) -> Result<(), Error> {
+    address::Address::parse(url).map(drop)
+}
+
 /// A run-log in an SQLite file.
 pub struct SqliteRunLog {
     connection: Arc<Mutex<Connection>>,
