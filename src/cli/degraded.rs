@@ -56,6 +56,9 @@ pub async fn run_due(
     let (run, skip): (Vec<&Pipeline>, Vec<&Pipeline>) = pipelines.iter().partition(runs);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let (run_log, no_disk) = stand_in(session, &folder, &clock, options.interval)?;
+    if no_disk.is_none() {
+        note_run_log(session, &folder);
+    }
     print::note(&masked(&print::printable(&format!("warning: {why}"))));
     if !run.is_empty() {
         print::note(match &no_disk {
@@ -101,6 +104,14 @@ pub async fn run_due(
         lines.for_each(|stored| print::note(&stored.line()));
     }
     Ok(report)
+}
+
+/// Notes which run-log the spool in `folder` is for: `spool list` tells it.
+pub fn note_run_log(session: &Session, folder: &Folder) {
+    let Some(shown) = session.run_log_shown() else { return };
+    if let Err(error) = keep::note_run_log(folder, &shown) {
+        tracing::debug!(%error, "it is not noted which run-log a spool is for");
+    }
 }
 
 /// Tells people of the outage, once; without a disk each tick does.

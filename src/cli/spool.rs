@@ -59,9 +59,15 @@ impl Spool {
 fn list(config: &ConfigArgs, output: Format) -> Exit {
     let session = Session::load_quietly(config, &RunLogArgs { run_log_url: None, no_run_log: false });
     let state = session.state_folder();
+    let own = session.host_folder().zip(session.run_log_shown());
     let all = degraded::folders(&state).and_then(|folders| {
-        let kept = folders.iter().map(keep::records).collect::<std::io::Result<Vec<_>>>()?;
-        Ok(kept.into_iter().flatten().map(|(_, stored)| stored).collect::<Vec<_>>())
+        let mut all = Vec::new();
+        for folder in folders {
+            let shown = || own.iter().find(|(own, _)| own.path() == folder.path()).map(|(_, shown)| shown.clone());
+            let run_log = keep::run_log(&folder).or_else(shown);
+            all.extend(keep::records(&folder)?.into_iter().map(|(_, stored)| as_json(&stored, run_log.as_deref())));
+        }
+        Ok(all)
     });
     let all = match all {
         Ok(all) => all,
@@ -71,22 +77,22 @@ fn list(config: &ConfigArgs, output: Format) -> Exit {
         }
     };
     match output {
-        Format::Json => print::json(&all.iter().map(as_json).collect()),
+        Format::Json => print::json(&Value::Array(all)),
         Format::Text if all.is_empty() => print::note("nothing waits for the run-log"),
         Format::Text => {
             let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), print::printable);
-            let row = |stored| {
-                let object = as_json(stored);
-                ["run", "attempt", "outcome", "at"].map(|key| text(object[key].clone()).replace("null", "-")).to_vec()
+            let keys = ["run", "attempt", "outcome", "at", "run_log"];
+            let row = |object: &Value| {
+                keys.map(|key| if object[key].is_null() { "-".into() } else { text(object[key].clone()) }).to_vec()
             };
-            print::out(&print::table(&["RUN", "ATTEMPT", "OUTCOME", "AT"], all.iter().map(row).collect()));
+            print::out(&print::table(&["RUN", "ATTEMPT", "OUTCOME", "AT", "RUN-LOG"], all.iter().map(row).collect()));
         }
     }
     Exit::Done
 }
 
-fn as_json(stored: &Stored) -> Value {
-    match stored {
+fn as_json(stored: &Stored, run_log: Option<&str>) -> Value {
+    let mut object = match stored {
         Stored::Attempt { spooled, .. } => json!({
             "kind": "attempt",
             "run": spooled.attempt.run.id(),
@@ -101,7 +107,9 @@ fn as_json(stored: &Stored) -> Value {
             "outcome": completion.outcome.word(),
             "at": rfc3339(completion.ended_at),
         }),
-    }
+    };
+    object["run_log"] = run_log.into();
+    object
 }
 
 async fn import(session: &Session, file: &str) -> Result<Exit, Exit> {

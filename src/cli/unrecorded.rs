@@ -31,8 +31,11 @@ pub fn keep(folder: Option<&Folder>, report: &mut Report) {
 
 /// The same; where something is kept nowhere, people are told.
 pub async fn keep_and_tell(session: &Session, options: &Options, report: &mut Report, stop: watch::Receiver<StopWish>) {
-    let known = report.unkept.len();
-    keep(session.host_folder().as_ref(), report);
+    let (known, folder) = (report.unkept.len(), session.host_folder());
+    if let Some(folder) = folder.as_ref().filter(|_| !report.to_spool.is_empty()) {
+        degraded::note_run_log(session, folder);
+    }
+    keep(folder.as_ref(), report);
     if let Some(runs) = said(&report.unkept[known..]) {
         let run_log = Arc::new(MemoryRunLog::new(Arc::new(SystemClock)));
         let env = session.env_with(run_log, Arc::new(SystemClock), stop);

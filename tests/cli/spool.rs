@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 
 use super::degraded::{DAILY, GARBAGE, TICK, broken, database, host, mend, refuse, waiting};
-use super::sandbox::{Done, Sandbox};
+use super::sandbox::{Done, Sandbox, each, keys};
 
 #[test]
 fn of_ticks_at_once_only_the_one_that_has_recorded_it_says_so() {
@@ -213,4 +213,19 @@ fn an_outage_goes_on_where_the_one_before_it_has_ended() {
     fs::write(database(&sandbox), GARBAGE).unwrap();
     assert_eq!(sandbox.run(TICK).expect(0).json()["ran"], json!([]));
     assert_eq!(sandbox.starts().len(), 1, "what ran degraded runs again");
+}
+
+#[test]
+fn what_waits_is_listed_with_the_run_log_that_it_is_meant_for() {
+    let sandbox = broken(DAILY, GARBAGE);
+    sandbox.run(TICK).expect(0);
+    sandbox.write("other.db", "no run-log");
+    sandbox.run(&format!("{TICK} --run-log-url sqlite:other.db")).expect(0);
+    let waiting = waiting(&sandbox);
+    assert_eq!(keys(&waiting[0]), ["kind", "run", "attempt", "outcome", "at", "run_log"]);
+    let mut of = each(&waiting, "run_log");
+    of.sort();
+    assert_eq!(of, [database(&sandbox).to_str().unwrap(), "sqlite:other.db"]);
+    let text = sandbox.run("spool list").expect(0).stdout;
+    assert!(text.lines().next().unwrap().ends_with("RUN-LOG") && text.contains("  sqlite:other.db"), "{text}");
 }

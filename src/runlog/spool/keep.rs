@@ -14,6 +14,7 @@ use crate::run::{Completion, Row};
 
 const ENDS: &str = "ends";
 const ASIDE: &str = "aside";
+const RUN_LOG: &str = "run_log";
 const TOLD: &str = "told";
 const SEEN: &str = "seen.json";
 
@@ -88,6 +89,19 @@ pub(super) fn go_on(folder: &Folder, rows: &mut Vec<Row>, now: Timestamp) {
 /// Whether this host has no run-log just now.
 pub fn is_outage(folder: &Folder) -> bool {
     folder.join(OUTAGE).exists()
+}
+
+/// Notes for people which run-log the spool is for, by its address as it may be shown.
+///
+/// # Errors
+/// Those of the file system.
+pub fn note_run_log(folder: &Folder, shown: &str) -> io::Result<()> {
+    if run_log(folder).as_deref() == Some(shown) { Ok(()) } else { folder.put(RUN_LOG, shown.as_bytes()) }
+}
+
+/// Which run-log the spool is for; none where nobody has noted it.
+pub fn run_log(folder: &Folder) -> Option<String> {
+    folder.read(RUN_LOG).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok())
 }
 
 /// All that is kept, with the names of the files; what cannot be read is left where it is, and said. What no tick can have written
