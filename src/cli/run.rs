@@ -14,8 +14,9 @@ use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
 use super::{block_on, progress, signals, typed, unrecorded};
 use crate::pipeline::{Body, Pipeline};
 use crate::run::Outcome;
+use crate::runlog::contract::Scope;
 use crate::template::Template;
-use crate::tick::{self, ByHand, Options, Report, rfc3339};
+use crate::tick::{self, ByHand, Env, Options, Report, rfc3339};
 
 /// Runs one pipeline now, claimed and recorded like any run
 #[derive(clap::Args, Debug)]
@@ -174,8 +175,26 @@ impl Run {
             }
             Ok(ByHand::Done(mut report)) => {
                 unrecorded::keep_and_tell(session, &options, &mut report, env.stop.clone()).await;
-                Ok(self.tell(&report, pipeline))
+                let exit = self.tell(&report, pipeline);
+                if report.unrecorded.is_none() && report.stopped_by.is_none() {
+                    self.tell_hold(&env, pipeline).await;
+                }
+                Ok(exit)
             }
+        }
+    }
+
+    /// Says that nothing of its schedule starts: a run that gave up has left that, this one or one before.
+    async fn tell_hold(&self, env: &Env, pipeline: &Pipeline) {
+        let scope = Scope::Only(vec![pipeline.id.clone()]);
+        let Ok(view) = env.in_time(env.run_log.load(scope)).await else { return };
+        if let Some(held) = view.rows.get(&pipeline.id).and_then(|row| row.standing.held.as_ref()) {
+            let (since, of) = (rfc3339(held.since), rfc3339(held.scheduled_for));
+            print::note(&format!(
+                "warning: `{name}` is held since {since}, when its run of {of} gave up: its schedule starts nothing until \
+                 `tickward reset {name}`",
+                name = self.name
+            ));
         }
     }
 
