@@ -62,13 +62,19 @@ mod shadow;
 mod signals;
 #[path = "cli/simulate.rs"]
 mod simulate;
+#[path = "cli/spool.rs"]
+mod spool;
 #[path = "cli/surround.rs"]
 mod surround;
+#[path = "cli/told.rs"]
+mod told;
 #[path = "cli/trouble.rs"]
 mod trouble;
 #[path = "cli/verbs.rs"]
 mod verbs;
 #[path = "cli/why.rs"]
 mod why;
+#[path = "cli/without_disk.rs"]
+mod without_disk;
 #[path = "cli/wording.rs"]
 mod wording;

@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+#[path = "runlog/alone.rs"]
+mod alone;
 #[path = "runlog/bench.rs"]
 mod bench;
 #[path = "runlog/claims.rs"]
@@ -38,6 +40,8 @@ mod outbox;
 mod pruning;
 #[path = "runlog/races.rs"]
 mod races;
+#[path = "runlog/recovery.rs"]
+mod recovery;
 #[path = "runlog/renaming.rs"]
 mod renaming;
 #[path = "runlog/reopening.rs"]
@@ -185,6 +189,10 @@ fn everywhere() -> Vec<Case> {
             what_ran_twice_is_counted_as_the_attempt_whose_retry_it_takes_over,
             a_retry_is_handed_on_unless_what_ran_twice_was_the_last, the_cursor_moves_where_nothing_is_left_out,
             an_import_makes_older_decisions_lost;
+        alone: what_runs_on_is_renewed_where_it_is_known_by_the_time_of_the_store,
+            what_the_run_log_has_declared_lost_is_held_no_more, a_wish_that_it_ends_reaches_it,
+            what_the_run_log_does_not_know_or_say_changes_nothing;
+        recovery: what_still_runs_is_taken_in_with_a_lease_by_the_time_of_the_store;
         not_run: adjacent_missed_stretches_are_one, what_was_paused_or_held_is_one_stretch_each, stretches_that_do_not_touch_stay_apart,
             a_stretch_recorded_again_reaches_as_far_as_the_longer;
         outbox: an_end_is_told_as_it_ended, a_late_outcome_is_told_once, a_transition_that_is_refused_tells_nothing,

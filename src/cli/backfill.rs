@@ -12,15 +12,16 @@ use tokio::task::JoinSet;
 
 use super::exit::Exit;
 use super::print::{self, Format};
-use super::run_due::{exit_of, failed_json, print_unrecorded};
+use super::run_due::{exit_of, failed_json};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
 use super::typed::When;
-use super::{block_on, progress, signals, typed};
+use super::{block_on, progress, signals, typed, unrecorded};
 use crate::occurrence::Run;
 use crate::pipeline::Pipeline;
 use crate::plan::was_done;
 use crate::run::{Attempt, Outcome};
 use crate::runlog::Error;
+use crate::runlog::spool::Folder;
 use crate::tick::{self, Backfilled, Env, Options, Report, Span, rfc3339};
 
 /// More occurrences than this are run only with `--yes`.
@@ -64,6 +65,8 @@ pub struct Backfill {
 /// What has come of the span so far.
 #[derive(Default)]
 struct Sum {
+    /// Where outcomes wait that the run-log does not take.
+    folder: Option<Folder>,
     succeeded: Vec<Attempt>,
     failed: Vec<Attempt>,
     /// Done before.
@@ -90,7 +93,7 @@ impl Backfill {
             let occurrences = self.occurrences(pipeline, now)?;
             match self.dry_run {
                 true => self.tell_what_would_run(&env, pipeline, &occurrences).await,
-                false => Ok(self.run(env, pipeline, &occurrences, now).await),
+                false => Ok(self.run((env, session.host_folder()), pipeline, &occurrences, now).await),
             }
         })?
     }
@@ -168,7 +171,13 @@ impl Backfill {
         Ok(Exit::Done)
     }
 
-    async fn run(&self, env: Env, pipeline: &Pipeline, occurrences: &[Timestamp], now: Timestamp) -> Exit {
+    async fn run(
+        &self,
+        (env, folder): (Env, Option<Folder>),
+        pipeline: &Pipeline,
+        occurrences: &[Timestamp],
+        now: Timestamp,
+    ) -> Exit {
         let progress = Arc::new(progress::Progress::start(self.output).of(occurrences.len()));
         let (watcher, waiter) = (progress.clone(), progress.clone());
         let is_quiet = self.output == Format::Json;
@@ -184,7 +193,7 @@ impl Backfill {
         };
         let span = Span { again: self.again, at_once: usize::from(self.jobs), waits: Arc::new(waits) };
         let one = Arc::new((env, pipeline.clone(), span, options));
-        let mut sum = Sum { left: occurrences.len(), ..Sum::default() };
+        let mut sum = Sum { folder, left: occurrences.len(), ..Sum::default() };
         let mut next = occurrences.iter();
         let mut running = JoinSet::new();
         loop {
@@ -272,7 +281,8 @@ impl Sum {
     }
 
     fn take_report(&mut self, mut report: Report) {
-        print_unrecorded(&report);
+        unrecorded::keep(self.folder.as_ref(), &mut report);
+        unrecorded::print(&report);
         let mut exit = exit_of(&report);
         match report.ended.pop() {
             Some(last) if last.outcome().is_some_and(Outcome::is_success) => self.succeeded.push(last),

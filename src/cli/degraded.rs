@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::print;
 use super::session::Session;
+use super::{print, unrecorded};
 use crate::alert::Alert;
 use crate::clock::{Clock, SystemClock};
 use crate::config::secret::masked;
@@ -55,7 +55,10 @@ pub async fn run_due(
     };
     let (run, skip): (Vec<&Pipeline>, Vec<&Pipeline>) = pipelines.iter().partition(runs);
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let (run_log, no_disk) = stand_in(&folder, &clock, options.interval)?;
+    let (run_log, no_disk) = stand_in(session, &folder, &clock, options.interval)?;
+    if no_disk.is_none() {
+        note_run_log(session, &folder);
+    }
     print::note(&masked(&print::printable(&format!("warning: {why}"))));
     if !run.is_empty() {
         print::note(match &no_disk {
@@ -83,7 +86,12 @@ pub async fn run_due(
         false => tick::run_due(&env, &run, &Options { outage, ..options.clone() }).await?,
     };
     env.executor.close().await;
-    tell_outage(&env, options, &folder, &why).await;
+    let mut report = report;
+    if no_disk.is_some() {
+        report.unkept = report.ended.iter().map(|attempt| attempt.run.id()).collect();
+    }
+    let lost = unrecorded::said(&report.unkept).map(|lost| format!("; {lost}")).unwrap_or_default();
+    tell_outage(&env, options, &folder, &format!("{why}{lost}")).await;
     for run in &report.left_out {
         print::note(&format!("skipped   {} of {} (run_log_error)", run.pipeline, run.scheduled_for));
     }
@@ -98,6 +106,14 @@ pub async fn run_due(
     Ok(report)
 }
 
+/// Notes which run-log the spool in `folder` is for: `spool list` tells it.
+pub fn note_run_log(session: &Session, folder: &Folder) {
+    let Some(shown) = session.run_log_shown() else { return };
+    if let Err(error) = keep::note_run_log(folder, &shown) {
+        tracing::debug!(%error, "it is not noted which run-log a spool is for");
+    }
+}
+
 /// Tells people of the outage, once; without a disk each tick does.
 async fn tell_outage(env: &Env, options: &Options, folder: &Folder, why: &str) {
     let outage = keep::outage(folder);
@@ -105,14 +121,19 @@ async fn tell_outage(env: &Env, options: &Options, folder: &Folder, why: &str) {
         return;
     }
     let name = outage.clone().unwrap_or_else(|| env.owner.id.clone());
-    let alert = Alert { error: Some(masked(why)), ..tick::of_outage(&env.owner.host, &name, env.clock.now()) };
     // Where there is no alerter, the alert waits in the run-log for one, when that is back.
-    let told = tick::tell_at_once(env, options, alert).await && !options.outlets.alerters.is_empty();
+    let told = tell_at_once(env, options, &name, why).await && !options.outlets.alerters.is_empty();
     if let Some(outage) = outage.filter(|_| told)
         && let Err(error) = keep::note_told(folder, &outage)
     {
         tracing::debug!(%error, "it is not noted that the outage was told");
     }
+}
+
+/// Tells people that this host has no run-log, or no place for what it has done, under a name of its own.
+pub async fn tell_at_once(env: &Env, options: &Options, name: &str, why: &str) -> bool {
+    let alert = Alert { error: Some(masked(why)), ..tick::of_outage(&env.owner.host, name, env.clock.now()) };
+    tick::tell_at_once(env, options, alert).await
 }
 
 /// A spool; where there is no disk for one, a run-log in memory, and why. Nobody remembers what was done by that: what fell due
@@ -121,13 +142,14 @@ async fn tell_outage(env: &Env, options: &Options, folder: &Folder, why: &str) {
 /// # Errors
 /// Another tick of this host keeps the spool's lock: it may claim in the run-log at this very moment.
 fn stand_in(
+    session: &Session,
     folder: &Folder,
     clock: &Arc<dyn Clock>,
     interval: Duration,
 ) -> Result<(Arc<dyn RunLog>, Option<io::Error>), Error> {
     let spool = SpoolRunLog::open(folder.clone(), clock.clone(), format!("{:032x}", SystemHost.mint()));
     Ok(match spool {
-        Ok(spool) => (Arc::new(spool), None),
+        Ok(spool) => (Arc::new(spool.renewing_in(session.reach(clock.clone()))), None),
         Err(error) if error.kind() == io::ErrorKind::TimedOut => {
             let message = "another tick of this host may be claiming: nothing is started beside it".into();
             return Err(Error::Unavailable { message, source: Some(Box::new(error)) });
@@ -162,19 +184,12 @@ pub fn tell(recovered: &Recovered) {
     for run in &recovered.twice {
         print::note(&format!("warning: {run} ran twice: another host made it too while the run-log could not be used"));
     }
+    for record in &recovered.flawed {
+        let see = record.path.as_ref().map(|path| format!("; see `{}`", path.display())).unwrap_or_default();
+        print::note(&format!("warning: {} is not recorded: {}{see}", record.run, record.why));
+    }
     for run in &recovered.unknown {
         print::note(&format!("warning: {run}: the run-log has no attempt for an outcome of the spool"));
-    }
-}
-
-/// Keeps outcomes that the run-log did not take; where there is no disk for them, prints them.
-pub fn keep_ends(folder: Option<&Folder>, report: &Report) {
-    for (run, completion) in &report.to_spool {
-        let kept = folder.map(|folder| keep::put_end(folder, run, completion));
-        if !matches!(kept, Some(Ok(()))) {
-            let stored = Stored::End { run: run.clone(), completion: Box::new(completion.clone()) };
-            print::note(&stored.line());
-        }
     }
 }
 

@@ -46,6 +46,7 @@ mod skip;
 mod spool;
 mod status;
 mod typed;
+mod unrecorded;
 mod validate;
 mod verb;
 mod version;

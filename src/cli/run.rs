@@ -9,13 +9,14 @@ use serde_json::json;
 use super::exit::Exit;
 use super::outlets::OutletArgs;
 use super::print::{self, Format};
-use super::run_due::{WorkArgs, exit_of, failed_json, print_unrecorded};
+use super::run_due::{WorkArgs, exit_of, failed_json};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
-use super::{block_on, degraded, progress, signals, typed};
+use super::{block_on, progress, signals, typed, unrecorded};
 use crate::pipeline::{Body, Pipeline};
 use crate::run::Outcome;
+use crate::runlog::contract::Scope;
 use crate::template::Template;
-use crate::tick::{self, ByHand, Options, Report, rfc3339};
+use crate::tick::{self, ByHand, Env, Options, Report, rfc3339};
 
 /// Runs one pipeline now, claimed and recorded like any run
 #[derive(clap::Args, Debug)]
@@ -172,10 +173,28 @@ impl Run {
                 );
                 Ok(Exit::Busy)
             }
-            Ok(ByHand::Done(report)) => {
-                degraded::keep_ends(session.host_folder().as_ref(), &report);
-                Ok(self.tell(&report, pipeline))
+            Ok(ByHand::Done(mut report)) => {
+                unrecorded::keep_and_tell(session, &options, &mut report, env.stop.clone()).await;
+                let exit = self.tell(&report, pipeline);
+                if report.unrecorded.is_none() && report.stopped_by.is_none() {
+                    self.tell_hold(&env, pipeline).await;
+                }
+                Ok(exit)
             }
+        }
+    }
+
+    /// Says that nothing of its schedule starts: a run that gave up has left that, this one or one before.
+    async fn tell_hold(&self, env: &Env, pipeline: &Pipeline) {
+        let scope = Scope::Only(vec![pipeline.id.clone()]);
+        let Ok(view) = env.in_time(env.run_log.load(scope)).await else { return };
+        if let Some(held) = view.rows.get(&pipeline.id).and_then(|row| row.standing.held.as_ref()) {
+            let (since, of) = (rfc3339(held.since), rfc3339(held.scheduled_for));
+            print::note(&format!(
+                "warning: `{name}` is held since {since}, when its run of {of} gave up: its schedule starts nothing until \
+                 `tickward reset {name}`",
+                name = self.name
+            ));
         }
     }
 
@@ -195,7 +214,7 @@ impl Run {
             let why = report.unrecorded.as_deref();
             print::json(&json!({ "pipeline": pipeline.id.to_string(), "error": why, "rc": exit.code() }));
         }
-        print_unrecorded(report);
+        unrecorded::print(report);
         exit
     }
 }

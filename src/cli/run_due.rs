@@ -12,7 +12,7 @@ use super::last_tick;
 use super::outlets::OutletArgs;
 use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
-use super::{block_on, degraded, detach, progress, signals, typed};
+use super::{block_on, degraded, detach, progress, signals, typed, unrecorded};
 use crate::clock::{Clock, SystemClock};
 use crate::pipeline::Pipeline;
 use crate::plan::Note;
@@ -147,8 +147,8 @@ impl RunDue {
         };
         let report = self.report(session, pipelines, &options).await;
         progress.finish();
-        let report = report.map_err(|error| run_log_failed(&error))?;
-        degraded::keep_ends(session.host_folder().as_ref(), &report);
+        let mut report = report.map_err(|error| run_log_failed(&error))?;
+        unrecorded::keep_and_tell(session, &options, &mut report, signals::heeded()).await;
         let exit = exit_of(&report).or_worse(session.exit());
         if self.detached {
             return Ok(exit);
@@ -275,17 +275,7 @@ pub fn print_notes(report: &Report) {
         };
         print::note(&format!("warning: {line}"));
     }
-    print_unrecorded(report);
-}
-
-/// That outcomes may be missing from the run-log, where that is so.
-pub fn print_unrecorded(report: &Report) {
-    if let Some(why) = &report.unrecorded {
-        print::error(
-            &format!("the run-log failed in the middle of the tick: {why}"),
-            "outcomes that it did not take wait in the spool of this host: `tickward spool list`",
-        );
-    }
+    unrecorded::print(report);
 }
 
 /// What happened and was not told while it happened; nothing at all for an idle tick.

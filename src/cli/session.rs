@@ -3,7 +3,7 @@
 //! Flag beats environment beats file beats default.
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use jiff::Timestamp;
@@ -20,7 +20,7 @@ use crate::plan::stable_hash;
 use crate::runlog::spool::Folder;
 use crate::runlog::spool::beside::Mirrored;
 use crate::runlog::spool::mirror;
-use crate::runlog::{self, Error, OpenOptions, Purpose, RunLog};
+use crate::runlog::{self, Error, OpenOptions, Purpose, Reach, RunLog};
 use crate::tick::{Env, Outlets, StopWish, SystemHost, held_file};
 
 /// Where the configuration is
@@ -209,10 +209,12 @@ impl Session {
     /// Refuses a run-log in a file that nobody has made yet.
     ///
     /// # Errors
-    /// `RunLog`, after saying so with this advice.
+    /// `RunLog`, after saying so with this advice; `Usage` for an address that is no good.
     pub fn must_be_there(&self, help: &str) -> Result<(), Exit> {
-        let is_blank = |path: &PathBuf| path.metadata().map_or(true, |data| data.is_file() && data.len() == 0);
-        match self.run_log_file().filter(is_blank) {
+        if let Some(url) = self.run_log_url() {
+            runlog::check_file(&url).map_err(|error| run_log_failed(&error))?;
+        }
+        match self.run_log_file().filter(|path| is_blank(path)) {
             None => Ok(()),
             Some(path) => {
                 print::error(&format!("there is no run-log `{}` yet", path.display()), help);
@@ -232,6 +234,18 @@ impl Session {
     /// As the run-log says.
     pub fn look_at_run_log(&self, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
         runlog::open(&self.run_log_url().unwrap_or_else(|| "memory://".into()), options)
+    }
+
+    /// Opens the run-log when it is wanted; a file that is not there then is not made.
+    pub fn reach(&self, clock: Arc<dyn Clock>) -> Reach {
+        let (url, file) = (self.run_log_url().unwrap_or_else(|| "memory://".into()), self.run_log_file());
+        Arc::new(move || match file.as_deref().filter(|file| is_blank(file)) {
+            Some(file) => {
+                let message = format!("there is no run-log `{}`", file.display());
+                Err(Error::Unavailable { message, source: None })
+            }
+            None => runlog::open(&url, OpenOptions { clock: clock.clone(), purpose: Purpose::Work }),
+        })
     }
 
     /// The file of the run-log; none where it is no file.
@@ -356,6 +370,11 @@ pub fn goes_on_when_asked_again(error: &Error) -> Exit {
     }
     print::error(&error.to_string(), "ask again: it goes on where it was");
     Exit::RunLog
+}
+
+/// Whether a file is not there, or has nothing in it.
+fn is_blank(path: &Path) -> bool {
+    path.metadata().map_or(true, |data| data.is_file() && data.len() == 0)
 }
 
 /// Whether a run-log is gone with its process.

@@ -6,15 +6,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::exit::Exit;
 use super::print::{self, Format};
 use super::run_due::{RunDue, WorkArgs, parse_duration};
 use super::session::{ConfigArgs, RunLogArgs, Session};
-use super::typed;
+use super::typed::{self, When};
+use crate::clock::{Clock, SystemClock};
 use crate::occurrence::PipelineId;
 use crate::pipeline::Pipeline;
+use crate::schedule::Schedule;
 use crate::tick::Options;
 
 mod clock;
@@ -36,11 +39,11 @@ pub struct Simulate {
     #[command(flatten)]
     config: ConfigArgs,
     /// The first instant of the span
-    #[arg(long, value_name = "T", value_parser = typed::instant)]
-    from: Timestamp,
+    #[arg(long, value_name = "T|DATE|AGO", value_parser = typed::when, allow_hyphen_values = true)]
+    from: When,
     /// The end of the span, itself not in it
-    #[arg(long, value_name = "T", value_parser = typed::instant)]
-    to: Timestamp,
+    #[arg(long, value_name = "T|DATE|AGO", value_parser = typed::when, allow_hyphen_values = true)]
+    to: When,
     /// Tell of these pipelines only; what they depend on is played too; may be repeated
     #[arg(long, value_name = "NAME|tag:T")]
     only: Vec<String>,
@@ -55,6 +58,13 @@ pub struct Simulate {
     output: Format,
 }
 
+/// The span as it was meant.
+#[derive(Clone, Copy)]
+struct Span {
+    from: Timestamp,
+    to: Timestamp,
+}
+
 impl Simulate {
     pub fn execute(&self) -> Exit {
         self.work().unwrap_or_else(|exit| exit)
@@ -63,13 +73,14 @@ impl Simulate {
     fn work(&self) -> Result<Exit, Exit> {
         let no_run_log = RunLogArgs { run_log_url: None, no_run_log: true };
         let session = Session::load(&self.config, &no_run_log)?;
-        self.check_span()?;
         let told = RunDue::selected(&session, &self.only)?;
+        let span = self.span(&told)?;
+        check(span)?;
         let durations = self.durations(&session)?;
         let play = course::Play {
             pipelines: with_upstreams(&session.loaded.pipelines, &told),
-            from: self.from,
-            to: self.to,
+            from: span.from,
+            to: span.to,
             durations,
             options: Options { jobs: WorkArgs { jobs: self.jobs, time_budget: None }.jobs(), ..Options::default() },
         };
@@ -78,25 +89,31 @@ impl Simulate {
             Exit::Failed
         })?;
         let ids: BTreeSet<PipelineId> = told.iter().map(|pipeline| pipeline.id.clone()).collect();
-        let findings = findings::find(&reports, &ids, self.from, self.to);
-        let changes = clock_changes::find(told.into_iter(), self.from, self.to);
+        let findings = findings::find(&reports, &ids, span.from, span.to);
+        let changes = clock_changes::find(told.into_iter(), span.from, span.to);
         let exit = session.exit();
         match self.output {
-            Format::Json => print::json(&tell::as_json(self, &findings, &changes, exit)),
-            Format::Text => print::out(&tell::as_text(self, &findings, &changes)),
+            Format::Json => print::json(&tell::as_json(span, &findings, &changes, exit)),
+            Format::Text => print::out(&tell::as_text(span, &findings, &changes)),
         }
         Ok(exit)
     }
 
-    fn check_span(&self) -> Result<(), Exit> {
-        let span = self.to.duration_since(self.from);
-        let message = match span {
-            _ if self.from >= self.to => "the span is empty: `--from` is not before `--to`",
-            _ if span > LONGEST => "the span is longer than ten years",
-            _ => return Ok(()),
+    /// From when to when; days begin in the zone of the pipelines.
+    fn span(&self, told: &[&Pipeline]) -> Result<Span, Exit> {
+        let refuse = |message: &str, help: &str| {
+            print::error(message, help);
+            Exit::Usage
         };
-        print::error(message, "a month or a year shows most of what can happen");
-        Err(Exit::Usage)
+        let mut zones = told.iter().filter_map(|pipeline| pipeline.schedule.as_ref()).map(Schedule::zone);
+        let zone = zones.next().cloned().unwrap_or(TimeZone::UTC);
+        let is_a_day = [self.from, self.to].iter().any(|when| matches!(when, When::Day(_)));
+        if is_a_day && zones.any(|other| *other != zone) {
+            let help = "write instants, as 2026-11-01T00:00:00+01:00, or choose pipelines of one zone with `--only`";
+            return Err(refuse("the day begins at different instants: the pipelines are in several zones", help));
+        }
+        let resolve = |when: When| when.resolve(SystemClock.now(), &zone).map_err(|message| refuse(&message, ""));
+        Ok(Span { from: resolve(self.from)?, to: resolve(self.to)? })
     }
 
     /// How long each pipeline takes, by its full name.
@@ -120,6 +137,17 @@ impl Simulate {
         let names = session.loaded.pipelines.iter().map(|pipeline| pipeline.id.to_string());
         Ok(names.map(|name| (of_one.get(&name).copied().unwrap_or(of_all), name)).map(|(d, name)| (name, d)).collect())
     }
+}
+
+fn check(span: Span) -> Result<(), Exit> {
+    let length = span.to.duration_since(span.from);
+    let message = match length {
+        _ if span.from >= span.to => "the span is empty: `--from` is not before `--to`",
+        _ if length > LONGEST => "the span is longer than ten years",
+        _ => return Ok(()),
+    };
+    print::error(message, "a month or a year shows most of what can happen");
+    Err(Exit::Usage)
 }
 
 /// These pipelines, and all that they depend on.

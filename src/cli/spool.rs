@@ -9,7 +9,8 @@ use super::exit::Exit;
 use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
 use super::{block_on, signals};
-use crate::runlog::spool::{Stored, keep};
+use crate::runlog::spool::Stored;
+use crate::runlog::spool::keep::{self, Flawed};
 use crate::tick::{self, Recovered, rfc3339};
 
 /// What this host has done without the run-log, and that does not know yet
@@ -58,9 +59,15 @@ impl Spool {
 fn list(config: &ConfigArgs, output: Format) -> Exit {
     let session = Session::load_quietly(config, &RunLogArgs { run_log_url: None, no_run_log: false });
     let state = session.state_folder();
+    let own = session.host_folder().zip(session.run_log_shown());
     let all = degraded::folders(&state).and_then(|folders| {
-        let kept = folders.iter().map(keep::records).collect::<std::io::Result<Vec<_>>>()?;
-        Ok(kept.into_iter().flatten().map(|(_, stored)| stored).collect::<Vec<_>>())
+        let mut all = Vec::new();
+        for folder in folders {
+            let shown = || own.iter().find(|(own, _)| own.path() == folder.path()).map(|(_, shown)| shown.clone());
+            let run_log = keep::run_log(&folder).or_else(shown);
+            all.extend(keep::records(&folder)?.into_iter().map(|(_, stored)| as_json(&stored, run_log.as_deref())));
+        }
+        Ok(all)
     });
     let all = match all {
         Ok(all) => all,
@@ -70,22 +77,22 @@ fn list(config: &ConfigArgs, output: Format) -> Exit {
         }
     };
     match output {
-        Format::Json => print::json(&all.iter().map(as_json).collect()),
+        Format::Json => print::json(&Value::Array(all)),
         Format::Text if all.is_empty() => print::note("nothing waits for the run-log"),
         Format::Text => {
             let text = |value: Value| value.as_str().map_or_else(|| value.to_string(), print::printable);
-            let row = |stored| {
-                let object = as_json(stored);
-                ["run", "attempt", "outcome", "at"].map(|key| text(object[key].clone()).replace("null", "-")).to_vec()
+            let keys = ["run", "attempt", "outcome", "at", "run_log"];
+            let row = |object: &Value| {
+                keys.map(|key| if object[key].is_null() { "-".into() } else { text(object[key].clone()) }).to_vec()
             };
-            print::out(&print::table(&["RUN", "ATTEMPT", "OUTCOME", "AT"], all.iter().map(row).collect()));
+            print::out(&print::table(&["RUN", "ATTEMPT", "OUTCOME", "AT", "RUN-LOG"], all.iter().map(row).collect()));
         }
     }
     Exit::Done
 }
 
-fn as_json(stored: &Stored) -> Value {
-    match stored {
+fn as_json(stored: &Stored, run_log: Option<&str>) -> Value {
+    let mut object = match stored {
         Stored::Attempt { spooled, .. } => json!({
             "kind": "attempt",
             "run": spooled.attempt.run.id(),
@@ -100,7 +107,9 @@ fn as_json(stored: &Stored) -> Value {
             "outcome": completion.outcome.word(),
             "at": rfc3339(completion.ended_at),
         }),
-    }
+    };
+    object["run_log"] = run_log.into();
+    object
 }
 
 async fn import(session: &Session, file: &str) -> Result<Exit, Exit> {
@@ -116,9 +125,13 @@ async fn import(session: &Session, file: &str) -> Result<Exit, Exit> {
         Exit::Usage
     })?;
     let lines = text.lines().filter_map(|line| Stored::parse(line.trim().as_bytes()));
-    let kept: Vec<_> = lines.map(|stored| (String::new(), stored)).collect();
+    let mut kept: Vec<_> = lines.map(|stored| (String::new(), stored)).collect();
     let passed_over = text.lines().filter(|line| !line.trim().is_empty()).count() - kept.len();
-    if kept.is_empty() {
+    let flawed = kept.extract_if(.., |(_, stored)| stored.flaw().is_some());
+    let flawed =
+        flawed.map(|(_, stored)| Flawed { run: stored.run(), why: stored.flaw().unwrap_or_default(), path: None });
+    let mut recovered = Recovered { flawed: flawed.collect(), ..Recovered::default() };
+    if kept.is_empty() && recovered.flawed.is_empty() {
         print::error(
             &format!("`{file}` has no line of a spool"),
             "such lines begin with {\"tickward_spool\": ticks print them where they have no disk",
@@ -126,7 +139,6 @@ async fn import(session: &Session, file: &str) -> Result<Exit, Exit> {
         return Err(Exit::Usage);
     }
     let env = session.env(None, false, signals::heeded())?;
-    let mut recovered = Recovered::default();
     let taken = tick::take_in(&env, &kept, &mut recovered, |_, _| Ok(true)).await;
     taken.map_err(|error| run_log_failed(&error))?;
     degraded::tell(&recovered);

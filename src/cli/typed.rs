@@ -8,9 +8,20 @@ use jiff::{SignedDuration, Timestamp};
 
 /// An instant; it must say how far it is from UTC, because hosts differ in where they are.
 pub fn instant(text: &str) -> Result<Timestamp, String> {
-    text.trim().parse().map_err(|_| {
-        "write an instant in UTC, as 2026-03-02T02:00:00Z, or with its offset, as 2026-03-02T03:00:00+01:00".into()
+    let text = text.trim();
+    text.parse().map_err(|_| match day(text) {
+        Some(day) => {
+            format!("a day has many instants: write one, as {day}T02:00:00Z, or {day}T03:00:00+01:00 with its offset")
+        }
+        None => {
+            "write an instant in UTC, as 2026-03-02T02:00:00Z, or with its offset, as 2026-03-02T03:00:00+01:00".into()
+        }
     })
+}
+
+/// A date alone: what has a time of day is none, and needs its offset.
+fn day(text: &str) -> Option<Date> {
+    text.parse().ok().filter(|_| text.len() == 10)
 }
 
 /// The time of a rehearsal, which has to run on for a while: all of it can be told and stored.
@@ -54,9 +65,7 @@ pub fn when(text: &str) -> Result<When, String> {
         let length = crate::config::duration(text.strip_prefix('-').unwrap_or(text))?;
         SignedDuration::try_from(length).ok().map(When::Ago)
     };
-    // What has a time of day is no date, and needs its offset.
-    let day = || text.parse().ok().filter(|_| text.len() == 10).map(When::Day);
-    instant(text).map(When::At).or_else(|_| day().or_else(length).ok_or(())).map_err(|()| {
+    instant(text).map(When::At).or_else(|_| day(text).map(When::Day).or_else(length).ok_or(())).map_err(|()| {
         "write an instant, as 2026-03-02T02:00:00Z, a date, as 2026-03-02, or how long ago, as 12h or 7d".into()
     })
 }
@@ -132,7 +141,8 @@ mod tests {
     fn what_is_typed_is_read_or_refused_with_the_forms_that_are_taken() {
         let utc = "2026-03-02T02:00:00Z";
         assert_eq!(instant(utc), instant("2026-03-02T03:00:00+01:00"));
-        for text in ["tomorrow", "2026-03-02", "2026-03-02T02:00:00", "02:00", ""] {
+        assert!(instant("2026-11-01").is_err_and(|error| error.contains("write one, as 2026-11-01T02:00:00Z")));
+        for text in ["tomorrow", "2026-02-30", "2026-03-02T02:00:00", "02:00", ""] {
             assert!(instant(text).is_err_and(|error| error.contains(utc)), "{text}");
         }
         for (text, number) in [("1", Some(1)), ("20", Some(20)), ("0", None), ("-1", None), ("many", None)] {

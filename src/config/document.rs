@@ -20,12 +20,20 @@ use super::text::{SourceText, printable};
 use super::tree::{NodeId, Tree};
 use super::upstreams::Reference;
 use super::validate::{self, Inherited};
-use super::value;
+use super::{UNKNOWN_RUN_LOG, value};
 use crate::occurrence::{Name, PipelineId};
 use crate::pipeline::{Filled, Pipeline};
 
-/// Stands for a `run_log` that cannot be read: no run-log opens it, and none takes its place.
-const UNREADABLE: &str = "${run_log}";
+/// Whether a text that is no document has the key `run_log` all the same.
+fn names_a_run_log(text: &str) -> bool {
+    let is_key = |(at, word): (usize, &str), line: &str| {
+        let before = line[..at].trim_end_matches(['"', '\'']);
+        let after = line[at + word.len()..].trim_start_matches(['"', '\'']).trim_start();
+        before.chars().next_back().is_none_or(|c| c.is_whitespace() || "{,".contains(c)) && after.starts_with(':')
+    };
+    let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+    lines.into_iter().any(|line| line.match_indices("run_log").any(|found| is_key(found, line)))
+}
 
 /// Where each pipeline was first seen: in which source, at which byte.
 pub(super) type Seen = HashMap<PipelineId, (usize, usize)>;
@@ -36,6 +44,8 @@ pub(super) struct Document {
     pub(super) pipelines: Vec<Pipeline>,
     pub(super) broken: Vec<String>,
     pub(super) run_log: Option<(Secret, Place)>,
+    /// It may name a run-log, and nobody knows which.
+    pub(super) may_name_a_run_log: bool,
     pub(super) retention: Option<(Retention, Place)>,
     pub(super) alerters: Vec<AlerterSpec>,
     pub(super) metrics: Vec<SinkSpec>,
@@ -56,10 +66,11 @@ pub(super) fn read(sources: &[SourceText], index: usize, environment: &Environme
         }
         Err(error) => {
             let problem = Problem::error(Some(source.place(error.start)), error.message);
-            return refused(match error.help {
+            let problem = match error.help {
                 Some(help) => problem.with_help(help),
                 None => problem,
-            });
+            };
+            return Document { may_name_a_run_log: names_a_run_log(source.text()), ..refused(problem) };
         }
     };
     let chosen = environment.get_filled("TICKWARD_ENV").map(|name| overlay::chosen(&mut tree, root, name));
@@ -80,8 +91,14 @@ pub(super) fn read(sources: &[SourceText], index: usize, environment: &Environme
         reading.inherited.is_broken = true;
         reading.reader.refuse(at, message, help);
     }
+    let is_mistaken = reading.inherited.is_broken;
     reading.top(root);
     let mut document = reading.document;
+    if is_mistaken && document.may_name_a_run_log {
+        document.run_log = None;
+    } else {
+        document.may_name_a_run_log = false;
+    }
     let filled = Filled::of(reading.reader.filled);
     document.pipelines.iter_mut().for_each(|pipeline| pipeline.command.filled = filled.clone());
     document.problems = reading.reader.problems;
@@ -146,6 +163,7 @@ impl<'a> Reading<'a, '_> {
         let errors = self.reader.errors;
         let environments = self.reader.entries(entry.value, "`environments`").unwrap_or_default();
         for one in environments {
+            self.document.may_name_a_run_log |= self.reader.keys_of(one.value).any(|key| key == "run_log");
             if !self.reader.is_mapping(one.value) && !self.reader.is_null(one.value) {
                 let message = format!("the environment `{}` is no mapping", one.name);
                 self.reader.refuse(one.value, message, "write the keys of a document below it");
@@ -160,7 +178,7 @@ impl<'a> Reading<'a, '_> {
         }
         let scalar = self.reader.scalar(entry.value, "`run_log`", "a URL");
         let place = self.reader.source.place(self.reader.tree.node(entry.value).start);
-        let url = scalar.map_or(UNREADABLE.into(), |scalar| scalar.text.into_owned());
+        let url = scalar.map_or(UNKNOWN_RUN_LOG.into(), |scalar| scalar.text.into_owned());
         self.document.run_log = Some((Secret::new(url), place));
     }
 

@@ -47,6 +47,9 @@ pub use secret::Secret;
 use crate::pipeline::Pipeline;
 use text::SourceText;
 
+/// Stands for a run-log that is named by what cannot be read: no run-log opens it, and none takes its place.
+pub const UNKNOWN_RUN_LOG: &str = "${run_log}";
+
 /// Bytes that a file may have.
 const MAX_BYTES: u64 = 64 << 20;
 
@@ -77,6 +80,11 @@ pub struct Loaded {
 }
 
 impl Loaded {
+    /// Something that cannot be read may name the run-log: where nothing else does, there is none, and not the one that is built in.
+    pub fn run_log_is_unknown(&mut self) {
+        self.run_log.get_or_insert_with(|| Secret::new(UNKNOWN_RUN_LOG));
+    }
+
     /// Whether something of the configuration is not in force. Warnings do not count.
     pub fn has_errors(&self) -> bool {
         self.problems.iter().any(|problem| problem.severity == Severity::Error)
@@ -96,6 +104,7 @@ impl Loaded {
 pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
     let mut loaded = Loaded::default();
     let mut texts = Vec::new();
+    let mut may_name_a_run_log = false;
     for source in sources {
         match source {
             Source::Text { name, text } => texts.push(SourceText::new(name.clone(), text.clone())),
@@ -106,7 +115,10 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
                 loaded.files.push(path.clone());
                 match read_file(path) {
                     Ok(text) => texts.push(SourceText::new(path.display().to_string(), text).within(path.parent())),
-                    Err(problem) => loaded.problems.push(problem),
+                    Err(problem) => {
+                        may_name_a_run_log = true;
+                        loaded.problems.push(problem);
+                    }
                 }
             }
         }
@@ -121,6 +133,7 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
         loaded.broken.extend(document.broken);
         references.extend(document.references);
         loaded.problems.extend(document.problems);
+        may_name_a_run_log |= document.may_name_a_run_log;
         outlets::add(&mut loaded.alerters, document.alerters);
         outlets::add(&mut loaded.metrics, document.metrics);
         match (&retention, document.retention) {
@@ -149,6 +162,9 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
     outlets::number(&mut loaded.alerters);
     outlets::number(&mut loaded.metrics);
     loaded.run_log = run_log.map(|(url, _)| url);
+    if may_name_a_run_log {
+        loaded.run_log_is_unknown();
+    }
     if loaded.pipelines.is_empty() && loaded.broken.is_empty() && loaded.problems.is_empty() && !sources.is_empty() {
         let help = "write `pipelines:` and a pipeline below it: a name, `schedule:` and `command:`";
         loaded.problems.push(Problem::error(None, "the configuration has no pipelines").with_help(help));

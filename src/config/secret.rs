@@ -10,6 +10,8 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+mod plain;
+
 /// Stands where a secret stood.
 pub const MASK: &str = "***";
 
@@ -161,6 +163,7 @@ fn mask_urls(text: &str, found: &mut Vec<Range<usize>>) {
             found.push(start..at);
         }
     }
+    plain::leave(text, found);
 }
 
 /// Whether a URL begins with the scheme before `at`, and it is not a piece of a password.

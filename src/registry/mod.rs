@@ -132,6 +132,9 @@ impl Registry {
         let own = self.entries.iter().map(Entry::source);
         let sources: Vec<Source> = own.chain(discovered.sources).collect();
         let mut loaded = load(&sources, environment);
+        if !sources.is_empty() && !discovered.problems.is_empty() {
+            loaded.run_log_is_unknown();
+        }
         let mistakes = self.entries.iter().flat_map(Entry::problems);
         loaded.problems.splice(0..0, discovered.problems.into_iter().chain(mistakes));
         let is_mistaken =

@@ -25,6 +25,27 @@ pub struct Spooled {
     pub schedule: String,
 }
 
+/// More attempts than anybody makes of a run: there is room for many after it.
+const MOST_ATTEMPTS: u32 = 1_000_000;
+/// A higher fence than anybody comes to: there is room for many after it.
+const HIGHEST_FENCE: u64 = 1 << 62;
+
+impl Spooled {
+    /// Why no tick can have written it, where that is so: what follows it could not be counted, and it would keep all that comes with
+    /// it from being taken in.
+    pub fn flaw(&self) -> Option<String> {
+        let Attempt { number, tries, earlier_starts, interruptions, fence, .. } = self.attempt;
+        if !(1..=MOST_ATTEMPTS).contains(&number) {
+            return Some(format!("its attempt number, {number}, is none"));
+        }
+        let most = tries.max(earlier_starts).max(interruptions);
+        if most > MOST_ATTEMPTS {
+            return Some(format!("{most} attempts before it are too many"));
+        }
+        (fence > HIGHEST_FENCE).then(|| format!("its fence, {fence}, is none"))
+    }
+}
+
 /// What became of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Imported {
@@ -134,9 +155,9 @@ fn count_on(pending: &Attempt, duplicate: &mut Attempt) {
 
 fn brought_up_to_date(row: &mut Row, mut known: Attempt, new: &Attempt) -> (Option<Attempt>, Vec<Alert>) {
     let Some(end) = &new.end else {
-        let lease = known.lease.renewed(new.lease);
-        let renewed = known.is_active() && lease != known.lease;
-        return (renewed.then_some(Attempt { lease, ..known }), Vec::new());
+        // The same end, counted anew by the store's clock, is no renewal.
+        let renewed = known.is_active() && new.lease.until_boot > known.lease.until_boot;
+        return (renewed.then(|| Attempt { lease: new.lease, ..known }), Vec::new());
     };
     let duplicate = known.number != new.number;
     let folded = fold(row, &mut known, end);

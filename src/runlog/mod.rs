@@ -7,6 +7,7 @@ use std::cmp::Ordering;
 use std::sync::Arc;
 
 use crate::clock::Clock;
+use crate::config;
 use crate::occurrence::PipelineId;
 use crate::scheme::{self, Scheme};
 use copy::Foreign;
@@ -64,6 +65,9 @@ pub enum Purpose {
     /// Only looked at: what does not exist is not created.
     Read,
 }
+
+/// Opens a run-log when it is wanted, as often as that is.
+pub type Reach = Arc<dyn Fn() -> Result<Arc<dyn RunLog>, Error> + Send + Sync>;
 
 type Open = fn(&str, OpenOptions) -> Result<Arc<dyn RunLog>, Error>;
 
@@ -138,14 +142,41 @@ pub fn tables_of(name: &str) -> Option<&'static Schema> {
 /// # Errors
 /// `Address` where the URL is no good; else as the backend says.
 pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
-    if url.contains("${") {
-        let message = "the run-log's address names a variable that is not set, or not as `${NAME}`".into();
-        return Err(Error::Address { message, help: "set it, or give a default: `${NAME:-default}`".into() });
-    }
+    filled(url)?;
     let scheme = scheme::of(url).unwrap_or("sqlite");
     let open = scheme::find(SCHEMES, scheme)
         .map_err(|miss| Error::Address { message: format!("run-log: {miss}"), help: miss.help().into() })?;
     open(url, options)
+}
+
+/// Refuses an address of a file, there or not, that cannot be read.
+///
+/// # Errors
+/// `Address`.
+pub fn check_file(url: &str) -> Result<(), Error> {
+    filled(url)?;
+    match scheme::of(url).unwrap_or("sqlite") {
+        #[cfg(feature = "sqlite")]
+        "sqlite" => sqlite::check(url),
+        #[cfg(feature = "duckdb")]
+        "duckdb" => duckdb::check(url),
+        _ => Ok(()),
+    }
+}
+
+fn filled(url: &str) -> Result<(), Error> {
+    let (message, help) = match url {
+        config::UNKNOWN_RUN_LOG => (
+            "the run-log is not known: what may name it cannot be read",
+            "mend what `tickward validate` shows, or name it: `--run-log-url URL`",
+        ),
+        url if url.contains("${") => (
+            "the run-log's address names a variable that is not set, or not as `${NAME}`",
+            "set it, or give a default: `${NAME:-default}`",
+        ),
+        _ => return Ok(()),
+    };
+    Err(Error::Address { message: message.into(), help: help.into() })
 }
 
 fn open_memory(_: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {

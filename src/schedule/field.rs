@@ -6,6 +6,7 @@
 //! Holds always: a set that is returned has at least one value, and all are in the field's range.
 
 use super::error::Error;
+use super::foreign;
 
 /// One of the five fields: its range and its words.
 pub(super) struct Field {
@@ -153,7 +154,8 @@ impl Field {
             Some(position) => Ok(position as u32 + self.first_name),
             None => {
                 let error = value.error(format!("{} `{}` is not understood", self.name, value.text));
-                Err(error.help(foreign_word(value.text).unwrap_or(self.known)))
+                let is_weekday = self.high == DAY_OF_WEEK.high;
+                Err(error.help(foreign::advice(value.text, is_weekday).unwrap_or_else(|| self.known.into())))
             }
         }
     }
@@ -173,25 +175,6 @@ impl Field {
             // A step of the range's length leaves the first value alone, which every set with a star has.
             None => format!("*/{length},{}", spans(values.bits & !(1u64 << self.low))),
         }
-    }
-}
-
-/// Advice for words that other schedulers know and crontab(5) does not.
-fn foreign_word(text: &str) -> Option<&'static str> {
-    let upper = text.to_ascii_uppercase();
-    // `L`, `5L`, `L-3`, `15W`, `LW`; but not the name of a month.
-    let is_marked =
-        |mark: char| upper.contains(mark) && !upper.chars().any(|c| c.is_ascii_alphabetic() && !"LW".contains(c));
-    match text {
-        "?" => Some("`?` is Quartz's word for no restriction: use `*`"),
-        "H" | "h" => Some("`H` is Jenkins's word for a value of its own choice: write the value, or set a jitter"),
-        _ if text.contains('#') => Some("crontab(5) has no n-th weekday: run on each and test the date in the command"),
-        _ if text.contains('~') => Some("random values differ from host to host: write the value, or set a jitter"),
-        _ if is_marked('W') => Some("crontab(5) has no nearest weekday: run on each and test the date in the command"),
-        _ if is_marked('L') => {
-            Some("crontab(5) has no last day: run on each candidate and test the date in the command")
-        }
-        _ => None,
     }
 }
 

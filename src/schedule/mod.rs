@@ -14,6 +14,7 @@ mod cron;
 mod date;
 mod error;
 mod field;
+mod foreign;
 mod interval;
 mod once;
 mod rule;

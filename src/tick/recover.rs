@@ -9,12 +9,14 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::env::{Env, StartMark};
+use super::env::{Env, StartMark, StoreTime};
 use super::gather::gather;
 use crate::alert::{Alert, Kind};
 use crate::failpoint::{self, Point};
-use crate::runlog::contract::{Batch, Condition, End, Ended, Imported, Spooled};
-use crate::runlog::spool::{Folder, SpoolRunLog, Stored, keep};
+use crate::run::Attempt;
+use crate::runlog::contract::{Batch, Condition, End, Ended, Imported, Scope, Spooled};
+use crate::runlog::spool::keep::{self, Flawed};
+use crate::runlog::spool::{Folder, SpoolRunLog, Stored};
 use crate::runlog::{Error, import};
 
 /// So many attempts go into one request: it has to be answered in time, and a server takes texts of a few megabytes. What is done is done
@@ -30,6 +32,8 @@ pub struct Recovered {
     pub twice: Vec<String>,
     /// Runs whose outcome the run-log has no attempt for, by their ids.
     pub unknown: Vec<String>,
+    /// Records that no tick can have written.
+    pub flawed: Vec<Flawed>,
 }
 
 /// Takes in what lies in `folder`.
@@ -50,6 +54,7 @@ pub async fn recover(env: &Env, folder: &Folder) -> Result<Recovered, Error> {
     let spool = SpoolRunLog::without_claims(folder.clone(), env.clock.clone());
     let local = Env { run_log: Arc::new(spool), ..env.clone() };
     gather(&local, &super::Pipelines::new(), &mut super::begun(env)).await?;
+    recovered.flawed = keep::set_aside(folder).map_err(unreadable)?;
     let kept = keep::records(folder).map_err(unreadable)?;
     super::sights::take_in(env, folder).await?;
     take_in(env, &kept, &mut recovered, |name, stored| keep::remove(folder, name, stored)).await?;
@@ -92,6 +97,7 @@ pub async fn take_in(
         .collect();
     attempts.sort_by_key(|(_, spooled)| import::order(spooled));
     mark_started(env, &attempts);
+    count_by_the_run_log(env, &mut attempts).await?;
     for some in attempts.chunks(AT_ONCE) {
         let records = some.iter().map(|(_, spooled)| spooled.clone()).collect();
         let imported = env.in_time(env.run_log.import(records)).await?;
@@ -116,6 +122,23 @@ pub async fn take_in(
         }
         recovered.taken += usize::from(done(name, stored) && is_taken);
     }
+    Ok(())
+}
+
+/// The lease of what still runs holds as long by the run-log's clock as by its host's boot clock: what the host's wall clock says of
+/// its end is for nobody else.
+async fn count_by_the_run_log(env: &Env, attempts: &mut [(&(String, Stored), Spooled)]) -> Result<(), Error> {
+    let is_of_this_boot = |attempt: &Attempt| attempt.is_active() && attempt.owner.shares_boot_with(&env.owner);
+    let running =
+        attempts.iter_mut().map(|(_, spooled)| &mut spooled.attempt).filter(|attempt| is_of_this_boot(attempt));
+    let running: Vec<&mut Attempt> = running.collect();
+    if running.is_empty() {
+        return Ok(());
+    }
+    let asked_at = env.clock.boot();
+    let now = env.in_time(env.run_log.load(Scope::Only(Vec::new()))).await?.now;
+    let time = StoreTime::told(now, asked_at);
+    running.into_iter().for_each(|attempt| attempt.lease.until = time.of(attempt.lease.until_boot));
     Ok(())
 }
 

@@ -41,6 +41,8 @@ pub struct Report {
     pub unrecorded: Option<String>,
     /// What the run-log has not taken, by the id of its run, for the spool.
     pub to_spool: Vec<(String, Completion)>,
+    /// The ids of runs whose outcome is kept neither by the run-log nor by a spool.
+    pub unkept: Vec<String>,
     /// The run-log failed before anything was claimed, and nothing of what was asked of it has happened.
     pub could_not_claim: bool,
     /// Why the run-log could not be used: what ended did so in the spool of this host.
@@ -67,6 +69,7 @@ impl Report {
             stopped_by: None,
             unrecorded: None,
             to_spool: Vec::new(),
+            unkept: Vec::new(),
             could_not_claim: false,
             degraded: None,
             left_out: Vec::new(),

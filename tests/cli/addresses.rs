@@ -94,11 +94,50 @@ fn a_run_log_that_cannot_be_read_is_replaced_by_no_other() {
             let done = sandbox.call(command).expect(2);
             let is_placed = done.stderr.contains("tickward.yaml:1:");
             assert!(is_placed || command == ["status"], "{written} {command:?}: {}", done.stderr);
-            assert!(done.stderr.contains("run-log's address"), "{written} {command:?}: {}", done.stderr);
+            assert!(done.stderr.contains("the run-log is not known"), "{written} {command:?}: {}", done.stderr);
         }
         assert!(!sandbox.state().join("run_log.db").exists(), "{written}");
         sandbox.call(&["run-due", "--interval", "0", "--run-log-url", "other.db"]).expect(3);
     }
+}
+
+/// A file that names the run-log of all and cannot be read: by the one that is built in, the others would part from it.
+#[test]
+fn a_broken_file_that_may_name_the_run_log_leaves_the_others_without_one() {
+    let named = "run_log: sqlite:all.db\n";
+    let broken = [
+        ("a syntax error", format!("{named}x: [").into_bytes()),
+        ("no text", [named.as_bytes(), b"# \xff\n"].concat()),
+        ("in a mapping of its own", b"{ 'run_log' : \"sqlite:all.db\", x: ".to_vec()),
+        ("no such environment", b"environments: { prod: { run_log: sqlite:all.db } }\n".to_vec()),
+    ];
+    for (what, bytes) in broken {
+        let sandbox = Sandbox::new();
+        std::fs::create_dir(sandbox.path("conf")).unwrap();
+        sandbox.write("conf/b.yaml", CONFIG);
+        std::fs::write(sandbox.path("conf/a.yaml"), bytes).unwrap();
+        let call = |arguments: &[&str]| sandbox.call_with(arguments, &[("TICKWARD_ENV", "staging")]);
+        let done = call(&["run-due", "-c", "conf", "--interval", "86400"]).expect(2);
+        assert!(done.stderr.contains("conf/a.yaml"), "{what}: {done:?}");
+        assert!(done.stderr.contains("the run-log is not known"), "{what}: {done:?}");
+        assert!(
+            done.stderr.contains("help: mend what `tickward validate` shows, or name it: `--run-log-url"),
+            "{what}: {done:?}"
+        );
+        assert!(!sandbox.state().join("run_log.db").exists(), "{what}");
+        call(&["pause", "one", "-c", "conf"]).expect(2);
+        call(&["run-due", "-c", "conf", "--interval", "0", "--run-log-url", "all.db"]).expect(3);
+        sandbox.write("conf/c.yaml", "run_log: sqlite:all.db\npipelines: {}\n");
+        call(&["run-due", "-c", "conf", "--interval", "0"]).expect(3);
+    }
+    let sandbox = Sandbox::with(CONFIG);
+    sandbox.call(&["run-due", "-c", "tickward.yaml", "-c", "none.yaml"]).expect(2);
+    sandbox.write("bad.yaml", "# run_log: in a remark\nx: [");
+    sandbox.call(&["run-due", "-c", "tickward.yaml", "-c", "bad.yaml", "--interval", "0"]).expect(3);
+    assert!(
+        sandbox.state().join("run_log.db").exists(),
+        "what names no run-log keeps nobody from the one that is built in"
+    );
 }
 
 #[test]
@@ -138,7 +177,7 @@ fn an_unknown_scheme_or_parameter_is_answered_with_the_known_ones() {
     #[cfg(feature = "mysql")]
     rows.push((
         "mysql://u:p@h/",
-        "error: the run-log's address names no database\nhelp: write mysql://user:***@host:3306/database\n",
+        "error: the run-log's address names no database\nhelp: write mysql://user:password@host:3306/database\n",
     ));
     for (address, message) in rows {
         let done = sandbox.call(&["run-due", "--run-log-url", address]).expect(2);

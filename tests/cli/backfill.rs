@@ -3,6 +3,7 @@
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
+use super::degraded::refuse;
 use super::sandbox::{Done, Sandbox, each, keys, signal};
 
 const DAILY: &str = "pipelines: { daily: { schedule: '0 2 * * *', command: BODY, kill_grace: 1s } }";
@@ -222,4 +223,18 @@ fn a_span_may_be_of_dates_which_begin_in_the_pipelines_zone() {
     assert!(next.starts_with("2025-11-04T05:00:00Z"), "after midnight there: {next}");
     sandbox.run("shadow report --since 7d").expect(0);
     sandbox.run("shadow report --since 2025-11-03").expect(0);
+}
+
+#[test]
+fn an_outcome_that_the_run_log_does_not_take_waits_for_it() {
+    let sandbox = sandbox("'ENTER; while [ ! -e go ]; do sleep 0.05; done'");
+    let backfill = sandbox.start(WEEK);
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    let run_log = refuse(&sandbox, "UPDATE");
+    sandbox.write("go", "");
+    let done = Done::wait(backfill).expect(4);
+    assert!(done.stderr.contains("wait in the spool of this host"), "{done:?}");
+    run_log.execute_batch("DROP TRIGGER no").unwrap();
+    assert_eq!(sandbox.run("run-due").expect(0).stderr, "recorded  1 from the spool of this host\n");
+    assert_eq!(states(&sandbox), [("2026-03-01T02:00:00Z".into(), vec!["succeeded".into()])]);
 }

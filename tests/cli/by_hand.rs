@@ -233,3 +233,19 @@ fn in_json_it_says_so_where_nothing_was_run() {
     }
     assert_eq!(sandbox.starts().len(), 0);
 }
+
+#[test]
+fn who_runs_what_is_held_is_told_so() {
+    let config = "pipelines: { one: { schedule: '0 2 * * *', on_gave_up: hold, command: 'test -e ok' } }";
+    let sandbox = Sandbox::with(config);
+    let held = "warning: `one` is held since 2026-03-02T12:";
+    let until = "gave up: its schedule starts nothing until `tickward reset one`\n";
+    let done = sandbox.run("run one --now 2026-03-02T12:00:00Z").expect(1);
+    assert!(done.stderr.contains(held) && done.stderr.ends_with(until), "by this run itself: {done:?}");
+    sandbox.write("ok", "");
+    let done = sandbox.run("run one --now 2026-03-02T13:00:00Z -o json").expect(0);
+    assert!(done.stderr.starts_with(held) && done.stderr.ends_with(until), "by one before: {done:?}");
+    sandbox.run("reset one --now 2026-03-02T14:00:00Z").expect(0);
+    let done = sandbox.run("run one --now 2026-03-02T15:00:00Z -o json").expect(0);
+    assert_eq!(done.stderr, "");
+}

@@ -4,44 +4,44 @@
 
 use std::fs;
 use std::path::PathBuf;
-use std::process::Command;
 
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
 use super::sandbox::{Done, Sandbox, keys, signal};
 
-const DAILY: &str = "pipelines: { p: { schedule: '@daily', command: 'ENTER; echo $TICKWARD_DEGRADED >> told' } }";
-const TICK: &str = "run-due --interval 86400 -o json";
+pub(super) const DAILY: &str =
+    "pipelines: { p: { schedule: '@daily', command: 'ENTER; echo $TICKWARD_DEGRADED >> told' } }";
+pub(super) const TICK: &str = "run-due --interval 86400 -o json";
 
 /// A sandbox whose run-log cannot be used: this lies in its place.
-fn broken(config: &str, bytes: &[u8]) -> Sandbox {
+pub(super) fn broken(config: &str, bytes: &[u8]) -> Sandbox {
     let sandbox = Sandbox::with(config);
     fs::create_dir_all(sandbox.state()).unwrap();
     fs::write(database(&sandbox), bytes).unwrap();
     sandbox
 }
 
-fn database(sandbox: &Sandbox) -> PathBuf {
+pub(super) fn database(sandbox: &Sandbox) -> PathBuf {
     sandbox.state().join("run_log.db")
 }
 
-const GARBAGE: &[u8] = &[b'x'; 5000];
+pub(super) const GARBAGE: &[u8] = &[b'x'; 5000];
 
 /// Puts the run-log back to what a new one is.
-fn mend(sandbox: &Sandbox) {
+pub(super) fn mend(sandbox: &Sandbox) {
     fs::remove_file(database(sandbox)).unwrap();
     if sandbox.state().join("host").exists() {
         let _ = fs::remove_file(host(sandbox).join("mirror.json"));
     }
 }
 
-fn waiting(sandbox: &Sandbox) -> Value {
+pub(super) fn waiting(sandbox: &Sandbox) -> Value {
     sandbox.run("spool list -o json").expect(0).json()
 }
 
 /// The one folder of this host.
-fn host(sandbox: &Sandbox) -> PathBuf {
+pub(super) fn host(sandbox: &Sandbox) -> PathBuf {
     let mut all = fs::read_dir(sandbox.state().join("host")).unwrap();
     all.next().unwrap().unwrap().path()
 }
@@ -85,17 +85,6 @@ fn a_pipe_in_the_place_of_the_file_is_waited_for_by_nobody() {
     let done = sandbox.run(TICK).expect(0);
     assert!(done.stderr.contains("run_log.db` is no file"), "{done:?}");
     assert_eq!((&done.json()["tick"]["degraded"], sandbox.starts().len()), (&json!(true), 1), "{done:?}");
-}
-
-/// There is no spool, and was none.
-#[test]
-fn a_state_folder_that_cannot_be_hinders_no_run_log() {
-    let sandbox = Sandbox::with(DAILY);
-    let nowhere = [("XDG_STATE_HOME", "/dev/null"), ("HOME", "/dev/null")];
-    for starts in [1, 1] {
-        let done = sandbox.call_with(&["run-due", "--interval", "86400", "--run-log-url", "a.db"], &nowhere);
-        assert_eq!((done.code, sandbox.starts().len()), (0, starts), "{done:?}");
-    }
 }
 
 /// By whatever way it is addressed it is one run-log, and its host one host.
@@ -184,16 +173,6 @@ fn ticks_at_once_start_it_once() {
 }
 
 #[test]
-fn of_ticks_at_once_only_the_one_that_has_recorded_it_says_so() {
-    let sandbox = broken(DAILY, GARBAGE);
-    sandbox.run(TICK).expect(0);
-    mend(&sandbox);
-    let ticks: Vec<_> = (0..4).map(|_| sandbox.start(TICK)).collect();
-    let said: Vec<_> = ticks.into_iter().map(|tick| Done::wait(tick).expect(0).stderr).collect();
-    assert_eq!(said.concat(), "recorded  1 from the spool of this host\n");
-}
-
-#[test]
 fn a_tick_that_is_killed_is_taken_over_and_what_it_ran_is_lost() {
     let sandbox = broken("pipelines: { p: { schedule: '@daily', command: 'ENTER; exec sleep 600' } }", GARBAGE);
     let mut tick = sandbox.start(TICK);
@@ -206,42 +185,6 @@ fn a_tick_that_is_killed_is_taken_over_and_what_it_ran_is_lost() {
     mend(&sandbox);
     sandbox.run(TICK).expect(0);
     assert_eq!((sandbox.starts().len(), sandbox.attempts()[0].3.as_str()), (1, "lost"));
-}
-
-#[test]
-fn what_still_runs_when_the_run_log_is_back_is_not_started_beside_itself() {
-    let config = "pipelines: { p: { schedule: '@daily', command: 'ENTER; while [ ! -e go ]; do sleep 0.05; done' } }";
-    let sandbox = broken(config, GARBAGE);
-    let tick = sandbox.start(TICK);
-    sandbox.wait("it to run", || sandbox.starts().len() == 1);
-    mend(&sandbox);
-    sandbox.run(TICK).expect(0);
-    assert_eq!(sandbox.attempts()[0].3, "running", "the run-log knows that it runs");
-    fs::write(sandbox.path("go"), "").unwrap();
-    Done::wait(tick).expect(0);
-    assert_eq!(sandbox.attempts()[0].3, "running");
-    sandbox.run(TICK).expect(0);
-    assert_eq!((sandbox.starts().len(), sandbox.attempts().len()), (1, 1));
-    assert_eq!((sandbox.attempts()[0].3.as_str(), waiting(&sandbox)), ("succeeded", json!([])));
-}
-
-#[test]
-fn a_retry_goes_on_in_the_run_log() {
-    let config = "pipelines:
-  p: { schedule: '@daily', command: 'ENTER; exit 1', retry: { max_attempts: 3, backoff: fixed, delay: 11s } }
-  q: { schedule: '@daily', command: 'ENTER; exit 1', retry: { max_attempts: 2, delay: 0s } }
-";
-    let sandbox = broken(config, GARBAGE);
-    let failed = sandbox.run(TICK).expect(1).json();
-    assert_eq!(failed["failed"].as_array().unwrap().len(), 3, "{failed}");
-    mend(&sandbox);
-    let run_log = || rusqlite::Connection::open(database(&sandbox)).unwrap();
-    sandbox.run(TICK);
-    run_log().execute("UPDATE tickward_attempt SET retry_at = 0 WHERE retry_at IS NOT NULL", ()).unwrap();
-    sandbox.run(TICK).expect(1);
-    let starts = sandbox.starts();
-    let of = |name: &str| starts.iter().filter(|start| start.pipeline == name).map(|s| s.attempt).collect::<Vec<_>>();
-    assert_eq!((of("p"), of("q")), (vec![1, 2], vec![1, 2]));
 }
 
 #[test]
@@ -297,43 +240,6 @@ fn an_idle_tick_leaves_the_mirror_and_dates_it() {
 }
 
 #[test]
-fn without_any_disk_it_runs_and_each_outcome_is_a_line_that_can_be_imported() {
-    let sandbox = broken(DAILY, GARBAGE);
-    let done = sandbox.call_with(
-        &["run-due", "--interval", "86400", "--run-log-url", "/proc/nowhere/runs.db"],
-        &[("TICKWARD_STATE_DIR", "/proc/nowhere")],
-    );
-    let done = done.expect(0);
-    assert!(done.stderr.contains("claims are kept in memory only"), "{done:?}");
-    assert_eq!(sandbox.starts().len(), 1);
-    mend(&sandbox);
-    fs::write(sandbox.path("lines"), &done.stderr).unwrap();
-    for times in ["once", "twice"] {
-        let taken = sandbox.run("spool import lines").expect(0);
-        assert!(taken.stderr.starts_with("recorded  1 from"), "{times}: {taken:?}");
-    }
-    sandbox.run(TICK).expect(0);
-    assert_eq!((sandbox.starts().len(), sandbox.attempts().len()), (1, 1));
-    let none = sandbox.run("spool import tickward.yaml").expect(2);
-    assert!(none.stderr.starts_with("error: `tickward.yaml` has no line of a spool\nhelp: "), "{none:?}");
-}
-
-#[test]
-fn what_another_host_ran_too_is_kept_and_said() {
-    let sandbox = broken(DAILY, GARBAGE);
-    let there = "run-due --interval 86400 --run-log-url there.db";
-    sandbox.run(TICK).expect(0);
-    sandbox.call_with(&there.split(' ').collect::<Vec<_>>(), &[("TICKWARD_STATE_DIR", "elsewhere")]).expect(0);
-    assert_eq!(sandbox.starts().len(), 2, "two hosts double");
-    fs::copy(sandbox.path("there.db"), database(&sandbox)).unwrap();
-    let done = sandbox.run(TICK).expect(0);
-    assert!(done.stderr.contains(" ran twice: "), "{done:?}");
-    assert_eq!(sandbox.attempts().iter().map(|attempt| attempt.2).collect::<Vec<_>>(), [1, 2]);
-    sandbox.run(TICK).expect(0);
-    assert_eq!((sandbox.starts().len(), sandbox.attempts().len()), (2, 2));
-}
-
-#[test]
 fn a_database_that_is_locked_is_waited_for_and_then_done_without() {
     let sandbox = Sandbox::with(DAILY);
     fs::create_dir_all(sandbox.state()).unwrap();
@@ -344,29 +250,11 @@ fn a_database_that_is_locked_is_waited_for_and_then_done_without() {
 }
 
 /// A run-log that refuses this from now on.
-fn refuse(sandbox: &Sandbox, what: &str) -> rusqlite::Connection {
+pub(super) fn refuse(sandbox: &Sandbox, what: &str) -> rusqlite::Connection {
     let run_log = rusqlite::Connection::open(database(sandbox)).unwrap();
     let stand = "CREATE TRIGGER no BEFORE";
     run_log.execute_batch(&format!("{stand} {what} ON tickward_attempt BEGIN SELECT RAISE(ABORT, 'no'); END")).unwrap();
     run_log
-}
-
-#[test]
-fn an_outcome_that_the_run_log_does_not_take_waits_for_it() {
-    let body = "ENTER; while [ ! -e go ]; do sleep 0.05; done";
-    let sandbox = Sandbox::with(&format!("pipelines: {{ p: {{ schedule: '@daily', command: '{body}' }} }}"));
-    let tick = sandbox.start(TICK);
-    sandbox.wait("it to run", || sandbox.starts().len() == 1);
-    let run_log = refuse(&sandbox, "UPDATE");
-    fs::write(sandbox.path("go"), "").unwrap();
-    let done = Done::wait(tick).expect(4);
-    assert!(done.stderr.contains("wait in the spool of this host"), "{done:?}");
-    assert_eq!(waiting(&sandbox)[0]["kind"], "end", "{done:?}");
-    run_log.execute_batch("DROP TRIGGER no").unwrap();
-    let done = sandbox.run(TICK).expect(0);
-    assert_eq!(done.stderr, "recorded  1 from the spool of this host\n");
-    assert_eq!((sandbox.starts().len(), sandbox.attempts()[0].3.as_str()), (1, "succeeded"));
-    assert_eq!(waiting(&sandbox), json!([]));
 }
 
 #[test]
@@ -382,107 +270,6 @@ fn a_run_log_that_takes_no_claim_is_done_without() {
     run_log.execute_batch("DROP TRIGGER no").unwrap();
     sandbox.run(TICK).expect(0);
     assert_eq!((sandbox.starts().len(), sandbox.attempts().len()), (1, 1));
-}
-
-#[test]
-fn an_import_that_was_cut_off_is_done_again() {
-    let sandbox = broken(DAILY, GARBAGE);
-    sandbox.run(TICK).expect(0);
-    let records = host(&sandbox).join("records");
-    let name = fs::read_dir(&records).unwrap().next().unwrap().unwrap().file_name();
-    let record = fs::read(records.join(&name)).unwrap();
-    mend(&sandbox);
-    for times in ["once", "again, as if it had been killed before it could remove the record"] {
-        fs::write(records.join(&name), &record).unwrap();
-        sandbox.run(TICK).expect(0);
-        assert_eq!((sandbox.starts().len(), sandbox.attempts().len()), (1, 1), "{times}");
-        assert!(!records.join(&name).exists(), "{times}");
-    }
-}
-
-/// A small disk of its own at this path, as long as the value lives; none where that is not allowed.
-struct Disk(PathBuf);
-
-impl Disk {
-    fn mount(path: PathBuf) -> Option<Disk> {
-        fs::create_dir_all(&path).unwrap();
-        let done = Command::new("mount").args(["-t", "tmpfs", "-o", "size=256k", "none"]).arg(&path).output();
-        done.is_ok_and(|done| done.status.success()).then_some(Disk(path))
-    }
-}
-
-impl Drop for Disk {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("-l").arg(&self.0).output();
-    }
-}
-
-#[test]
-fn a_disk_that_is_full_or_read_only_is_no_reason_not_to_run() {
-    for what in ["full", "read-only"] {
-        let sandbox = Sandbox::with(DAILY);
-        let Some(disk) = Disk::mount(sandbox.state()) else {
-            eprintln!("skipped: nobody but root may mount a disk");
-            return;
-        };
-        if what == "full" {
-            let _ = fs::write(disk.0.join("fill"), vec![0; 1 << 20]);
-        } else {
-            sandbox.run("run-due --interval 0").expect(0);
-            let again = ["-o", "remount,ro"];
-            assert!(Command::new("mount").args(again).arg(&disk.0).status().unwrap().success());
-        }
-        let done = sandbox.run(TICK).expect(0);
-        // What the mirror on a disk that can be read says is decided stays so.
-        let starts = if what == "full" { 1 } else { 0 };
-        assert_eq!(
-            (sandbox.starts().len(), &done.json()["tick"]["degraded"]),
-            (starts, &json!(true)),
-            "{what}: {done:?}"
-        );
-        assert!(done.stderr.contains("claims are kept in memory only"), "{what}: {done:?}");
-        assert_eq!(
-            done.stderr.lines().filter(|line| line.starts_with("{\"tickward_spool\"")).count(),
-            starts,
-            "{what}"
-        );
-    }
-}
-
-#[test]
-fn where_nothing_can_be_remembered_what_a_tick_before_may_have_run_is_left_alone() {
-    let sandbox = Sandbox::with(DAILY);
-    let Some(disk) = Disk::mount(sandbox.state()) else {
-        eprintln!("skipped: nobody but root may mount a disk");
-        return;
-    };
-    sandbox.run("run-due --interval 0").expect(0);
-    let mirror = host(&sandbox).join("mirror.json");
-    let text = fs::read_to_string(&mirror).unwrap();
-    let (digest, rows) = text.split_once('\n').unwrap();
-    let mut rows: Value = serde_json::from_str(rows).unwrap();
-    rows[0]["cursor"] = json!("2026-01-01T00:00:00Z");
-    (rows[0]["schedules"][0]["cursor"], rows[0]["schedules"][0]["since"]) = (json!(0), json!(0));
-    fs::write(&mirror, format!("{digest}\n{rows}")).unwrap();
-    assert!(Command::new("mount").args(["-o", "remount,ro"]).arg(&disk.0).status().unwrap().success());
-    // As if the run-log had failed just before midnight, and a tick after it had run what was due then.
-    sandbox.run("run-due --interval 0").expect(0);
-    assert_eq!(sandbox.starts().len(), 0);
-    sandbox.run("run-due --interval 86400").expect(0);
-    assert_eq!(sandbox.starts().len(), 1, "but what falls into the interval");
-}
-
-#[test]
-fn an_outage_goes_on_where_the_one_before_it_has_ended() {
-    let sandbox = broken(DAILY, GARBAGE);
-    sandbox.run(TICK).expect(0);
-    mend(&sandbox);
-    assert!(sandbox.run(TICK).expect(0).stderr.starts_with("recorded  1 "));
-    // The run-log fails again before any tick of this host has mirrored what was imported.
-    let _ = fs::remove_file(host(&sandbox).join("mirror.json"));
-    fs::write(database(&sandbox), GARBAGE).unwrap();
-    assert_eq!(sandbox.run(TICK).expect(0).json()["ran"], json!([]));
-    assert_eq!(sandbox.starts().len(), 1, "what ran degraded runs again");
 }
 
 #[test]

@@ -101,6 +101,15 @@ fn what_is_no_good_is_told_with_its_reason() {
     let newer = sandbox.run("run-log check -o json").expect(4).json();
     assert_eq!((&newer["rc"], &newer["checks"][0]["good"]), (&json!(4), &json!(false)));
     assert!(newer["checks"][0]["fact"].as_str().unwrap().contains("needs a newer tickward"), "{newer}");
+    for (address, why) in [
+        ("sqlite://none.db", "an SQLite address has no host: two slashes are one too few or two too many"),
+        ("sqlite:none.db?mode=ro", "the run-log's address has a parameter `mode` that SQLite does not take so"),
+        ("sqlite:", "the run-log's address names no file"),
+        ("${NONE}", "the run-log's address names a variable that is not set, or not as `${NAME}`"),
+    ] {
+        let none = sandbox.call(&["run-log", "check", address]).expect(2);
+        assert!(none.stderr.starts_with(&format!("error: {why}\nhelp: ")), "{address}: {none:?}");
+    }
     let named = sandbox.call_with(&["run-log", "check"], &[("TICKWARD_RUN_LOG_URL", "")]);
     assert!(named.expect(2).stderr.starts_with("error: no run-log is named\n"));
 }

@@ -123,3 +123,22 @@ fn a_wrong_span_or_duration_is_refused_with_advice() {
         assert!(refused.stderr.contains("help: "), "{refused:?}");
     }
 }
+
+#[test]
+fn days_begin_in_the_zone_of_the_pipelines() {
+    let sandbox = sandbox();
+    let span = |line: &str| {
+        let done = sandbox.run(&format!("simulate -o json {line}")).expect(0).json();
+        (done["from"].clone(), done["to"].clone())
+    };
+    let march = (json!("2026-02-28T23:00:00Z"), json!("2026-03-31T22:00:00Z"));
+    assert_eq!(span("--from 2026-03-01 --to 2026-04-01"), march);
+    assert_eq!(span("--from 2026-03-01 --to 2026-03-31T22:00:00Z"), march);
+    sandbox.run("simulate --from 2d --to -1h").expect(0);
+    sandbox
+        .write("more.yaml", "pipelines: { tokyo: { timezone: Asia/Tokyo, schedule: '0 9 * * *', command: 'true' } }");
+    let several = "simulate -c tickward.yaml -c more.yaml --from 2026-03-01 --to 2026-04-01";
+    let refused = sandbox.run(several).expect(2);
+    assert!(refused.stderr.starts_with("error: the day begins at different instants"), "{refused:?}");
+    sandbox.run(&format!("{several} --only tokyo")).expect(0);
+}

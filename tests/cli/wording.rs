@@ -61,7 +61,11 @@ fn a_wrong_number_or_instant_is_told_with_the_forms_that_are_taken() {
             "next nightly --after tomorrow",
             "write an instant, as 2026-03-02T02:00:00Z, a date, as 2026-03-02, or how long",
         ),
-        ("run-due --now 2026-03-02", instant),
+        (
+            "run-due --now 2026-03-02",
+            "a day has many instants: write one, as 2026-03-02T02:00:00Z, or 2026-03-02T03:00:00+01:00 with its offset",
+        ),
+        ("run nightly --scheduled-for 2026-11-01", "a day has many instants: write one, as 2026-11-01T02:00:00Z"),
         ("run nightly --now noon", instant),
         ("run nightly --scheduled-for yesterday", instant),
     ] {

@@ -30,11 +30,17 @@ const CASES: &str = "
 0 0 * nov-feb * | nov-feb | month range `nov-feb` runs backwards | use `11-12,1-2`
 0 0 * * fri-sun | fri-sun | day of week range `fri-sun` runs backwards | use `fri-7`
 0 0 * * 6-1 | 6-1 | day of week range `6-1` runs backwards | use `6,0-1`
-0 0 L * * | L | day of month `L` is not understood | no last day
+0 0 L * * | L | day of month `L` is not understood | no last day: `*-*~01 HH:MM`, with the time, is the last day of a month
+0 0 L-3 * * | L | day of month `L` is not understood | no last day: `*-*~01 HH:MM`
 0 0 LW * * | LW | day of month `LW` is not understood | no nearest weekday
 0 0 15W * * | 15W | day of month `15W` is not understood | no nearest weekday
-0 0 * * 5L | 5L | day of week `5L` is not understood | no last day
-0 0 * * 5#3 | 5#3 | day of week `5#3` is not understood | no n-th weekday
+0 0 * * 5L | 5L | day of week `5L` is not understood | no last weekday: `Fri *-*~07/1 HH:MM`, with the time, is the last friday of a month
+0 0 * * friL | friL | day of week `friL` is not understood | `Fri *-*~07/1 HH:MM`
+0 0 * * L | L | day of week `L` is not understood | saturday: use 6
+0 0 * * 5#3 | 5#3 | day of week `5#3` is not understood | no n-th weekday: `Fri *-*-15..21 HH:MM`, with the time, is the third friday of a month
+0 0 * * mon#1 | mon#1 | day of week `mon#1` is not understood | `Mon *-*-01..07 HH:MM`, with the time, is the first monday
+0 0 * * 0#5 | 0#5 | day of week `0#5` is not understood | `Sun *-*-29..31 HH:MM`, with the time, is the fifth sunday
+0 0 * * 5#6 | 5#6 | day of week `5#6` is not understood | no n-th weekday: run on each candidate
 0 0 ? * 1 | ? | day of month `?` is not understood | use `*`
 H 2 * * * | H | minute `H` is not understood | Jenkins
 0~30 2 * * * | 0~30 | minute `0~30` is not understood | jitter
@@ -165,4 +171,25 @@ fn zones_are_read_in_any_case() {
 
 fn refused(texts: &[&str]) -> Error {
     Schedule::parse(texts, TimeZone::UTC).expect_err(&format!("{texts:?}"))
+}
+
+/// What the advice says can be written, and is what it says.
+#[test]
+fn what_is_advised_for_words_of_quartz_is_an_oncalendar_expression() {
+    for (line, days) in [
+        ("0 0 L * *", ["2026-01-31", "2026-02-28", "2026-03-31"]),
+        ("0 0 * * 5L", ["2026-01-30", "2026-02-27", "2026-03-27"]),
+        ("0 0 * * 5#3", ["2026-01-16", "2026-02-20", "2026-03-20"]),
+        ("0 0 * * mon#1", ["2026-01-05", "2026-02-02", "2026-03-02"]),
+        ("0 0 * * sun#5", ["2026-03-29", "2026-05-31", "2026-08-30"]),
+    ] {
+        let help = refused(&[line]).help.unwrap();
+        let text = help.split('`').nth(1).unwrap().replace("HH:MM", "02:00");
+        let schedule = Schedule::parse(&[&text], TimeZone::UTC).unwrap();
+        let mut at: jiff::Timestamp = "2026-01-01T00:00:00Z".parse().unwrap();
+        for day in days {
+            at = schedule.next_after(at).unwrap();
+            assert_eq!(at.to_string(), format!("{day}T02:00:00Z"), "{line}: {text}");
+        }
+    }
 }

@@ -182,7 +182,14 @@ impl Reading<'_> {
                 }
                 _ => self.left_out(number, "`RANDOM_DELAY` is no number of minutes", "set `jitter` by hand"),
             },
-            "CRON_TZ" => self.around.cron_tz = Some(value).filter(|zone| !zone.is_empty()),
+            "CRON_TZ" => {
+                if parse_zone(&value).is_ok() {
+                    let help = "cronie reads the schedule in it; Debian's cron knows no `CRON_TZ` and reads the schedule in the \
+                                zone of the host: take `timezone` away where that was meant";
+                    self.remarks.add(Sort::Note, number, "`CRON_TZ` became `timezone`", help);
+                }
+                self.around.cron_tz = Some(value).filter(|zone| !zone.is_empty());
+            }
             "TZ" => {
                 let is_zone = parse_zone(&value).is_ok();
                 if is_zone && self.around.cron_tz.is_none() {

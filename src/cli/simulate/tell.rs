@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::super::exit::Exit;
 use super::super::print;
-use super::Simulate;
+use super::Span;
 use super::clock_changes::ClockChange;
 use super::findings::{Findings, Sum};
 use crate::tick::rfc3339;
@@ -14,7 +14,7 @@ use crate::tick::rfc3339;
 const NAMES: usize = 6;
 
 /// All of it, for people.
-pub fn as_text(span: &Simulate, findings: &Findings, changes: &[ClockChange]) -> String {
+pub fn as_text(span: Span, findings: &Findings, changes: &[ClockChange]) -> String {
     let runs: u64 = findings.pipelines.values().map(|sum| sum.runs).sum();
     let mut text = format!(
         "{} to {}: {runs} runs of {} pipelines, at most {} at once\n\n",
@@ -74,7 +74,7 @@ fn change_line(change: &ClockChange) -> String {
 }
 
 /// All of it, for scripts.
-pub fn as_json(span: &Simulate, findings: &Findings, changes: &[ClockChange], exit: Exit) -> Value {
+pub fn as_json(span: Span, findings: &Findings, changes: &[ClockChange], exit: Exit) -> Value {
     let pipeline = |(name, sum): (&String, &Sum)| {
         let not_run = sum.not_run.iter().map(|(reason, (count, first, last))| {
             json!({ "reason": reason.word(), "count": count, "first": rfc3339(*first), "last": rfc3339(*last) })

@@ -42,6 +42,14 @@ pub const TABLES: Schema = Schema {
     views: include_str!("../../../migrations/duckdb/views.sql"),
 };
 
+/// Refuses an address that cannot be read.
+///
+/// # Errors
+/// `Address`, with what to write instead.
+pub fn check(url: &str) -> Result<(), Error> {
+    address::Address::parse(url).map(drop)
+}
+
 /// Opens the run-log at `url`.
 ///
 /// # Errors

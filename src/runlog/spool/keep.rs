@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::path::PathBuf;
 
 use jiff::Timestamp;
 
@@ -12,6 +13,8 @@ use crate::occurrence::{PipelineId, Run, Token};
 use crate::run::{Completion, Row};
 
 const ENDS: &str = "ends";
+const ASIDE: &str = "aside";
+const RUN_LOG: &str = "run_log";
 const TOLD: &str = "told";
 const SEEN: &str = "seen.json";
 
@@ -88,11 +91,63 @@ pub fn is_outage(folder: &Folder) -> bool {
     folder.join(OUTAGE).exists()
 }
 
-/// All that is kept, with the names of the files; what cannot be read is left where it is, and said.
+/// Notes for people which run-log the spool is for, by its address as it may be shown.
+///
+/// # Errors
+/// Those of the file system.
+pub fn note_run_log(folder: &Folder, shown: &str) -> io::Result<()> {
+    if run_log(folder).as_deref() == Some(shown) { Ok(()) } else { folder.put(RUN_LOG, shown.as_bytes()) }
+}
+
+/// Which run-log the spool is for; none where nobody has noted it.
+pub fn run_log(folder: &Folder) -> Option<String> {
+    folder.read(RUN_LOG).ok().flatten().and_then(|bytes| String::from_utf8(bytes).ok())
+}
+
+/// All that is kept, with the names of the files; what cannot be read is left where it is, and said. What no tick can have written
+/// counts for nothing.
 ///
 /// # Errors
 /// Those of the file system.
 pub fn records(folder: &Folder) -> io::Result<Vec<(String, Stored)>> {
+    let mut all = all(folder)?;
+    all.retain(|(_, stored)| stored.flaw().is_none());
+    Ok(all)
+}
+
+/// A record that no tick can have written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Flawed {
+    /// The run that it is about.
+    pub run: String,
+    /// What is wrong with it.
+    pub why: String,
+    /// Where it lies now; none where it came from elsewhere.
+    pub path: Option<PathBuf>,
+}
+
+/// Takes out of the way what no tick can have written, and returns what that was.
+///
+/// # Errors
+/// Those of the file system.
+pub fn set_aside(folder: &Folder) -> io::Result<Vec<Flawed>> {
+    let mut flawed = Vec::new();
+    for (name, stored) in all(folder)? {
+        let Some(why) = stored.flaw() else { continue };
+        let _lock = folder.lock(LOCK)?;
+        // Another tick may have been faster.
+        let Some(bytes) = folder.read(&name)? else { continue };
+        let aside = folder.folder(ASIDE);
+        aside.make()?;
+        let name_aside = name.rsplit('/').next().unwrap_or(&name);
+        aside.put(name_aside, &bytes)?;
+        folder.remove(&name)?;
+        flawed.push(Flawed { run: stored.run(), why, path: Some(aside.join(name_aside)) });
+    }
+    Ok(flawed)
+}
+
+fn all(folder: &Folder) -> io::Result<Vec<(String, Stored)>> {
     let mut all = Vec::new();
     for place in [RECORDS, ENDS] {
         let inside = folder.folder(place);

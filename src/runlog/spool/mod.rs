@@ -16,18 +16,19 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::Error;
 use super::contract::{
     Adopted, Batch, Committed, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query, Record, Renewed,
     Retention, RunLog, Scope, Settled, Spooled, Verdict, View, Waiting,
 };
 use super::memory::Tables;
+use super::{Error, Reach};
 use crate::alert::Alert;
 use crate::clock::Clock;
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
 use crate::run::{Attempt, KnownSchedule, Row};
 
+mod behind;
 pub mod beside;
 pub mod folder;
 pub mod keep;
@@ -69,6 +70,8 @@ pub struct SpoolRunLog {
     clock: Arc<dyn Clock>,
     /// Which outage it was opened in; empty where nothing may be claimed.
     outage: String,
+    /// Opens the run-log that it stands in for; none where that is never asked.
+    reach: Option<Reach>,
 }
 
 impl SpoolRunLog {
@@ -96,12 +99,18 @@ impl SpoolRunLog {
         folder.put("room", &[0; 65_536])?;
         folder.remove("room")?;
         folder.put(OUTAGE, &serde_json::to_vec(&outage)?)?;
-        Ok(SpoolRunLog { folder, clock, outage: outage.id })
+        Ok(SpoolRunLog { folder, clock, outage: outage.id, reach: None })
     }
 
     /// Opens the spool to look, and to record what has become of what is in it.
     pub fn without_claims(folder: Folder, clock: Arc<dyn Clock>) -> SpoolRunLog {
-        SpoolRunLog { folder, clock, outage: String::new() }
+        SpoolRunLog { folder, clock, outage: String::new(), reach: None }
+    }
+
+    /// The same; what is claimed here and still runs when the outage is over is renewed in the run-log too, which `reach` opens.
+    #[must_use]
+    pub fn renewing_in(self, reach: Reach) -> SpoolRunLog {
+        SpoolRunLog { reach: Some(reach), ..self }
     }
 
     async fn with<T: Send + 'static>(
@@ -177,6 +186,11 @@ impl Contents {
         Ok(Contents { outage, tables })
     }
 
+    /// Whether the run-log has been there again since this outage began, or there was none.
+    fn is_over(&self, outage: &str) -> bool {
+        self.outage.as_ref().is_none_or(|current| current.id != outage)
+    }
+
     /// Writes what has changed since `before`: claims first, then ends, then rows.
     fn write(self, folder: &Folder, before: &Tables, moved: &[Moved]) -> io::Result<()> {
         let records = folder.folder(RECORDS);
@@ -250,8 +264,7 @@ impl RunLog for SpoolRunLog {
         self.with(move |folder, outage, now| {
             let mut contents = Contents::read(folder)?;
             let before = contents.tables.clone();
-            let is_over = contents.outage.as_ref().is_none_or(|current| current.id != outage);
-            let refused = if is_over { std::mem::take(&mut batch.transitions).len() } else { 0 };
+            let refused = if contents.is_over(outage) { std::mem::take(&mut batch.transitions).len() } else { 0 };
             let after = moved_from(&before, &batch);
             let mut committed = contents.tables.commit(batch, now);
             committed.verdicts.extend(std::iter::repeat_n(Verdict::Lost, refused));
@@ -262,14 +275,20 @@ impl RunLog for SpoolRunLog {
     }
 
     async fn renew(&self, tokens: Vec<Token>, lease: Lease) -> Result<Vec<Renewed>, Error> {
-        self.with(move |folder, _, _| {
+        let renewed = self.with(move |folder, outage, _| {
             let mut contents = Contents::read(folder)?;
             let before = contents.tables.clone();
             let renewed = contents.tables.renew(&tokens, lease);
+            let is_over = contents.is_over(outage);
             contents.write(folder, &before, &[])?;
-            Ok(renewed)
-        })
-        .await
+            Ok((renewed, is_over))
+        });
+        match (renewed.await?, &self.reach) {
+            ((held, true), Some(reach)) if !held.is_empty() => {
+                Ok(behind::renew(reach, &self.folder, &*self.clock, held, lease.length).await)
+            }
+            ((held, _), _) => Ok(held),
+        }
     }
 
     async fn history(&self, query: Query) -> Result<Vec<Record>, Error> {

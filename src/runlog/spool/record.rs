@@ -34,6 +34,22 @@ impl Stored {
         serde_json::to_string(self).unwrap_or_default()
     }
 
+    /// Why no tick can have written it, where that is so.
+    pub fn flaw(&self) -> Option<String> {
+        match self {
+            Stored::Attempt { spooled, .. } => spooled.flaw(),
+            Stored::End { .. } => None,
+        }
+    }
+
+    /// The run that it is about, for people.
+    pub fn run(&self) -> String {
+        match self {
+            Stored::Attempt { spooled, .. } => spooled.attempt.run.id(),
+            Stored::End { run, .. } => run.clone(),
+        }
+    }
+
     /// Reads what `line` wrote; none where it is something else, or of a newer program.
     pub fn parse(text: &[u8]) -> Option<Stored> {
         serde_json::from_slice(text).ok()

@@ -51,6 +51,14 @@ pub const TABLES: Schema = Schema {
     views: include_str!("../../../migrations/sqlite/views.sql"),
 };
 
+/// Refuses an address that cannot be read.
+///
+/// # Errors
+/// `Address`, with what to write instead.
+pub fn check(url: &str) -> Result<(), Error> {
+    address::Address::parse(url).map(drop)
+}
+
 /// A run-log in an SQLite file.
 pub struct SqliteRunLog {
     connection: Arc<Mutex<Connection>>,

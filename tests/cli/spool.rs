@@ -1,0 +1,231 @@
+//! What a host has done without the run-log is taken in when that is back: once, whatever comes between.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+
+use super::degraded::{DAILY, GARBAGE, TICK, broken, database, host, mend, refuse, waiting};
+use super::sandbox::{Done, Sandbox, each, keys};
+
+#[test]
+fn of_ticks_at_once_only_the_one_that_has_recorded_it_says_so() {
+    let sandbox = broken(DAILY, GARBAGE);
+    sandbox.run(TICK).expect(0);
+    mend(&sandbox);
+    let ticks: Vec<_> = (0..4).map(|_| sandbox.start(TICK)).collect();
+    let said: Vec<_> = ticks.into_iter().map(|tick| Done::wait(tick).expect(0).stderr).collect();
+    assert_eq!(said.concat(), "recorded  1 from the spool of this host\n");
+}
+
+#[test]
+fn what_still_runs_when_the_run_log_is_back_is_not_started_beside_itself() {
+    let config = "pipelines: { p: { schedule: '@daily', command: 'ENTER; while [ ! -e go ]; do sleep 0.05; done' } }";
+    let sandbox = broken(config, GARBAGE);
+    let tick = sandbox.start(TICK);
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    mend(&sandbox);
+    sandbox.run(TICK).expect(0);
+    assert_eq!(sandbox.attempts()[0].3, "running", "the run-log knows that it runs");
+    fs::write(sandbox.path("go"), "").unwrap();
+    Done::wait(tick).expect(0);
+    assert_eq!(sandbox.attempts()[0].3, "running");
+    sandbox.run(TICK).expect(0);
+    assert_eq!((sandbox.starts().len(), sandbox.attempts().len()), (1, 1));
+    assert_eq!((sandbox.attempts()[0].3.as_str(), waiting(&sandbox)), ("succeeded", json!([])));
+}
+
+/// No tick of this host comes any more: whoever looks into the run-log judges the claim by its lease there.
+#[test]
+fn what_still_runs_when_the_run_log_is_back_is_renewed_by_the_tick_that_runs_it() {
+    let body = "ENTER; while [ ! -e go ]; do sleep 0.05; done";
+    let config = format!("pipelines: {{ p: {{ schedule: '@daily', command: '{body}', lease: 3s, kill_grace: 1s }} }}");
+    let sandbox = broken(&config, GARBAGE);
+    let tick = sandbox.start(TICK);
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    mend(&sandbox);
+    sandbox.run(TICK).expect(0);
+    let run_log = rusqlite::Connection::open(database(&sandbox)).unwrap();
+    let column = |name: &str| {
+        run_log.query_row(&format!("SELECT {name} FROM tickward_attempt"), (), |row| row.get::<_, i64>(0)).unwrap()
+    };
+    let before = column("lease_until");
+    sandbox.wait("a renewal", || column("lease_until") > before);
+    sandbox.run("cancel p").expect(0);
+    let done = Done::wait(tick).expect(1);
+    assert_eq!(done.json()["failed"][0]["outcome"], "cancelled", "{done:?}");
+    sandbox.run(TICK).expect(0);
+    assert_eq!((sandbox.starts().len(), sandbox.attempts()[0].3.as_str()), (1, "cancelled"));
+}
+
+#[test]
+fn a_retry_goes_on_in_the_run_log() {
+    let config = "pipelines:
+  p: { schedule: '@daily', command: 'ENTER; exit 1', retry: { max_attempts: 3, backoff: fixed, delay: 11s } }
+  q: { schedule: '@daily', command: 'ENTER; exit 1', retry: { max_attempts: 2, delay: 0s } }
+";
+    let sandbox = broken(config, GARBAGE);
+    let failed = sandbox.run(TICK).expect(1).json();
+    assert_eq!(failed["failed"].as_array().unwrap().len(), 3, "{failed}");
+    mend(&sandbox);
+    let run_log = || rusqlite::Connection::open(database(&sandbox)).unwrap();
+    sandbox.run(TICK);
+    run_log().execute("UPDATE tickward_attempt SET retry_at = 0 WHERE retry_at IS NOT NULL", ()).unwrap();
+    sandbox.run(TICK).expect(1);
+    let starts = sandbox.starts();
+    let of = |name: &str| starts.iter().filter(|start| start.pipeline == name).map(|s| s.attempt).collect::<Vec<_>>();
+    assert_eq!((of("p"), of("q")), (vec![1, 2], vec![1, 2]));
+}
+
+#[test]
+fn what_another_host_ran_too_is_kept_and_said() {
+    let sandbox = broken(DAILY, GARBAGE);
+    let there = "run-due --interval 86400 --run-log-url there.db";
+    sandbox.run(TICK).expect(0);
+    sandbox.call_with(&there.split(' ').collect::<Vec<_>>(), &[("TICKWARD_STATE_DIR", "elsewhere")]).expect(0);
+    assert_eq!(sandbox.starts().len(), 2, "two hosts double");
+    fs::copy(sandbox.path("there.db"), database(&sandbox)).unwrap();
+    let done = sandbox.run(TICK).expect(0);
+    assert!(done.stderr.contains(" ran twice: "), "{done:?}");
+    assert_eq!(sandbox.attempts().iter().map(|attempt| attempt.2).collect::<Vec<_>>(), [1, 2]);
+    sandbox.run(TICK).expect(0);
+    assert_eq!((sandbox.starts().len(), sandbox.attempts().len()), (2, 2));
+}
+
+#[test]
+fn an_outcome_that_the_run_log_does_not_take_waits_for_it() {
+    let body = "ENTER; while [ ! -e go ]; do sleep 0.05; done";
+    let sandbox = Sandbox::with(&format!("pipelines: {{ p: {{ schedule: '@daily', command: '{body}' }} }}"));
+    let tick = sandbox.start(TICK);
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    let run_log = refuse(&sandbox, "UPDATE");
+    fs::write(sandbox.path("go"), "").unwrap();
+    let done = Done::wait(tick).expect(4);
+    assert!(done.stderr.contains("wait in the spool of this host"), "{done:?}");
+    assert_eq!(waiting(&sandbox)[0]["kind"], "end", "{done:?}");
+    run_log.execute_batch("DROP TRIGGER no").unwrap();
+    let done = sandbox.run(TICK).expect(0);
+    assert_eq!(done.stderr, "recorded  1 from the spool of this host\n");
+    assert_eq!((sandbox.starts().len(), sandbox.attempts()[0].3.as_str()), (1, "succeeded"));
+    assert_eq!(waiting(&sandbox), json!([]));
+}
+
+#[test]
+fn an_import_that_was_cut_off_is_done_again() {
+    let sandbox = broken(DAILY, GARBAGE);
+    sandbox.run(TICK).expect(0);
+    let records = host(&sandbox).join("records");
+    let name = fs::read_dir(&records).unwrap().next().unwrap().unwrap().file_name();
+    let record = fs::read(records.join(&name)).unwrap();
+    mend(&sandbox);
+    for times in ["once", "again, as if it had been killed before it could remove the record"] {
+        fs::write(records.join(&name), &record).unwrap();
+        sandbox.run(TICK).expect(0);
+        assert_eq!((sandbox.starts().len(), sandbox.attempts().len()), (1, 1), "{times}");
+        assert!(!records.join(&name).exists(), "{times}");
+    }
+}
+
+/// A spool of so many runs of the pipeline, by the hour, beside the one that its tick has made; the names of their files.
+fn many(sandbox: &Sandbox, count: u64) -> Vec<PathBuf> {
+    sandbox.run(TICK).expect(0);
+    let records = host(sandbox).join("records");
+    let first = fs::read_dir(&records).unwrap().next().unwrap().unwrap().path();
+    let record: Value = serde_json::from_slice(&fs::read(first).unwrap()).unwrap();
+    let one = |at: u64| {
+        let mut record = record.clone();
+        let attempt = &mut record["attempt"];
+        attempt["run"]["scheduled_for"] = json!(format!("2026-01-{:02}T{:02}:00:00Z", at / 24 + 1, at % 24));
+        attempt["token"] = json!(format!("{at:032x}"));
+        attempt["end"]["token"] = attempt["token"].clone();
+        let path = records.join(format!("{at:04}.json"));
+        fs::write(&path, record.to_string()).unwrap();
+        path
+    };
+    (0..count).map(one).collect()
+}
+
+/// More than two pieces of 200. The run-log fails in the second one; then it is as if the tick had been killed between two pieces.
+#[test]
+fn a_large_spool_is_taken_in_piece_by_piece_and_each_record_once() {
+    let sandbox = broken(DAILY, GARBAGE);
+    let files = many(&sandbox, 450);
+    let first = fs::read(&files[0]).unwrap();
+    mend(&sandbox);
+    let made = Sandbox::with(DAILY);
+    made.run("run-due --interval 0").expect(0);
+    fs::copy(database(&made), database(&sandbox)).unwrap();
+    let run_log = rusqlite::Connection::open(database(&sandbox)).unwrap();
+    run_log
+        .execute_batch(
+            "CREATE TRIGGER no BEFORE INSERT ON tickward_attempt WHEN (SELECT count(*) FROM tickward_attempt) = 250 \
+             BEGIN SELECT RAISE(ABORT, 'no'); END",
+        )
+        .unwrap();
+    let done = sandbox.run(TICK).expect(0);
+    assert_eq!(&done.json()["tick"]["degraded"], &json!(true), "{done:?}");
+    let count = || run_log.query_row("SELECT count(*) FROM tickward_attempt", (), |row| row.get::<_, i64>(0)).unwrap();
+    assert_eq!(
+        (count(), waiting(&sandbox).as_array().unwrap().len()),
+        (200, 251),
+        "the second piece whole or not at all"
+    );
+    run_log.execute_batch("DROP TRIGGER no").unwrap();
+    fs::write(&files[0], first).unwrap();
+    let done = sandbox.run(TICK).expect(0);
+    assert_eq!(done.stderr, "recorded  252 from the spool of this host\n", "one of them for the second time");
+    assert_eq!((count(), waiting(&sandbox), sandbox.starts().len()), (451, json!([]), 1));
+}
+
+/// What no tick has written: a number or fence that no other may follow.
+#[test]
+fn a_record_that_cannot_be_is_set_aside_and_the_others_are_taken_in() {
+    for (key, value, why) in [
+        ("number", json!(u32::MAX), "its attempt number, 4294967295, is none"),
+        ("number", json!(0), "its attempt number, 0, is none"),
+        ("tries", json!(u32::MAX), "4294967295 attempts before it are too many"),
+        ("fence", json!(u64::MAX), "its fence, 18446744073709551615, is none"),
+    ] {
+        let sandbox = broken(DAILY, GARBAGE);
+        let files = many(&sandbox, 2);
+        let mut record: Value = serde_json::from_slice(&fs::read(&files[1]).unwrap()).unwrap();
+        record["attempt"][key] = value;
+        fs::write(&files[1], record.to_string()).unwrap();
+        assert_eq!(sandbox.run(TICK).expect(0).json()["tick"]["degraded"], true, "{why}");
+        mend(&sandbox);
+        let done = sandbox.run(TICK).expect(0);
+        let aside = host(&sandbox).join("aside/0001.json");
+        let told = format!("warning: p@20260101T010000Z is not recorded: {why}; see `{}`", aside.display());
+        assert!(done.stderr.contains(&told), "{why}: {done:?}");
+        assert_eq!((sandbox.attempts().len(), waiting(&sandbox), aside.exists()), (2, json!([]), true), "{why}");
+        assert_eq!(sandbox.run(TICK).expect(0).stderr, "", "{why}: it is said once");
+    }
+}
+
+#[test]
+fn an_outage_goes_on_where_the_one_before_it_has_ended() {
+    let sandbox = broken(DAILY, GARBAGE);
+    sandbox.run(TICK).expect(0);
+    mend(&sandbox);
+    assert!(sandbox.run(TICK).expect(0).stderr.starts_with("recorded  1 "));
+    // The run-log fails again before any tick of this host has mirrored what was imported.
+    let _ = fs::remove_file(host(&sandbox).join("mirror.json"));
+    fs::write(database(&sandbox), GARBAGE).unwrap();
+    assert_eq!(sandbox.run(TICK).expect(0).json()["ran"], json!([]));
+    assert_eq!(sandbox.starts().len(), 1, "what ran degraded runs again");
+}
+
+#[test]
+fn what_waits_is_listed_with_the_run_log_that_it_is_meant_for() {
+    let sandbox = broken(DAILY, GARBAGE);
+    sandbox.run(TICK).expect(0);
+    sandbox.write("other.db", "no run-log");
+    sandbox.run(&format!("{TICK} --run-log-url sqlite:other.db")).expect(0);
+    let waiting = waiting(&sandbox);
+    assert_eq!(keys(&waiting[0]), ["kind", "run", "attempt", "outcome", "at", "run_log"]);
+    let mut of = each(&waiting, "run_log");
+    of.sort();
+    assert_eq!(of, [database(&sandbox).to_str().unwrap(), "sqlite:other.db"]);
+    let text = sandbox.run("spool list").expect(0).stdout;
+    assert!(text.lines().next().unwrap().ends_with("RUN-LOG") && text.contains("  sqlite:other.db"), "{text}");
+}
