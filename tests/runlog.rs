@@ -6,6 +6,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+#[path = "runlog/again.rs"]
+mod again;
 #[path = "runlog/bench.rs"]
 mod bench;
 #[path = "runlog/claims.rs"]
@@ -179,6 +181,9 @@ fn everywhere() -> Vec<Case> {
             what_ran_twice_is_counted_as_the_attempt_whose_retry_it_takes_over,
             a_retry_is_handed_on_unless_what_ran_twice_was_the_last, the_cursor_moves_where_nothing_is_left_out,
             an_import_makes_older_decisions_lost;
+        again: no_retry_is_made_of_a_run_of_which_any_attempt_has_succeeded,
+            a_late_success_ends_the_retry_that_was_handed_on, an_end_that_comes_later_hands_its_retry_on_as_well,
+            after_a_late_success_the_run_is_tried_again_only_by_hand;
         not_run: adjacent_missed_stretches_are_one, what_was_paused_or_held_is_one_stretch_each, stretches_that_do_not_touch_stay_apart,
             a_stretch_recorded_again_reaches_as_far_as_the_longer;
         outbox: an_end_is_told_as_it_ended, a_late_outcome_is_told_once, a_transition_that_is_refused_tells_nothing,
