@@ -6,10 +6,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers too")]
 
+#[path = "runlog/again.rs"]
+mod again;
 #[path = "runlog/alone.rs"]
 mod alone;
 #[path = "runlog/bench.rs"]
 mod bench;
+#[path = "runlog/beside.rs"]
+mod beside;
 #[path = "runlog/claims.rs"]
 mod claims;
 #[path = "runlog/copying.rs"]
@@ -193,6 +197,10 @@ fn everywhere() -> Vec<Case> {
             what_the_run_log_has_declared_lost_is_held_no_more, a_wish_that_it_ends_reaches_it,
             what_the_run_log_does_not_know_or_say_changes_nothing;
         recovery: what_still_runs_is_taken_in_with_a_lease_by_the_time_of_the_store;
+        again: no_retry_is_made_of_a_run_of_which_any_attempt_has_succeeded,
+            a_late_success_ends_the_retry_that_was_handed_on, an_end_that_comes_later_hands_its_retry_on_as_well,
+            after_a_late_success_the_run_is_tried_again_only_by_hand;
+        beside: beside_what_its_host_runs_alone_a_tick_claims_nothing_that_has_not_told_of_it;
         not_run: adjacent_missed_stretches_are_one, what_was_paused_or_held_is_one_stretch_each, stretches_that_do_not_touch_stay_apart,
             a_stretch_recorded_again_reaches_as_far_as_the_longer;
         outbox: an_end_is_told_as_it_ended, a_late_outcome_is_told_once, a_transition_that_is_refused_tells_nothing,

@@ -8,6 +8,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::again;
 use crate::alert::Alert;
 use crate::plan::{Folded, alerts, fold, next_attempt};
 use crate::run::{Attempt, Completion, Outcome, Row};
@@ -69,8 +70,8 @@ pub fn take_in(
 ) -> (Imported, Vec<Attempt>, Vec<Alert>) {
     let new = &spooled.attempt;
     if let Some(known) = there {
-        let (changed, alerts) = brought_up_to_date(row, known, new);
-        return (Imported::Known, changed.into_iter().collect(), alerts);
+        let (changed, alerts) = brought_up_to_date(row, known, new, others);
+        return (Imported::Known, changed, alerts);
     }
     let is_taken = others.iter().any(|other| other.number == new.number || other.is_active());
     let is_twice = is_taken && !is_in_place_of_what_was_given_back(new, others);
@@ -94,7 +95,7 @@ pub fn take_in(
             known.cursor = row.cursor;
         }
     }
-    let mut alerts = Vec::new();
+    let (mut given_up, mut alerts) = (Vec::new(), Vec::new());
     if let Some(end) = &new.end {
         let mut end = end.clone();
         if is_twice {
@@ -103,11 +104,13 @@ pub fn take_in(
         }
         let folded = fold(row, &mut attempt, &end);
         close_what_was_closed(&mut attempt, new, is_twice);
+        let (_, of_late) = fold_late(row, &mut attempt, new);
+        given_up = again::give_up(&mut attempt, others);
         alerts = alerts::of_end(row, &attempt, &end, folded);
-        alerts.extend(fold_late(row, &mut attempt, new).1);
+        alerts.extend(of_late);
     }
     if !is_taken {
-        return (Imported::Taken, vec![attempt], alerts);
+        return (Imported::Taken, [attempt].into_iter().chain(given_up).collect(), alerts);
     }
     let pending = others.iter().find(|other| other.retry_at.is_some());
     let closed = pending.map(|other| match is_twice {
@@ -135,9 +138,8 @@ pub fn newer<'a>(attempt: &Attempt, all: impl IntoIterator<Item = &'a Attempt>) 
 /// The number of a retry follows that of its attempt, and is taken by now: it is made after the duplicate instead, and not at
 /// all where that has succeeded. What was given back before its start allows no other start: the duplicate has been the first.
 pub fn hand_on(pending: &Attempt, duplicate: &mut Attempt) -> Attempt {
-    let succeeded = [duplicate.outcome(), duplicate.late_outcome].into_iter().flatten().any(Outcome::is_success);
     let was_last = duplicate.gave_up || duplicate.stop.is_some() || duplicate.outcome() == Some(Outcome::Cancelled);
-    let is_done = succeeded || pending.outcome() == Some(Outcome::Released) && was_last;
+    let is_done = again::has_succeeded(duplicate) || pending.outcome() == Some(Outcome::Released) && was_last;
     if !is_done {
         (duplicate.retry_at, duplicate.gave_up) = (pending.retry_at, false);
         count_on(pending, duplicate);
@@ -153,19 +155,33 @@ fn count_on(pending: &Attempt, duplicate: &mut Attempt) {
     duplicate.tries = next.tries.saturating_sub(costs);
 }
 
-fn brought_up_to_date(row: &mut Row, mut known: Attempt, new: &Attempt) -> (Option<Attempt>, Vec<Alert>) {
+fn brought_up_to_date(
+    row: &mut Row,
+    mut known: Attempt,
+    new: &Attempt,
+    others: &[Attempt],
+) -> (Vec<Attempt>, Vec<Alert>) {
     let Some(end) = &new.end else {
         // The same end, counted anew by the store's clock, is no renewal.
         let renewed = known.is_active() && new.lease.until_boot > known.lease.until_boot;
-        return (renewed.then(|| Attempt { lease: new.lease, ..known }), Vec::new());
+        return (renewed.then(|| Attempt { lease: new.lease, ..known }).into_iter().collect(), Vec::new());
     };
     let duplicate = known.number != new.number;
     let folded = fold(row, &mut known, end);
     close_what_was_closed(&mut known, new, duplicate);
+    let (late, of_late) = fold_late(row, &mut known, new);
+    let mut changed = again::give_up(&mut known, others);
     let mut alerts = alerts::of_end(row, &known, end, folded);
-    let (late, told) = fold_late(row, &mut known, new);
-    alerts.extend(told);
-    ([folded, late].iter().any(|folded| *folded != Folded::Already).then_some(known), alerts)
+    alerts.extend(of_late);
+    if [folded, late].iter().all(|folded| *folded == Folded::Already) {
+        return (Vec::new(), alerts);
+    }
+    if let Some(mut newer) = newer(&known, others) {
+        known = hand_on(&known, &mut newer);
+        changed.push(newer);
+    }
+    changed.insert(0, known);
+    (changed, alerts)
 }
 
 /// Folds what `new` came to after it had been declared lost on its host: its worker stood still meanwhile.

@@ -11,7 +11,7 @@ use tickward::runlog::import::{hand_on, order, take_in};
 use crate::bench::{Bench, at, attempt, changing, claiming, completion, id, lease_until, once, thrice};
 
 /// An attempt as a spool has it, ended if there is an outcome.
-fn spooled(scheduled_for: &str, number: u32, outcome: Option<Outcome>) -> Spooled {
+pub fn spooled(scheduled_for: &str, number: u32, outcome: Option<Outcome>) -> Spooled {
     let scheduled_for = at(scheduled_for);
     let claimed = Attempt { degraded: true, policy: thrice(), ..attempt(&id("p"), scheduled_for, number, 7) };
     let end = outcome.map(|outcome| completion(&claimed, outcome, scheduled_for + Duration::from_secs(60)));
@@ -20,7 +20,7 @@ fn spooled(scheduled_for: &str, number: u32, outcome: Option<Outcome>) -> Spoole
     Spooled { attempt: Attempt { end, retry_at, ..claimed }, after: None, schedule: String::new() }
 }
 
-async fn import(bench: &Bench, records: impl Into<Vec<Spooled>>) -> Vec<Imported> {
+pub async fn import(bench: &Bench, records: impl Into<Vec<Spooled>>) -> Vec<Imported> {
     bench.log.import(records.into()).await.unwrap()
 }
 

@@ -7,7 +7,7 @@ use tickward::runlog::contract::{Condition, End, Ended, Scope, Transition, Verdi
 use crate::bench::{Bench, at, changing, claiming, end, id, lease_from, lease_until, lost, once, thrice};
 
 /// Declares the attempt lost ten minutes after its claim.
-async fn declared_lost(bench: &Bench, attempt: &Attempt) -> Attempt {
+pub async fn declared_lost(bench: &Bench, attempt: &Attempt) -> Attempt {
     bench.clock.set(at("02:10"));
     match bench.end(lost(attempt, at("02:10"))).await {
         Ended::Folded(Folded::Ended, attempt) => *attempt,

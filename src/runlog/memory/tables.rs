@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
+use super::super::again;
 use super::super::contract::{
     Batch, Committed, Condition, End, Ended, Query, Record, Renewed, Scope, Transition, Verdict, View,
 };
@@ -68,6 +69,11 @@ impl Tables {
         self.attempts.range(first..=last)
     }
 
+    fn of_run(&self, run: &Run) -> Vec<Attempt> {
+        let from = self.of_pipeline_from((run.pipeline.clone(), run.scheduled_for, 0)).map(|(_, attempt)| attempt);
+        from.take_while(|attempt| attempt.run == *run).cloned().collect()
+    }
+
     /// Applies ends first, then transitions, each on its own: whole or not at all.
     pub fn commit(&mut self, batch: Batch, now: Timestamp) -> Committed {
         let ends = batch.ends.iter().map(|end| self.end(end, now)).collect();
@@ -96,8 +102,7 @@ impl Tables {
     fn import_one(&mut self, spooled: &Spooled, now: Timestamp) -> Imported {
         let run = &spooled.attempt.run;
         let there = self.with_token(spooled.attempt.token).cloned();
-        let of_run = self.of_pipeline_from((run.pipeline.clone(), run.scheduled_for, 0)).map(|(_, attempt)| attempt);
-        let others: Vec<Attempt> = of_run.take_while(|other| other.run == *run).cloned().collect();
+        let others = self.of_run(run);
         let mut row = self.rows.get(&run.pipeline).cloned().unwrap_or_else(|| Row::absent(run.pipeline.clone()));
         let (imported, changed, alerts) = take_in(&mut row, there, &others, spooled);
         self.post.put(alerts, now);
@@ -151,12 +156,14 @@ impl Tables {
         let id = attempt.run.pipeline.clone();
         let row = self.rows.entry(id.clone()).or_insert_with(|| Row::absent(id));
         let folded = fold(row, &mut attempt, &end.completion);
-        let alerts = alerts::of_end(row, &attempt, &end.completion, folded);
         row.version += u64::from(folded != Folded::Already);
-        self.post.put(alerts, now);
-        let run = &attempt.run;
-        let of_run = self.of_pipeline_from((run.pipeline.clone(), run.scheduled_for, 0)).map(|(_, other)| other);
-        if let Some(mut newer) = newer(&attempt, of_run.take_while(|other| other.run == *run)) {
+        let others = if again::concerns_others(&attempt, folded) { self.of_run(&attempt.run) } else { Vec::new() };
+        again::give_up(&mut attempt, &others).into_iter().for_each(|other| self.put(other));
+        if let Some(row) = self.rows.get_mut(&attempt.run.pipeline) {
+            let alerts = alerts::of_end(row, &attempt, &end.completion, folded);
+            self.post.put(alerts, now);
+        }
+        if let Some(mut newer) = newer(&attempt, &others) {
             attempt = hand_on(&attempt, &mut newer);
             self.put(newer);
         }

@@ -1,12 +1,12 @@
 //! A run-log with its mirror beside it, on the disk of this host.
 //!
 //! Every call goes to the run-log. What is loaded or won is mirrored; where other ticks of this host have found no run-log
-//! meanwhile, this one claims nothing until that outage has been ended (`tick::recover`), and no run that this host has made
-//! alone before the run-log knows its end.
+//! meanwhile, this one claims nothing until that outage has been ended (`tick::recover`), no run that this host has made
+//! alone before the run-log knows its end, and nothing beside what runs alone and was not told to the run-log before it looked.
 //!
 //! Holds always: an outcome that lies in the spool wins over a loss; a claim and the beginning of an outage exclude each other; a mirror that cannot be written hinders nothing.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::path::PathBuf;
@@ -25,7 +25,7 @@ use super::{Folder, LOCK, keep};
 use crate::alert::Alert;
 use crate::clock::Clock;
 use crate::lease::Lease;
-use crate::occurrence::{PipelineId, Run, Token};
+use crate::occurrence::{PipelineId, Token};
 use crate::run::{Attempt, Outcome, Row};
 
 /// A run-log and the folder of this host.
@@ -33,14 +33,21 @@ pub struct Mirrored {
     run_log: Arc<dyn RunLog>,
     folder: Folder,
     clock: Arc<dyn Clock>,
-    /// Attempts of the spool whose end it has taken in, by their tokens.
-    taken: Mutex<BTreeSet<Token>>,
+    /// The attempts of the spool that it has handed over, by their tokens.
+    told: Mutex<BTreeMap<Token, Told>>,
+}
+
+/// How an attempt stood when it was handed over.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Told {
+    Running,
+    Ended,
 }
 
 impl Mirrored {
     /// `run_log`, mirrored in `folder`.
     pub fn new(run_log: Arc<dyn RunLog>, folder: Folder, clock: Arc<dyn Clock>) -> Mirrored {
-        Mirrored { run_log, folder, clock, taken: Mutex::default() }
+        Mirrored { run_log, folder, clock, told: Mutex::default() }
     }
 
     async fn note(&self, learned: Learned) {
@@ -61,14 +68,15 @@ impl Mirrored {
         }
     }
 
-    /// The runs that this host has made alone and that are not over yet, or whose end the run-log does not know.
-    async fn made_alone(&self) -> BTreeSet<Run> {
+    /// What this host has made alone and hinders claims, with how the run-log was told of it.
+    async fn made_alone(&self) -> Vec<(Attempt, Option<Told>)> {
         let kept = self.folder.work(keep::attempts).await.unwrap_or_else(|error| {
             tracing::debug!(%error, "nobody knows whether the spool has a run");
             Vec::new()
         });
-        let taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.into_iter().filter(|(_, token)| !taken.contains(token)).map(|(run, _)| run).collect()
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = kept.into_iter().map(|attempt| (told.get(&attempt.token).copied(), attempt));
+        kept.filter(|(told, _)| *told != Some(Told::Ended)).map(|(told, attempt)| (attempt, told)).collect()
     }
 
     /// Keeps an outage from beginning; none where there is no disk for one, an error where one may be beginning.
@@ -128,8 +136,14 @@ impl RunLog for Mirrored {
         let claims = batch.transitions.iter().any(|transition| transition.claim.is_some());
         let lock = if claims { self.no_outage().await } else { Ok(None) };
         let hindered = claims && (lock.is_err() || keep::is_outage(&self.folder));
-        let alone = if claims && !hindered { self.made_alone().await } else { BTreeSet::new() };
-        let is_hindered = |claim: &Attempt| hindered || alone.contains(&claim.run);
+        let alone = if claims && !hindered { self.made_alone().await } else { Vec::new() };
+        let is_hindered = |claim: &Attempt| {
+            let is_beside = |(made, told): &(Attempt, Option<Told>)| {
+                let is_unknown = told.is_none() && made.is_active() && made.run.pipeline == claim.run.pipeline;
+                made.run == claim.run || is_unknown
+            };
+            hindered || alone.iter().any(is_beside)
+        };
         let places: BTreeMap<usize, Transition> = batch.transitions.into_iter().enumerate().collect();
         let (left, sent): (BTreeMap<_, _>, BTreeMap<_, _>) =
             places.into_iter().partition(|(_, transition)| transition.claim.as_ref().is_some_and(is_hindered));
@@ -157,11 +171,12 @@ impl RunLog for Mirrored {
     }
 
     async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
-        let ended = records.iter().map(|spooled| &spooled.attempt).filter(|attempt| !attempt.is_active());
-        let ended: BTreeSet<Token> = ended.map(|attempt| attempt.token).collect();
+        let told = |attempt: &Attempt| if attempt.is_active() { Told::Running } else { Told::Ended };
+        let handed_over: Vec<_> =
+            records.iter().map(|spooled| (spooled.attempt.token, told(&spooled.attempt))).collect();
         let imported = self.run_log.import(records).await?;
-        // Only what is active is told to wait.
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner).extend(ended);
+        // Only what is active is told to wait: it runs beside another attempt of its run already.
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).extend(handed_over);
         Ok(imported)
     }
 

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 use jiff::Timestamp;
 
 use super::{ALONE, Folder, LOCK, OUTAGE, RECORDS, Seen, Stored};
-use crate::occurrence::{PipelineId, Run, Token};
-use crate::run::{Completion, Row};
+use crate::occurrence::{PipelineId, Token};
+use crate::run::{Attempt, Completion, Row};
 
 const ENDS: &str = "ends";
 const ASIDE: &str = "aside";
@@ -168,7 +168,7 @@ fn all(folder: &Folder) -> io::Result<Vec<(String, Stored)>> {
 ///
 /// # Errors
 /// Those of the file system.
-pub fn attempts(folder: &Folder) -> io::Result<Vec<(Run, Token)>> {
+pub fn attempts(folder: &Folder) -> io::Result<Vec<Attempt>> {
     if folder.folder(RECORDS).names()?.is_empty() {
         return Ok(Vec::new());
     }
@@ -176,7 +176,7 @@ pub fn attempts(folder: &Folder) -> io::Result<Vec<(Run, Token)>> {
         Stored::Attempt { spooled, .. } => Some(spooled.attempt),
         Stored::End { .. } => None,
     });
-    Ok(attempts.map(|attempt| (attempt.run, attempt.token)).collect())
+    Ok(attempts.collect())
 }
 
 /// The outcome that lies here for an attempt, if one does.

@@ -103,15 +103,15 @@ impl Wanted {
             dialect.for_update("a", false)
         );
         statements.push(if by_token.is_empty() { nothing() } else { by_token_statement });
-        // What was made of the same run since, while this one's host was alone.
-        let since = format!(
+        // What else was made of the same run: while a host was alone, or after one was given up for lost.
+        let others = format!(
             "SELECT {} FROM {} {join} tickward_attempt a ON a.token = d.token {join} tickward_attempt b \
              ON b.namespace = a.namespace AND b.pipeline = a.pipeline AND b.scheduled_for = a.scheduled_for \
-             AND b.attempt > a.attempt",
+             AND b.attempt <> a.attempt",
             ATTEMPT.names("b"),
             tokens(dialect, &self.ended)
         );
-        statements.push(if self.ended.is_empty() { nothing() } else { since });
+        statements.push(if self.ended.is_empty() { nothing() } else { others });
         let by_run = select(dialect, &ATTEMPT, "a", RUN, &runs(dialect, &self.runs));
         statements.push(if self.runs.is_empty() { nothing() } else { by_run });
         let entries = format!(
@@ -202,7 +202,7 @@ impl Slice {
     /// A value that this program does not know.
     pub fn read(mut answers: Vec<Vec<Cells>>, own: Option<Timestamp>) -> Result<Slice, decode::Unreadable> {
         let last = answers.split_off(answers.len().saturating_sub(PARTS));
-        let [of_ended, of_rows, of_claimed, by_token, since, by_run, entries, waiting, now] =
+        let [of_ended, of_rows, of_claimed, by_token, others, by_run, entries, waiting, now] =
             <[Vec<Cells>; PARTS]>::try_from(last).unwrap_or_default();
         let mut tables = Tables::default();
         let mut locked = BTreeSet::new();
@@ -211,7 +211,7 @@ impl Slice {
             locked.insert(row.pipeline.clone());
             tables.rows.insert(row.pipeline.clone(), row);
         }
-        for cells in by_token.into_iter().chain(since).chain(by_run) {
+        for cells in by_token.into_iter().chain(others).chain(by_run) {
             tables.put(decode::attempt(cells)?);
         }
         let mut seen = BTreeSet::new();

@@ -7,6 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension, Transaction, params};
 
+use super::super::again;
 use super::super::contract::{Condition, End, Ended, Renewed, Transition, Verdict};
 use super::super::import::{hand_on, newer};
 use super::{outbox, read};
@@ -29,11 +30,16 @@ pub fn end(transaction: &Transaction<'_>, end: &End, now: Timestamp) -> rusqlite
     let mut row = read::row(transaction, id)?.unwrap_or_else(|| Row::absent(id.clone()));
     let folded = fold(&mut row, &mut attempt, &end.completion);
     if folded != Folded::Already {
+        let others = match again::concerns_others(&attempt, folded) {
+            true => read::attempts_of(transaction, &attempt.run)?,
+            false => Vec::new(),
+        };
+        for other in again::give_up(&mut attempt, &others) {
+            update_attempt(transaction, &other)?;
+        }
         outbox::put(transaction, &alerts::of_end(&mut row, &attempt, &end.completion, folded), now)?;
         put_row(transaction, &row)?;
-        if attempt.retry_at.is_some()
-            && let Some(mut newer) = newer(&attempt, &read::attempts_of(transaction, &attempt.run)?)
-        {
+        if let Some(mut newer) = newer(&attempt, &others) {
             attempt = hand_on(&attempt, &mut newer);
             update_attempt(transaction, &newer)?;
         }

@@ -1,0 +1,96 @@
+//! A run that has succeeded is not tried again, whichever of its attempts has, and whenever that becomes known.
+
+use tickward::run::Outcome;
+use tickward::runlog::contract::{Imported, Scope, Transition, Verdict};
+
+use crate::bench::{Bench, at, claiming, completion, id, lost, thrice};
+use crate::imports::{import, spooled};
+use crate::late::declared_lost;
+
+/// The numbers of the attempts of that run that are open.
+async fn open_of(bench: &Bench, name: &str, time: &str) -> Vec<u32> {
+    let open = bench.view(Scope::All).await.open.remove(&id(name)).unwrap_or_default();
+    open.iter().filter(|attempt| attempt.run.scheduled_for == at(time)).map(|attempt| attempt.number).collect()
+}
+
+pub async fn no_retry_is_made_of_a_run_of_which_any_attempt_has_succeeded(bench: Bench) {
+    use Outcome::{Failed, Succeeded};
+    // how the attempts of other hosts ended, in the order in which they come; whether the run-log's own has ended before
+    for (place, (name, outcomes, is_first)) in (0..).zip([
+        ("a", [Succeeded, Failed], false),
+        ("b", [Failed, Succeeded], false),
+        ("c", [Succeeded, Failed], true),
+        ("d", [Failed, Succeeded], true),
+    ]) {
+        let own = bench.claimed_under(name, "02:00", thrice()).await;
+        if is_first {
+            bench.ended(&own, Failed).await;
+        }
+        for outcome in outcomes {
+            let mut record = spooled("02:00", 1, Some(outcome));
+            record.attempt.run.pipeline = id(name);
+            import(&bench, [record]).await;
+        }
+        if !is_first {
+            bench.ended(&own, Failed).await;
+        }
+        assert_eq!(open_of(&bench, name, "02:00").await, [0; 0], "row {place}");
+    }
+}
+
+pub async fn a_late_success_ends_the_retry_that_was_handed_on(bench: Bench) {
+    // whether the attempt that succeeds late was made without the run-log as well
+    for (name, alone) in [("a", false), ("b", true)] {
+        let mut record = spooled("02:00", 1, None);
+        record.attempt.run.pipeline = id(name);
+        let own = match alone {
+            true => {
+                assert_eq!(import(&bench, [record.clone()]).await, [Imported::Taken]);
+                record.attempt.clone()
+            }
+            false => bench.claimed_under(name, "02:00", thrice()).await,
+        };
+        let mut other = spooled("02:00", 1, Some(Outcome::Failed));
+        other.attempt.run.pipeline = id(name);
+        assert_eq!(import(&bench, [other]).await, [Imported::Duplicate(2)], "{name}");
+        bench.clock.set(at("09:00"));
+        bench.end(lost(&own, at("09:00"))).await;
+        assert_eq!(open_of(&bench, name, "02:00").await, [2], "{name}");
+        match alone {
+            true => {
+                record.attempt.end = Some(completion(&own, Outcome::Succeeded, at("02:01")));
+                assert_eq!(import(&bench, [record]).await, [Imported::Known]);
+            }
+            false => drop(bench.ended(&own, Outcome::Succeeded).await),
+        }
+        assert_eq!(open_of(&bench, name, "02:00").await, [0; 0], "{name}");
+    }
+}
+
+pub async fn an_end_that_comes_later_hands_its_retry_on_as_well(bench: Bench) {
+    let mut record = spooled("02:00", 1, None);
+    assert_eq!(import(&bench, [record.clone()]).await, [Imported::Taken]);
+    assert_eq!(import(&bench, [spooled("02:00", 1, Some(Outcome::Failed))]).await, [Imported::Duplicate(2)]);
+    record.attempt.end = Some(completion(&record.attempt, Outcome::Failed, at("02:01")));
+    record.attempt.retry_at = Some(at("02:02"));
+    assert_eq!(import(&bench, [record]).await, [Imported::Known]);
+    assert_eq!(open_of(&bench, "p", "02:00").await, [2], "the number after it is free");
+}
+
+/// A person's wish is another matter than the run's own retries.
+pub async fn after_a_late_success_the_run_is_tried_again_only_by_hand(bench: Bench) {
+    for (name, by_hand, is_pending) in [("p", false, false), ("q", true, true)] {
+        let first = bench.claimed_under(name, "02:00", thrice()).await;
+        declared_lost(&bench, &first).await;
+        let row = bench.row(&id(name)).await;
+        let mut retry = Transition { closed: vec![first.token], ..claiming(row, at("02:00"), 2) };
+        let second = retry.claim.as_mut().unwrap();
+        (second.policy, second.by_hand) = (thrice(), by_hand);
+        let second = second.clone();
+        assert_eq!(bench.commit_one(retry).await, Verdict::Won);
+        bench.ended(&first, Outcome::Succeeded).await;
+        let failed = bench.ended(&second, Outcome::Failed).await;
+        assert_eq!(failed.retry_at.is_some(), is_pending, "by hand: {by_hand}");
+        assert_eq!(bench.view(Scope::All).await.open.contains_key(&id(name)), is_pending, "by hand: {by_hand}");
+    }
+}
