@@ -225,7 +225,12 @@ impl Session {
 
     /// The run-log's URL as it may be shown; none where none is wanted.
     pub fn run_log_shown(&self) -> Option<String> {
-        self.run_log_url().map(|url| config::secret::masked(&url))
+        // All of it is an address: what stands behind a space belongs to it.
+        let is_url = |url: &str| url.contains("://") || url.contains('?');
+        self.run_log_url().map(|url| match is_url(&url) {
+            true => config::secret::masked_url(&url),
+            false => config::secret::masked(&url),
+        })
     }
 
     /// Opens the run-log to look at it, and says nothing where that fails.
