@@ -199,6 +199,7 @@ fn everywhere() -> Vec<Case> {
         recovery: what_still_runs_is_taken_in_with_a_lease_by_the_time_of_the_store;
         again: no_retry_is_made_of_a_run_of_which_any_attempt_has_succeeded,
             a_late_success_ends_the_retry_that_was_handed_on, an_end_that_comes_later_hands_its_retry_on_as_well,
+            what_a_host_gave_back_and_made_after_that_has_one_retry_pending,
             after_a_late_success_the_run_is_tried_again_only_by_hand;
         beside: beside_what_its_host_runs_alone_a_tick_claims_nothing_that_has_not_told_of_it;
         not_run: adjacent_missed_stretches_are_one, what_was_paused_or_held_is_one_stretch_each, stretches_that_do_not_touch_stay_apart,

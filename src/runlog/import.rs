@@ -110,7 +110,9 @@ pub fn take_in(
         alerts.extend(of_late);
     }
     if !is_taken {
-        return (Imported::Taken, [attempt].into_iter().chain(given_up).collect(), alerts);
+        let made = others.iter().filter(|other| is_followed_by(other, new)).cloned();
+        let made = made.map(|other| Attempt { retry_at: None, ..other });
+        return (Imported::Taken, [attempt].into_iter().chain(given_up).chain(made).collect(), alerts);
     }
     let pending = others.iter().find(|other| other.retry_at.is_some());
     let closed = pending.map(|other| match is_twice {
@@ -119,6 +121,12 @@ pub fn take_in(
     });
     let imported = if is_twice { Imported::Duplicate(number) } else { Imported::Taken };
     (imported, [attempt].into_iter().chain(closed).collect(), alerts)
+}
+
+/// Whether `new` is, or comes after, the attempt that was to follow what its host had given back before.
+fn is_followed_by(other: &Attempt, new: &Attempt) -> bool {
+    let is_of_this_host = other.degraded && other.owner.host == new.owner.host;
+    other.retry_at.is_some() && is_of_this_host && other.number < new.number
 }
 
 /// Whether its key is taken only because somebody else gave the run back before its start: then nothing ran twice. What the same

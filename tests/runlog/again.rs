@@ -67,6 +67,26 @@ pub async fn a_late_success_ends_the_retry_that_was_handed_on(bench: Bench) {
     }
 }
 
+/// A host gives back what a killed tick of it had claimed, and makes it under the next number.
+pub async fn what_a_host_gave_back_and_made_after_that_has_one_retry_pending(bench: Bench) {
+    let given_back = |number| spooled("02:00", number, Some(Outcome::Released));
+    let mut failed = spooled("02:00", 3, Some(Outcome::Failed));
+    failed.attempt.tries = 1;
+    let records = [given_back(1), given_back(2), failed];
+    assert_eq!(import(&bench, records).await, [Imported::Taken; 3]);
+    assert_eq!(open_of(&bench, "p", "02:00").await, [3], "what was made is not pending");
+    let mut others = spooled("02:00", 1, Some(Outcome::Succeeded));
+    others.attempt.owner.host = "other".into();
+    assert_eq!(import(&bench, [others]).await, [Imported::Duplicate(4)]);
+    assert_eq!(open_of(&bench, "p", "02:00").await, [0; 0], "it is done");
+    let last = [given_back(1), given_back(2)].map(|mut record| {
+        record.attempt.run.pipeline = id("q");
+        record
+    });
+    import(&bench, last).await;
+    assert_eq!(open_of(&bench, "q", "02:00").await, [2], "the newest has not been made");
+}
+
 pub async fn an_end_that_comes_later_hands_its_retry_on_as_well(bench: Bench) {
     let mut record = spooled("02:00", 1, None);
     assert_eq!(import(&bench, [record.clone()]).await, [Imported::Taken]);
