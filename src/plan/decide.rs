@@ -37,9 +37,14 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
         pass_over(situation, &sight, &mut decision, Stretch::one(instant), Reason::Skipped);
     }
     leave_out(situation, &sight, until, &mut decision, &mut kept.run);
-    match (kept.run.as_slice(), blocked) {
+    let mut left = kept.run.as_slice();
+    match (left, blocked) {
         ([], _) => {}
-        (due, Some(Blocked::Busy)) => overlap::meet(situation, &sight, &mut decision, due),
+        (due, Some(Blocked::Busy)) => {
+            if !overlap::meet(situation, &sight, &mut decision, due) {
+                left = &[];
+            }
+        }
         (due, Some(Blocked::TooSoon(at))) => {
             decision.wake_at = Some(decision.wake_at.map_or(at, |earlier| earlier.min(at)));
             wait(situation, &mut decision, due[0], WaitsFor::MinInterval(at));
@@ -50,7 +55,7 @@ pub fn decide(situation: &Situation<'_>) -> Decision {
         },
     }
     if let Some(retry) = settled.gives_way {
-        retry::after_what_is_due(retry, &kept.run, &mut decision);
+        retry::after_what_is_due(retry, left, &mut decision);
     }
     sight.note_use(situation, &mut decision);
     alerts::of_decision(situation, &mut decision);

@@ -23,7 +23,8 @@ pub fn is_full(situation: &Situation<'_>) -> bool {
 }
 
 /// What is caught up in order waits, and what falls due meanwhile joins it; all else meets the policy. `due` is not empty.
-pub fn meet(situation: &Situation<'_>, sight: &Sight, decision: &mut Decision, due: &[Timestamp]) {
+/// Returns whether any of it waits.
+pub fn meet(situation: &Situation<'_>, sight: &Sight, decision: &mut Decision, due: &[Timestamp]) -> bool {
     // A claim that follows one that never started is itself a part of what is caught up.
     let again = decision.claim.as_ref().is_some_and(|draft| draft.follows.is_some() && draft.trigger != Trigger::Retry);
     let queues = situation.pipeline.overlap == Overlap::Queue;
@@ -34,17 +35,17 @@ pub fn meet(situation: &Situation<'_>, sight: &Sight, decision: &mut Decision, d
         }
         wait(situation, decision, due[0], WaitsFor::EarlierRun);
         decision.more_is_due = true;
-        return;
+        return true;
     }
     // What has attempts although the cursor is before it is decided already.
     let due: Vec<Timestamp> = due.iter().copied().filter(|instant| !situation.decided.contains(instant)).collect();
-    let Some((&newest, older)) = due.split_last() else { return };
+    let Some((&newest, older)) = due.split_last() else { return false };
     match situation.pipeline.overlap {
         Overlap::Skip => {
             if let Some(all) = Stretch::of(None, &due) {
                 pass_over(situation, sight, decision, all, Reason::Overlap);
             }
-            return;
+            return false;
         }
         Overlap::Queue | Overlap::Replace => {
             if let Some(older) = Stretch::of(None, older) {
@@ -63,4 +64,5 @@ pub fn meet(situation: &Situation<'_>, sight: &Sight, decision: &mut Decision, d
         decision.changed |= !stops.is_empty();
         decision.stops.extend(stops);
     }
+    true
 }

@@ -165,6 +165,16 @@ fn its_retry_gives_way_to_nothing_that_does_not_run() {
          00:50 failed => again at 01:00
          01:00 tick => retry 00:50#2",
     );
+    // The retry of an occurrence is waited for, and what is due is skipped.
+    play(
+        "schedule: '@hourly'; retry: { max_attempts: 2, delay: 1h, backoff: fixed, when_next_due: finish_first }",
+        "00:30 tick => noted
+         00:50 run => manual 00:50#1
+         00:55 failed => again at 01:55
+         01:00 tick => schedule 01:00#1; 00:50 waits until 01:55
+         01:30 failed => again at 02:30
+         02:00 tick => overlap 02:00; retry 00:50#2; 01:00 waits until 02:30",
+    );
 }
 
 /// Neither starts while the one that has the turn waits for others.
