@@ -13,7 +13,7 @@ use tickward::runlog::contract::{RunLog, Scope};
 use tickward::runlog::memory::{MemoryRunLog, Tables};
 use tickward::runlog::spool::beside::Mirrored;
 use tickward::runlog::spool::{Folder, SpoolRunLog, Stored, keep, mirror};
-use tickward::tick::{Env, Options, Outage, Report, recover, run_due};
+use tickward::tick::{Env, Options, Outage, Report, first_sights, recover, run_due};
 
 use crate::plants::Plant;
 use crate::store::Remote;
@@ -89,6 +89,7 @@ async fn without_run_log(
         pipelines.iter().partition(|pipeline| pipeline.on_run_log_error == OnRunLogError::Run);
     let look = Options { dry_run: true, ..options.clone() };
     let left_out = run_due(&env, &skip, &look).await?.due.into_iter().map(|draft| draft.run).collect();
+    keep::note_seen(folder, first_sights(&env, &skip, options).await?).unwrap();
     let outage = Some(Outage { why, left_out });
     match run.is_empty() {
         true => run_due(&env, &run, &Options { outage, ..look }).await,

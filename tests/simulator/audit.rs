@@ -1,6 +1,6 @@
 //! Accounts for every occurrence after a simulated world has come to rest.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
@@ -29,6 +29,7 @@ pub async fn audit(world: &Arc<World>) {
         of_run.sort_by_key(|attempt| attempt.number);
         check_run(world, run, of_run);
     }
+    check_starts(world, &attempts);
     check_outcomes(world, &attempts);
     let pipelines: Pipelines<'_> = world.pipelines[1].iter().map(|p| (p.id.clone(), p)).collect();
     for pipeline in &world.pipelines[1] {
@@ -118,6 +119,15 @@ fn check_pipeline(
             let (said, first) = (entry.count, entry.first);
             world.is_wrong(format!("{}: {said} are counted, {count} there are, from {first}", pipeline.id));
         }
+    }
+}
+
+/// Whatever has started is in the run-log, by whichever way its claim came there (I2).
+fn check_starts(world: &Arc<World>, attempts: &BTreeMap<Run, Vec<Attempt>>) {
+    let tokens: BTreeSet<_> = attempts.values().flatten().map(|attempt| attempt.token).collect();
+    let unknown: Vec<_> = world.known().started.difference(&tokens).copied().collect();
+    for token in unknown.into_iter().filter(|_| !world.shape.is_restored) {
+        world.is_wrong(format!("{token:?} has started, and the run-log does not know of it"));
     }
 }
 

@@ -219,10 +219,7 @@ async fn check_start(world: &Arc<World>, job: &Job, (run, number): (&str, &str),
         policy.retry.max_attempts > 1 || policy.on_interrupt == OnInterrupt::Rerun || policy.idempotent == Some(true)
     };
     let mut earlier = attempts.iter().filter(|attempt| attempt.number < claimed.number);
-    let knows = |other: &Attempt| world.folder(0).is_none() || world.machine_of(&other.owner) == begun.machine;
-    let repeated = earlier.any(|other| {
-        world.has_started(other.token) && !allows_another(&other.policy) && (knows(other) || !other.degraded)
-    });
+    let repeated = earlier.any(|other| world.has_started(other.token) && !allows_another(&other.policy));
     if repeated && !claimed.by_hand {
         world.is_wrong(format!("{who} starts, and nothing allows the run a second start"));
     }

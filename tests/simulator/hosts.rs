@@ -54,7 +54,7 @@ async fn live_loop(world: Arc<World>, n: usize) {
         let late = if world.has_faults() { world.chance.millis(0, 30_000) } else { Duration::from_secs(1) };
         world.time.sleep_until(Duration::from_secs(minute * 60) + late).await;
         let version = usize::from(minute >= edited_at);
-        if world.known().is_closed {
+        if world.known().is_closed || world.is_off(n) {
             continue;
         }
         if world.has_faults() {
@@ -85,11 +85,17 @@ fn trouble(world: &Arc<World>, n: usize) {
     let now = world.time.elapsed();
     if chance.percent(2) {
         world.say(format!("host{n} is cut off"));
-        world.known().cut_off_until.insert(n, now + chance.millis(1_000, 400_000));
+        let longest = if is_long(world) { 9_000_000 } else { 400_000 };
+        world.known().cut_off_until.insert(n, now + chance.millis(1_000, longest));
+    }
+    if world.shape.has_spools && chance.number().is_multiple_of(300) {
+        world.say(format!("host{n} is off"));
+        world.known().off_until.insert(n, now + chance.millis(60_000, 7_200_000));
     }
     if chance.number().is_multiple_of(500) {
         world.say("the store's disk is full");
-        world.known().full_until = now + chance.millis(1_000, 600_000);
+        let longest = if is_long(world) { 9_000_000 } else { 600_000 };
+        world.known().full_until = now + chance.millis(1_000, longest);
     }
     post::trouble(world);
     let machine = world.machine(n);
@@ -116,6 +122,11 @@ fn trouble(world: &Arc<World>, n: usize) {
         }
         _ => {}
     }
+}
+
+/// Whether what befalls a host that keeps a spool lasts for longer than a tick alone reaches back.
+fn is_long(world: &World) -> bool {
+    world.shape.has_spools && world.chance.percent(10)
 }
 
 fn settle(world: &Arc<World>) {

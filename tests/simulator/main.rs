@@ -2,7 +2,8 @@
 //!
 //! - `TICKWARD_SIM_SEED=N` plays one seed and prints its trace; with `TICKWARD_SIM_PLANT=NAME` a rule is broken in it.
 //! - `TICKWARD_SIM_SEEDS=N` plays the first N, from `TICKWARD_SIM_FROM`; `TICKWARD_SIM_HOURS=H` simulates H hours each.
-//! - `TICKWARD_SIM_SPOOLS=1` has hosts go on without the run-log in each of them.
+//! - `TICKWARD_SIM_SPOOLS=N` has hosts go on without the run-log in every Nth of them: in each, in none where it is 0, in
+//!   every fourth where nothing is said. Among others such a life is a sixth as long.
 //! - `TICKWARD_SIM_LIVE=1` prints while it happens.
 
 #![allow(clippy::unwrap_used, reason = "a world that cannot be made is a failed test")]
@@ -36,6 +37,11 @@ use world::World;
 const SEEDS: u64 = 24;
 const HOURS: u64 = 3;
 
+/// One world in so many has hosts that go on without the run-log.
+const ONE_IN: u64 = 4;
+/// A minute of it costs about eight times as much as one of another world: so many times fewer are played.
+const SHORTER: u64 = 6;
+
 /// Whether a line of a trace is one to count.
 type IsCounted = fn(&str) -> bool;
 
@@ -54,6 +60,35 @@ struct Played {
     wrong: Vec<String>,
 }
 
+/// A world of a series, and how to see it again.
+struct Life {
+    seed: u64,
+    hours: u64,
+    has_spools: bool,
+}
+
+impl Life {
+    /// The one of this seed, where one in so many has spools.
+    fn of_seed(seed: u64, hours: u64, one_in: u64) -> Life {
+        let has_spools = one_in > 0 && seed % one_in == one_in - 1;
+        let is_shorter = has_spools && one_in > 1;
+        Life { seed, hours: if is_shorter { hours.div_ceil(SHORTER) } else { hours }, has_spools }
+    }
+
+    fn shape(&self) -> Shape {
+        let of_seed = if self.has_spools { Shape::with_spools } else { Shape::of_seed };
+        of_seed(self.seed, self.hours)
+    }
+
+    fn replay(&self) -> String {
+        let Life { seed, hours, has_spools } = self;
+        let spools = u8::from(*has_spools);
+        format!(
+            "TICKWARD_SIM_SPOOLS={spools} TICKWARD_SIM_HOURS={hours} TICKWARD_SIM_SEED={seed} cargo test --test simulator whatever -- --nocapture"
+        )
+    }
+}
+
 fn number(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
@@ -61,12 +96,12 @@ fn number(name: &str) -> Option<u64> {
 #[test]
 fn whatever_fails_no_attempt_starts_twice_and_no_occurrence_is_lost() {
     let hours = number("TICKWARD_SIM_HOURS").unwrap_or(HOURS);
-    let has_spools = number("TICKWARD_SIM_SPOOLS") == Some(1);
-    let of_seed = if has_spools { Shape::with_spools } else { Shape::of_seed };
+    let one_in = number("TICKWARD_SIM_SPOOLS").unwrap_or(ONE_IN);
+    let life = |seed| Life::of_seed(seed, hours, one_in);
     if let Some(seed) = number("TICKWARD_SIM_SEED") {
         let plant = std::env::var("TICKWARD_SIM_PLANT").ok();
         let plant = plant.map(|name| Plant::named(&name).unwrap_or_else(|| panic!("no plant is called {name}")));
-        let shape = plant.map_or_else(|| of_seed(seed, hours), |plant| Shape::broken(seed, plant));
+        let shape = plant.map_or_else(|| life(seed).shape(), |plant| Shape::broken(seed, plant));
         println!("{shape}");
         let Played { trace, wrong } = play(shape, seed);
         trace.iter().for_each(|line| println!("{line}"));
@@ -84,17 +119,14 @@ fn whatever_fails_no_attempt_starts_twice_and_no_occurrence_is_lost() {
             if seed >= from + seeds {
                 return;
             }
-            let Played { trace, wrong } = play(of_seed(seed, hours), seed);
+            let life = life(seed);
+            let Played { trace, wrong } = play(life.shape(), seed);
             for (count, (is_one, _)) in counts.iter().zip(COUNTED) {
                 let lines = trace.iter().filter(|line| is_one(line)).count() as u64;
                 count.fetch_add(lines, Ordering::SeqCst);
             }
-            let replay = format!(
-                "TICKWARD_SIM_SPOOLS={} TICKWARD_SIM_HOURS={hours} TICKWARD_SIM_SEED={seed} cargo test --test simulator whatever -- --nocapture",
-                u8::from(has_spools)
-            );
             if !wrong.is_empty() {
-                println!("seed {seed}: {wrong:?}; to see it: {replay}");
+                println!("seed {seed}: {wrong:?}; to see it: {}", life.replay());
                 all_wrong.lock().unwrap().push(seed);
             }
         }
@@ -108,7 +140,10 @@ fn whatever_fails_no_attempt_starts_twice_and_no_occurrence_is_lost() {
     assert!(all_wrong.is_empty(), "{} of {seeds} seeds of {hours} hours are wrong: {all_wrong:?}", all_wrong.len());
     let counts = counts.map(AtomicU64::into_inner);
     let told: Vec<String> = counts.iter().zip(COUNTED).map(|(count, (_, words))| format!("{count} {words}")).collect();
-    println!("{seeds} seeds of {hours} hours: {}, 0 wrong", told.join(", "));
+    let with_spools = (from..from + seeds).map(life).filter(|life| life.has_spools).count();
+    let of_these =
+        format!("{with_spools} with spools, of {} hours", Life::of_seed(one_in.max(1) - 1, hours, one_in).hours);
+    println!("{seeds} seeds of {hours} hours ({of_these}): {}, 0 wrong", told.join(", "));
     let [starts, kills, ..] = counts;
     assert!(starts > 100 && kills > 10, "a world in which nothing happens proves nothing");
 }

@@ -103,6 +103,7 @@ impl Remote {
     async fn apply(&self, batch: Batch, heard: &'static str) -> Result<Committed, Error> {
         let before = watch::before(&self.world, &batch).await;
         let committed = broken::commit(self, &batch).await?;
+        watch::check_claims(&self.world, &batch, &committed).await;
         post::note(&self.world).await;
         watch::committed(self, &batch, &committed, before.as_ref(), heard);
         Ok(committed)
@@ -160,9 +161,13 @@ impl RunLog for Remote {
     }
 
     async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
-        let world = self.world.clone();
+        let (world, owner) = (self.world.clone(), self.owner.clone());
         let taken = async move {
+            let attempts: Vec<_> = records.iter().map(|spooled| spooled.attempt.clone()).collect();
             let imported = world.truth.import(records).await;
+            for (imported, attempt) in imported.iter().flatten().zip(attempts) {
+                watch::imported(&world, &owner, &attempt, *imported);
+            }
             post::note(&world).await;
             imported
         };

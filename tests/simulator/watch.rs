@@ -7,7 +7,9 @@ use tickward::clock::Clock;
 use tickward::occurrence::Token;
 use tickward::plan::Folded;
 use tickward::run::{Attempt, NotRun, Outcome};
-use tickward::runlog::contract::{Batch, Committed, Condition, Ended, RunLog, Scope, Transition, Verdict, View};
+use tickward::runlog::contract::{
+    Batch, Committed, Condition, Ended, Imported, Query, Record, RunLog, Scope, Transition, Verdict, View,
+};
 
 use crate::hosts::boot_id;
 use crate::post;
@@ -49,7 +51,35 @@ pub fn committed(way: &Remote, batch: &Batch, committed: &Committed, before: Opt
     for (transition, verdict) in batch.transitions.iter().zip(&committed.verdicts) {
         say_transition(world, owner, transition, *verdict, heard);
         if *verdict == Verdict::Won {
+            if let Some(claim) = &transition.claim {
+                let now = world.time.elapsed();
+                world.known().claimed_at.insert(claim.token, now);
+            }
             check_row(world, transition);
+        }
+    }
+}
+
+/// Notes what became of an attempt that a host has made alone.
+pub fn imported(world: &World, owner: &str, attempt: &Attempt, imported: Imported) {
+    let outcome = attempt.outcome().map_or("running".into(), |outcome| outcome.to_string());
+    world.say(format!("{owner}: hands over {}, {outcome}: {imported:?}", name(attempt)));
+    if imported == Imported::Waits {
+        world.known().waiting.insert(attempt.token);
+    }
+}
+
+/// What is claimed has not succeeded by anything that the store knows, whichever host has made it, and however late it was told.
+pub async fn check_claims(world: &Arc<World>, batch: &Batch, committed: &Committed) {
+    let won = batch.transitions.iter().zip(&committed.verdicts).filter(|(_, verdict)| **verdict == Verdict::Won);
+    for claim in won.filter_map(|(transition, _)| transition.claim.as_ref()).filter(|claim| !claim.by_hand) {
+        let query = Query { run: Some(claim.run.clone()), attempts_only: true, limit: usize::MAX, ..Query::default() };
+        for record in world.truth.history(query).await.unwrap_or_default() {
+            let Record::Attempt(other) = record else { continue };
+            let outcomes = [other.outcome(), other.late_outcome];
+            if outcomes.into_iter().flatten().any(Outcome::is_success) {
+                world.is_wrong(format!("{} is claimed, and {} has succeeded", name(claim), name(&other)));
+            }
         }
     }
 }

@@ -57,6 +57,7 @@ pub struct Body {
     token: Token,
     who: String,
     start: Start,
+    since: Duration,
     until: Option<Duration>,
 }
 
@@ -73,6 +74,10 @@ pub struct Known {
     pub starts: BTreeMap<(String, String), Vec<Start>>,
     /// Tokens of attempts that were started.
     pub started: BTreeSet<Token>,
+    /// When the store took the claim of each token.
+    pub claimed_at: BTreeMap<Token, Duration>,
+    /// Attempts made alone that another one keeps out of the store until they have ended.
+    pub waiting: BTreeSet<Token>,
     /// Bodies by pipeline: whose, and until when it goes on after its tick was killed.
     pub bodies: BTreeMap<String, Vec<Body>>,
     pub marks: BTreeSet<PathBuf>,
@@ -81,6 +86,8 @@ pub struct Known {
     pub held_until: BTreeMap<String, Duration>,
     pub frozen_until: BTreeMap<String, Duration>,
     pub cut_off_until: BTreeMap<usize, Duration>,
+    /// Hosts that call no ticks.
+    pub off_until: BTreeMap<usize, Duration>,
     pub full_until: Duration,
     /// The first outcome that the store took for each attempt.
     pub outcomes: BTreeMap<Token, Outcome>,
@@ -169,6 +176,11 @@ impl World {
         self.known().cut_off_until.get(&of_loop).is_some_and(|until| now < *until)
     }
 
+    pub fn is_off(&self, of_loop: usize) -> bool {
+        let now = self.time.elapsed();
+        self.has_faults() && self.known().off_until.get(&of_loop).is_some_and(|until| now < *until)
+    }
+
     pub fn is_full(&self) -> bool {
         self.time.elapsed() < self.known().full_until
     }
@@ -183,16 +195,22 @@ impl World {
         let now = self.time.elapsed();
         let who = format!("{run} attempt {number}");
         let mut known = self.known();
-        known.started.insert(token);
-        let before = known.starts.entry((run.to_string(), number.to_string())).or_default();
+        let Known { started, starts, claimed_at, waiting, bodies, outcomes, .. } = &mut *known;
+        started.insert(token);
+        let before = starts.entry((run.to_string(), number.to_string())).or_default();
         let is_doubled = before.iter().any(|other| other.knows(start));
         before.push(start);
-        let bodies = known.bodies.entry(pipeline.to_string()).or_default();
+        let bodies = bodies.entry(pipeline.to_string()).or_default();
         bodies.retain(|body| body.until.is_none_or(|until| now < until));
-        // What ran when the run-log failed is not known without it.
-        let is_known = |body: &&Body| body.start.alone == start.alone && body.start.knows(start);
+        // What ran when the run-log failed is not known without it. A claim in it knows what its host has begun alone before,
+        // but for what cannot be taken in yet, and what others have declared lost: its lease is renewed by its host only.
+        let is_unknown = |body: &Body| waiting.contains(&body.token) || outcomes.contains_key(&body.token);
+        let claimed_at = claimed_at.get(&token).filter(|_| !start.alone);
+        let is_before =
+            |body: &Body| claimed_at.is_some_and(|claimed_at| body.since < *claimed_at) && !is_unknown(body);
+        let is_known = |body: &&Body| (body.start.alone == start.alone || is_before(body)) && body.start.knows(start);
         let beside: Vec<String> = bodies.iter().filter(is_known).map(|body| body.who.clone()).collect();
-        bodies.push(Body { token, who: who.clone(), start, until: None });
+        bodies.push(Body { token, who: who.clone(), start, since: now, until: None });
         drop(known);
         if is_doubled {
             self.is_wrong(format!("{who} has started twice"));
