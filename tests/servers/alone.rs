@@ -16,6 +16,7 @@ pub const CASES: &[(&str, Case)] = &[
     ("mariadb::a_read_only_one_has_the_data_and_takes_no_writes", mariadb_read_only),
     ("mariadb::with_tls_nothing_else_is_taken", mariadb_tls),
     ("mariadb::a_small_disk_is_full_soon", mariadb_small_disk),
+    ("mariadb::it_removes_no_temporary_files_of_others_when_it_starts", mariadb_temporary_files),
     ("pgbouncer::a_connection_of_the_server_is_shared_between_transactions", pgbouncer_shares),
     ("scripts::what_is_missing_is_named", what_is_missing_is_named),
     ("scripts::what_they_do_not_know_is_refused", what_they_do_not_know_is_refused),
@@ -139,6 +140,15 @@ fn mariadb_small_disk() -> Result<(), Lack> {
 }
 
 /// Two clients at once are served by the same and only process of the server, which goes for no other mode.
+fn mariadb_temporary_files() -> Result<(), Lack> {
+    let of_another = tempfile::Builder::new().prefix("#sql-temptable-").suffix(".MAI").tempfile_in("/tmp").unwrap();
+    // As another server's are, where root starts them.
+    Command::new("chown").arg("mysql").arg(of_another.path()).stderr(Stdio::null()).status().unwrap();
+    Server::start("mariadb", &[])?;
+    assert!(of_another.path().exists());
+    Ok(())
+}
+
 fn pgbouncer_shares() -> Result<(), Lack> {
     let server = Server::start("postgres", &[])?;
     let bouncer = Server::start("pgbouncer", &[&server.url, "--set", "default_pool_size=1"])?;

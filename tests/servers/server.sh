@@ -56,10 +56,12 @@ register() {
 take_folder() {
     mkdir -p "$1"
     find_folder "$1"
-    as=(env -i PATH="$PATH" HOME="$folder" LC_ALL=C.UTF-8)
+    # Temporary files of its own: MariaDB removes those that others have in the same place, when it starts.
+    mkdir -p "$folder/tmp"
+    as=(env -i PATH="$PATH" HOME="$folder" TMPDIR="$folder/tmp" LC_ALL=C.UTF-8)
     if [ "$(id -u)" = 0 ]; then
         id "$2" >/dev/null 2>&1 || lacks_program "there is no user \`$2\`: sudo apt-get install $3"
-        chown "$2" "$folder"
+        chown "$2" "$folder" "$folder/tmp"
         as+=(setpriv "--reuid=$2" "--regid=$(id -g "$2")" --init-groups --)
     fi
     # Whoever could read it could become the account: both servers run programs for their first user.
