@@ -1,8 +1,12 @@
 //! A run-log with a host's own files beside it: what the host has made alone is known before anything is claimed beside it.
 
+use std::time::Duration;
+
+use tickward::clock::Clock;
 use tickward::run::Row;
-use tickward::runlog::contract::{Batch, Imported, RunLog, Spooled, Transition, Verdict};
+use tickward::runlog::contract::{Batch, Imported, RunLog, Scope, Spooled, Transition, Verdict};
 use tickward::runlog::spool::beside::Mirrored;
+use tickward::runlog::spool::mirror::{self, Learned};
 use tickward::runlog::spool::{Folder, SpoolRunLog, Stored, keep};
 
 use crate::bench::{Bench, at, claiming, id};
@@ -30,4 +34,19 @@ pub async fn beside_what_its_host_runs_alone_a_tick_claims_nothing_that_has_not_
     let kept: Vec<Spooled> = kept.collect();
     assert_eq!(tick.import(kept).await.unwrap(), [Imported::Taken]);
     assert_eq!(commit(&tick, next().await).await, Verdict::Won, "who has told of it has decided by it");
+}
+
+/// The tick that looked has stood still meanwhile.
+pub async fn a_look_that_another_tick_has_overtaken_undoes_no_claim_in_the_mirror(bench: Bench) {
+    let folder = Folder::at(bench.folder().join("host"));
+    let tick = Mirrored::new(bench.log.clone(), folder.clone(), bench.clock.clone());
+    bench.claimed("p", "01:00").await;
+    tick.load(Scope::All).await.unwrap();
+    let before = mirror::digest_of(&folder);
+    let rows = bench.view(Scope::All).await.rows.into_values().collect();
+    assert_eq!(commit(&tick, claiming(bench.row(&id("p")).await, at("02:00"), 1)).await, Verdict::Won);
+
+    let later = bench.clock.now() + Duration::from_secs(120);
+    mirror::note(&folder, Learned { rows, is_all: true, before, running: Vec::new() }, later).unwrap();
+    assert_eq!(mirror::read(&folder).rows[&id("p")].cursor, Some(at("02:00")));
 }

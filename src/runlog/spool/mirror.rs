@@ -84,12 +84,14 @@ pub fn note(folder: &Folder, learned: Learned, now: Timestamp) -> io::Result<()>
     }
     let known = read(folder);
     // Whoever has written meanwhile may have overtaken what was learned, or has seen to this already.
-    let has_gone_back = may_be_behind && in_file == before;
+    let is_as_before = in_file == before;
+    let has_gone_back = may_be_behind && is_as_before;
     if has_gone_back {
         prove_nothing(&behind(&learned, &known), &running)?;
     }
-    let is_old = has_gone_back || known.ticked_at.is_none_or(|at| now.duration_since(at).abs() > OVERTAKEN);
-    let mut rows = if is_all && is_old { BTreeMap::new() } else { known.rows.clone() };
+    let is_old = known.ticked_at.is_none_or(|at| now.duration_since(at).abs() > OVERTAKEN);
+    let is_replaced = is_all && is_as_before && (is_old || has_gone_back);
+    let mut rows = if is_replaced { BTreeMap::new() } else { known.rows.clone() };
     for row in learned.into_iter().map(without_figures) {
         if rows.get(&row.pipeline).is_none_or(|before| before.version <= row.version) {
             rows.insert(row.pipeline.clone(), row);
