@@ -35,6 +35,11 @@ pub async fn due(
     without_run_log(world, (env, folder), pipelines, options, why).await
 }
 
+/// The way of a tick to the store, without its mirror.
+fn way(world: &Arc<World>, env: &Env) -> Remote {
+    Remote { world: world.clone(), of_loop: of_loop(env), owner: env.owner.id.clone() }
+}
+
 async fn with_run_log(
     world: &Arc<World>,
     (env, folder): (&Env, &Folder),
@@ -45,8 +50,7 @@ async fn with_run_log(
         let ended = keep::end_outage(folder);
         // Beside the mirror, which claims nothing that the spool has.
         env.in_time(env.run_log.load(Scope::All)).await?;
-        let way = Remote { world: world.clone(), of_loop: of_loop(env), owner: env.owner.id.clone() };
-        let report = run_due(&Env { run_log: Arc::new(way), ..env.clone() }, pipelines, options).await;
+        let report = run_due(&Env { run_log: Arc::new(way(world, env)), ..env.clone() }, pipelines, options).await;
         env.in_time(env.run_log.load(Scope::All)).await?;
         if ended.is_ok() {
             recover(env, folder).await?;
@@ -65,7 +69,7 @@ fn of_loop(env: &Env) -> usize {
 }
 
 async fn without_run_log(
-    world: &World,
+    world: &Arc<World>,
     (env, folder): (&Env, &Folder),
     pipelines: &[&Pipeline],
     options: &Options,
@@ -82,7 +86,10 @@ async fn without_run_log(
             tables.rows = mirror::read(folder).rows;
             Arc::new(MemoryRunLog::standing_in(env.clock.clone(), tables))
         }
-        _ => Arc::new(spool),
+        _ => {
+            let (world, of_tick) = (world.clone(), env.clone());
+            Arc::new(spool.renewing_in(Arc::new(move || Ok(Arc::new(way(&world, &of_tick))))))
+        }
     };
     let env = Env { run_log, ..env.clone() };
     let (run, skip): (Vec<&Pipeline>, Vec<&Pipeline>) =
