@@ -2,7 +2,8 @@
 //!
 //! Holds always: two addresses of one run-log have one folder, as far as that can be told without asking; two run-logs have two.
 
-use std::path::{Path, PathBuf};
+use std::ffi::OsString;
+use std::path::{Component, Path, PathBuf};
 
 use crate::config::secret::masked_url;
 
@@ -12,18 +13,42 @@ const WHICH: [&str; 5] = ["dbname", "host", "port", "schema", "socket"];
 /// How many links are followed from one to the next, as many as Linux does.
 const LINKS: usize = 40;
 
-/// A file, by the place where it is or will be: links and `..` do not count, nor the folder that a tick is started in.
+/// A file, by the place where it is or will be: links and `..` do not count, nor the folder that a tick is started in. What a link leads
+/// to need not be there: a disk that is not mounted now has the same run-log as before.
 pub fn file(path: &Path) -> String {
     let absolute = std::path::absolute(path).unwrap_or_else(|_| path.into());
-    place(absolute.clone()).unwrap_or(absolute).to_string_lossy().into_owned()
+    place(&absolute).unwrap_or(absolute).to_string_lossy().into_owned()
 }
 
-fn place(mut path: PathBuf) -> Option<PathBuf> {
-    for _ in 0..LINKS {
-        let Ok(target) = std::fs::read_link(&path) else { break };
-        path = path.parent()?.join(target);
+/// None where links lead in a circle.
+fn place(absolute: &Path) -> Option<PathBuf> {
+    let (mut place, mut links) = (PathBuf::from("/"), 0);
+    let mut left: Vec<OsString> = names(absolute);
+    while let Some(name) = left.pop() {
+        if name == ".." {
+            place.pop();
+            continue;
+        }
+        let Ok(target) = std::fs::read_link(place.join(&name)) else {
+            place.push(name);
+            continue;
+        };
+        links += 1;
+        if links > LINKS {
+            return None;
+        }
+        if target.is_absolute() {
+            place = PathBuf::from("/");
+        }
+        left.extend(names(&target));
     }
-    Some(std::fs::canonicalize(path.parent()?).ok()?.join(path.file_name()?))
+    Some(place)
+}
+
+/// Its parts below the root, the last one first.
+fn names(path: &Path) -> Vec<OsString> {
+    let is_name = |part: &Component<'_>| matches!(part, Component::Normal(_) | Component::ParentDir);
+    path.components().rev().filter(is_name).map(|part| part.as_os_str().to_owned()).collect()
 }
 
 /// A server's run-log: host, port, database and schema, whoever comes with whatever password and patience.
@@ -80,5 +105,13 @@ mod tests {
         assert_eq!(file(&root.join("b.db")), root.join("a.db").to_string_lossy());
         std::fs::remove_file(root.join("a.db")).unwrap();
         assert_eq!(file(&root.join("b.db")), root.join("a.db").to_string_lossy(), "what the link leads to is gone");
+        std::os::unix::fs::symlink("sub/deep", root.join("disk")).unwrap();
+        let deep = root.join("sub/deep/a.db").to_string_lossy().into_owned();
+        assert_eq!(file(&root.join("disk/a.db")), deep, "the disk is not mounted");
+        std::fs::create_dir(root.join("sub/deep")).unwrap();
+        assert_eq!(file(&root.join("disk/a.db")), deep);
+        std::os::unix::fs::symlink("circle", root.join("circle")).unwrap();
+        let in_circle = root.join("circle/a.db");
+        assert_eq!(file(&in_circle), in_circle.to_string_lossy());
     }
 }
