@@ -108,6 +108,9 @@ pub trait Host: Send + Sync {
     /// Tries to create the start mark at `path` in somebody else's stead.
     fn forestall(&self, path: &Path) -> StartMark;
 
+    /// Creates the start mark at `path` of what was started by a mark elsewhere; whether there is one now.
+    fn mark_started(&self, path: &Path) -> bool;
+
     /// Whether somebody keeps the file at `path` locked: the process that parents the bodies of a tick that is gone.
     fn is_held(&self, path: &Path) -> bool;
 

@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::ErrorKind;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, symlink};
 use std::path::Path;
 
 use jiff::SignedDuration;
@@ -72,6 +72,13 @@ impl Host for SystemHost {
                 Err(_) => StartMark::Unknown,
             },
             Err(_) => StartMark::Unknown,
+        }
+    }
+
+    fn mark_started(&self, path: &Path) -> bool {
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+            Ok(_) => true,
+            Err(error) => error.kind() == ErrorKind::AlreadyExists,
         }
     }
 
@@ -265,6 +272,9 @@ mod tests {
         let other = mark.with_file_name("b");
         start(&other).unwrap();
         assert_eq!(SystemHost.forestall(&other), StartMark::Started);
+        let elsewhere = folder.path().join("elsewhere");
+        assert!(SystemHost.mark_started(&elsewhere) && SystemHost.mark_started(&elsewhere));
+        assert_eq!(SystemHost.forestall(&elsewhere), StartMark::Started, "what was started by a mark elsewhere");
         let held = mark.with_extension("held");
         assert!(!SystemHost.is_held(&held), "there is none");
         let lock = fs::File::create(&held).unwrap();

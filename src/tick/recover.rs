@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::env::{Env, StartMark, StoreTime};
+use super::env::{Env, StoreTime};
 use super::gather::gather;
 use crate::alert::{Alert, Kind};
 use crate::failpoint::{self, Point};
@@ -147,7 +147,7 @@ fn mark_started(env: &Env, attempts: &[(&(String, Stored), Spooled)]) {
     let Some(marks) = env.run_log.start_marks() else { return };
     for (_, spooled) in attempts.iter().filter(|(_, spooled)| spooled.attempt.is_active()) {
         let made = env.host.make_folder(&marks).is_ok();
-        if !made || env.host.forestall(&marks.join(spooled.attempt.token.to_string())) == StartMark::Unknown {
+        if !made || !env.host.mark_started(&marks.join(spooled.attempt.token.to_string())) {
             tracing::error!(run = spooled.attempt.run.id(), "no start mark for what was started without the run-log");
         }
     }

@@ -53,7 +53,7 @@ pub enum Victim {
     Both,
 }
 
-fn supervisor_of(tick: &Child) -> Option<i32> {
+pub(super) fn supervisor_of(tick: &Child) -> Option<i32> {
     let tasks = format!("/proc/{0}/task/{0}/children", tick.id());
     let children = fs::read_to_string(tasks).ok()?;
     children.split_whitespace().find_map(|pid| {

@@ -3,9 +3,12 @@
 use std::fs;
 use std::path::PathBuf;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::{Value, json};
 
 use super::degraded::{DAILY, GARBAGE, TICK, broken, database, host, mend, refuse, waiting};
+use super::kills;
 use super::sandbox::{Done, Sandbox, each, keys};
 
 #[test]
@@ -56,6 +59,26 @@ fn what_still_runs_when_the_run_log_is_back_is_renewed_by_the_tick_that_runs_it(
     assert_eq!(done.json()["failed"][0]["outcome"], "cancelled", "{done:?}");
     sandbox.run(TICK).expect(0);
     assert_eq!((sandbox.starts().len(), sandbox.attempts()[0].3.as_str()), (1, "cancelled"));
+}
+
+/// Its start mark lies beside the spool; who looks into the run-log from elsewhere must not take it for what never started.
+#[test]
+fn what_was_taken_in_while_it_ran_and_is_killed_is_lost_to_whoever_looks() {
+    let config = "pipelines: { p: { schedule: '@daily', command: 'ENTER; exec sleep 60' } }";
+    let sandbox = broken(config, GARBAGE);
+    let mut tick = sandbox.start(TICK);
+    sandbox.wait("it to run", || sandbox.starts().len() == 1);
+    mend(&sandbox);
+    sandbox.run(TICK).expect(0);
+    let supervisor = kills::supervisor_of(&tick).unwrap();
+    tick.kill().unwrap();
+    kill(Pid::from_raw(supervisor), Signal::SIGKILL).unwrap();
+    tick.wait().unwrap();
+    let run_log = database(&sandbox);
+    let there = ["run-due", "--interval", "86400", "--run-log-url", run_log.to_str().unwrap()];
+    sandbox.call_with(&there, &[("TICKWARD_STATE_DIR", "elsewhere")]);
+    assert_eq!((sandbox.starts().len(), sandbox.attempts().len()), (1, 1));
+    assert_eq!(sandbox.attempts()[0].3, "lost");
 }
 
 #[test]

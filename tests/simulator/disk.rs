@@ -22,7 +22,17 @@ impl Host for SimHost {
     }
 
     fn forestall(&self, path: &Path) -> StartMark {
-        if self.0.make_mark(path) { StartMark::Forestalled } else { StartMark::Started }
+        let is_first = self.0.make_mark(path);
+        let mut known = self.0.known();
+        if is_first {
+            known.forestalled.insert(path.into());
+        }
+        if known.forestalled.contains(path) { StartMark::Forestalled } else { StartMark::Started }
+    }
+
+    fn mark_started(&self, path: &Path) -> bool {
+        self.0.make_mark(path);
+        true
     }
 
     fn is_held(&self, path: &Path) -> bool {
@@ -33,7 +43,9 @@ impl Host for SimHost {
     }
 
     fn remove_mark(&self, path: &Path) {
-        self.0.known().marks.remove(path);
+        let mut known = self.0.known();
+        known.marks.remove(path);
+        known.forestalled.remove(path);
     }
 
     fn mark_files(&self, folder: &Path) -> Vec<MarkFile> {

@@ -81,6 +81,8 @@ pub struct Known {
     /// Bodies by pipeline: whose, and until when it goes on after its tick was killed.
     pub bodies: BTreeMap<String, Vec<Body>>,
     pub marks: BTreeSet<PathBuf>,
+    /// Those of them that say that nobody has started.
+    pub forestalled: BTreeSet<PathBuf>,
     /// Ticks that run or are frozen.
     pub alive: BTreeSet<String>,
     pub held_until: BTreeMap<String, Duration>,

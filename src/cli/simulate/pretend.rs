@@ -130,6 +130,10 @@ impl Host for PretendedHost {
         StartMark::Unknown
     }
 
+    fn mark_started(&self, _: &Path) -> bool {
+        false
+    }
+
     fn is_held(&self, _: &Path) -> bool {
         false
     }
