@@ -168,11 +168,14 @@ fn check_run(world: &Arc<World>, run: &Run, attempts: &[Attempt]) {
         if attempt.outcome() == Some(Outcome::Released) && world.has_started(attempt.token) {
             world.is_wrong(format!("{name} is released and has started"));
         }
-        // Another attempt is made under the policy of the one before it.
-        let before = if place > 0 { &attempts[place - 1] } else { attempt };
+        // Another attempt is made under the policy of the one before it; that may have taken over what another host's file allows.
+        let before = &attempts[place.saturating_sub(1)];
+        let from = if before.degraded { 0 } else { place.saturating_sub(1) };
+        let most =
+            attempts[from..place.max(1)].iter().map(|earlier| earlier.policy.retry.max_attempts).max().unwrap_or(0);
         let is_counted = place == 0 || attempt.tries > before.tries;
         let more = if before.policy.idempotent == Some(true) { 3 } else { 0 };
-        if is_counted && attempt.tries > before.policy.retry.max_attempts + more && !attempt.by_hand {
+        if is_counted && attempt.tries > most + more && !attempt.by_hand {
             world.is_wrong(format!("{name} is beyond its policy"));
         }
         // A host alone counts its fences on by itself.
