@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use tickward::clock::Clock;
-use tickward::run::Row;
+use tickward::run::{KnownSchedule, Row};
 use tickward::runlog::contract::{Batch, Imported, RunLog, Scope, Spooled, Transition, Verdict};
 use tickward::runlog::spool::beside::Mirrored;
 use tickward::runlog::spool::mirror::{self, Learned};
 use tickward::runlog::spool::{Folder, SpoolRunLog, Stored, keep};
 
-use crate::bench::{Bench, at, claiming, id};
+use crate::bench::{Bench, at, changing, claiming, id};
 
 async fn commit(log: &dyn RunLog, transition: Transition) -> Verdict {
     log.commit(Batch { ends: Vec::new(), transitions: vec![transition] }).await.unwrap().verdicts[0]
@@ -49,4 +49,22 @@ pub async fn a_look_that_another_tick_has_overtaken_undoes_no_claim_in_the_mirro
     let later = bench.clock.now() + Duration::from_secs(120);
     mirror::note(&folder, Learned { rows, is_all: true, before, running: Vec::new() }, later).unwrap();
     assert_eq!(mirror::read(&folder).rows[&id("p")].cursor, Some(at("02:00")));
+}
+
+/// A host without a mirror goes by its cursor alone, and sees each schedule for the first time in every outage.
+pub async fn what_a_first_sight_has_left_out_is_no_part_of_what_a_claim_alone_decides(bench: Bench) {
+    for (since, after) in [("01:00", Some(at("02:00"))), ("03:15", None)] {
+        let folder = Folder::at(bench.folder().join(since));
+        let spool = SpoolRunLog::open(folder.clone(), bench.clock.clone(), "outage".into()).unwrap();
+        let row = Row { cursor: Some(at("02:00")), ..Row::absent(id("p")) };
+        assert_eq!(commit(&spool, changing(row.clone())).await, Verdict::Won);
+
+        let (rest, cursor) = (serde_json::Map::new(), Some(at("04:00")));
+        let seen = KnownSchedule { hash: "hourly".into(), since: at(since), cursor, replaced_at: None, rest };
+        let row = Row { version: 1, schedules: vec![seen], ..row };
+        assert_eq!(commit(&spool, claiming(row, at("04:00"), 1)).await, Verdict::Won);
+        let kept = keep::records(&folder).unwrap();
+        let [(_, Stored::Attempt { spooled, .. })] = &kept[..] else { panic!("{kept:?}") };
+        assert_eq!(spooled.after, after, "seen since {since}");
+    }
 }

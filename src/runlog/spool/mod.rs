@@ -246,10 +246,11 @@ fn moved_from(tables: &Tables, batch: &Batch) -> Vec<Moved> {
             && followed == Some(&transition.row.standing.followed)
     });
     let by_schedule = moved.filter_map(|(transition, claim)| {
-        let mut known = transition.row.schedules.iter();
+        let after = tables.rows.get(&claim.run.pipeline)?.cursor?;
+        // A first sight since then has left out what came before it.
+        let mut known = transition.row.schedules.iter().filter(|known| known.since <= after);
         let schedule = known.find(|known| known.cursor == Some(claim.run.scheduled_for))?.hash.clone();
-        let after = tables.rows.get(&claim.run.pipeline).and_then(|row| row.cursor);
-        Some(Moved { by: claim.token, after, schedule })
+        Some(Moved { by: claim.token, after: Some(after), schedule })
     });
     by_schedule.collect()
 }
