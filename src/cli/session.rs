@@ -184,7 +184,10 @@ impl Session {
     /// `Usage` for an address that is no good, `RunLog` for the rest, after saying why.
     pub fn run_log(&self, purpose: Purpose, clock: Arc<dyn Clock>) -> Result<Arc<dyn RunLog>, Exit> {
         let url = self.run_log_url().unwrap_or_else(|| "memory://".into());
-        runlog::open(&url, OpenOptions { clock, purpose }).map_err(|error| run_log_failed(&error))
+        let is_of_its_own = matches!(purpose, Purpose::Rehearse | Purpose::Shadow | Purpose::RehearseShadow);
+        let there = if is_of_its_own { Ok(()) } else { self.must_not_be_gone() };
+        let opened = there.and_then(|()| runlog::open(&url, OpenOptions { clock, purpose }));
+        opened.map_err(|error| run_log_failed(&error))
     }
 
     /// Opens the run-log to change what it knows, by the time of `clock`; one that is not there is not made.
@@ -206,7 +209,7 @@ impl Session {
         })
     }
 
-    /// Refuses a run-log in a file that nobody has made yet.
+    /// Refuses a run-log in a file that nobody has made yet, or that is gone.
     ///
     /// # Errors
     /// `RunLog`, after saying so with this advice; `Usage` for an address that is no good.
@@ -214,6 +217,7 @@ impl Session {
         if let Some(url) = self.run_log_url() {
             runlog::check_file(&url).map_err(|error| run_log_failed(&error))?;
         }
+        self.must_not_be_gone().map_err(|error| run_log_failed(&error))?;
         match self.run_log_file().filter(|path| is_blank(path)) {
             None => Ok(()),
             Some(path) => {

@@ -56,7 +56,15 @@ fn repeat(to: &mut Rewritten, take: impl Fn(&mut Rewritten) -> Option<String>) {
 pub fn lock_of(command: &str) -> Option<String> {
     let pieces = pieces(command)?;
     let flock = pieces.iter().position(|piece| is_program(piece, "flock"))?;
-    let file = pieces[flock + 1..].iter().find(|piece| !piece.text.starts_with('-'))?;
+    let mut words = pieces[flock + 1..].iter();
+    let file = loop {
+        let word = words.next()?;
+        match word.text {
+            "-w" | "--wait" | "--timeout" | "-E" | "--conflict-exit-code" => _ = words.next(),
+            option if option.starts_with('-') => {}
+            _ => break word,
+        }
+    };
     file.plain().map(str::to_owned)
 }
 
