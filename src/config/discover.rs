@@ -194,7 +194,9 @@ fn yaml_files(folder: &Path) -> io::Result<Vec<PathBuf>> {
         let path = entry?.path();
         let is_hidden = path.file_name().is_some_and(|name| name.as_encoded_bytes().starts_with(b"."));
         let is_yaml = path.extension().is_some_and(|extension| extension == "yaml" || extension == "yml");
-        if is_yaml && !is_hidden && path.is_file() {
+        // A link to what is not there now may lead to what names the run-log of all.
+        let is_file = path.is_file() || path.is_symlink() && !path.exists();
+        if is_yaml && !is_hidden && is_file {
             files.push(path);
         }
     }

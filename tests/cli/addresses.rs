@@ -110,6 +110,7 @@ fn a_broken_file_that_may_name_the_run_log_leaves_the_others_without_one() {
         ("no text", [named.as_bytes(), b"# \xff\n"].concat()),
         ("in a mapping of its own", b"{ 'run_log' : \"sqlite:all.db\", x: ".to_vec()),
         ("no such environment", b"environments: { prod: { run_log: sqlite:all.db } }\n".to_vec()),
+        ("being written", Vec::new()),
     ];
     for (what, bytes) in broken {
         let sandbox = Sandbox::new();
@@ -130,6 +131,12 @@ fn a_broken_file_that_may_name_the_run_log_leaves_the_others_without_one() {
         sandbox.write("conf/c.yaml", "run_log: sqlite:all.db\npipelines: {}\n");
         call(&["run-due", "-c", "conf", "--interval", "0"]).expect(3);
     }
+    let sandbox = Sandbox::with(CONFIG);
+    std::fs::create_dir(sandbox.path("conf")).unwrap();
+    std::fs::rename(sandbox.path("tickward.yaml"), sandbox.path("conf/b.yaml")).unwrap();
+    std::os::unix::fs::symlink("gone.yaml", sandbox.path("conf/a.yaml")).unwrap();
+    let done = sandbox.call(&["run-due", "-c", "conf"]).expect(2);
+    assert!(done.stderr.contains("conf/a.yaml") && done.stderr.contains("the run-log is not known"), "{done:?}");
     let sandbox = Sandbox::with(CONFIG);
     sandbox.call(&["run-due", "-c", "tickward.yaml", "-c", "none.yaml"]).expect(2);
     sandbox.write("bad.yaml", "# run_log: in a remark\nx: [");
