@@ -54,21 +54,7 @@ pub fn cancelled(attempt: &Attempt, now: jiff::Timestamp) -> Completion {
 
 /// An attempt that was claimed and that we never started.
 pub fn never_started(attempt: &Attempt, why: &str, now: jiff::Timestamp) -> Completion {
-    Completion {
-        token: attempt.token,
-        outcome: Outcome::Released,
-        fatal: false,
-        started_at: None,
-        ended_at: now,
-        duration: Duration::ZERO,
-        exit_code: None,
-        error: Some(why.into()),
-        cpu: Duration::ZERO,
-        peak_memory_bytes: 0,
-        output_bytes: 0,
-        tail: String::new(),
-        results: None,
-    }
+    Completion { error: Some(why.into()), ..Completion::bare(attempt.token, Outcome::Released, now) }
 }
 
 /// Whether a job whose supervisor is gone had not come to its start: then its mark can still be made in its stead.
