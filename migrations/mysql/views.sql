@@ -9,7 +9,7 @@ SELECT CASE p.namespace WHEN 'default' THEN p.pipeline ELSE CONCAT(p.namespace, 
 FROM tickward_pipeline p
 WHERE p.last_ended_at IS NOT NULL;
 
--- Of each pipeline whose last attempt failed: how many have in a row, and whether no retry of that run is to come.
+-- Of each pipeline whose last attempt failed: how many have in a row, and whether that one used its policy up.
 CREATE VIEW attempt_state AS
 SELECT CASE p.namespace WHEN 'default' THEN p.pipeline ELSE CONCAT(p.namespace, ':', p.pipeline) END AS pipeline_name,
        p.failures_in_a_row AS attempt_count,
