@@ -183,11 +183,7 @@ impl Session {
     /// # Errors
     /// `Usage` for an address that is no good, `RunLog` for the rest, after saying why.
     pub fn run_log(&self, purpose: Purpose, clock: Arc<dyn Clock>) -> Result<Arc<dyn RunLog>, Exit> {
-        let url = self.run_log_url().unwrap_or_else(|| "memory://".into());
-        let is_of_its_own = matches!(purpose, Purpose::Rehearse | Purpose::Shadow | Purpose::RehearseShadow);
-        let there = if is_of_its_own { Ok(()) } else { self.must_not_be_gone() };
-        let opened = there.and_then(|()| runlog::open(&url, OpenOptions { clock, purpose }));
-        opened.map_err(|error| run_log_failed(&error))
+        self.open_run_log(purpose, clock).map_err(|error| run_log_failed(&error))
     }
 
     /// Opens the run-log to change what it knows, by the time of `clock`; one that is not there is not made.
@@ -237,23 +233,33 @@ impl Session {
         })
     }
 
-    /// Opens the run-log to look at it, and says nothing where that fails.
+    /// The same as `run_log`, and says nothing where that fails.
     ///
     /// # Errors
     /// As the run-log says.
-    pub fn look_at_run_log(&self, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
-        runlog::open(&self.run_log_url().unwrap_or_else(|| "memory://".into()), options)
+    pub fn open_run_log(&self, purpose: Purpose, clock: Arc<dyn Clock>) -> Result<Arc<dyn RunLog>, Error> {
+        let url = self.run_log_url().unwrap_or_else(|| "memory://".into());
+        let mut options = OpenOptions::new(clock, purpose);
+        // What is rehearsed or shadowed has a run-log of its own, of which this host keeps nothing.
+        if matches!(purpose, Purpose::Work | Purpose::Read) {
+            self.must_not_be_gone()?;
+            options.host = self.host_folder().map(|folder| folder.path().into());
+        }
+        runlog::open(&url, options)
     }
 
     /// Opens the run-log when it is wanted; a file that is not there then is not made.
     pub fn reach(&self, clock: Arc<dyn Clock>) -> Reach {
         let (url, file) = (self.run_log_url().unwrap_or_else(|| "memory://".into()), self.run_log_file());
+        let host = self.host_folder().map(|folder| folder.path().into());
         Arc::new(move || match file.as_deref().filter(|file| is_blank(file)) {
             Some(file) => {
                 let message = format!("there is no run-log `{}`", file.display());
                 Err(Error::Unavailable { message, source: None })
             }
-            None => runlog::open(&url, OpenOptions { clock: clock.clone(), purpose: Purpose::Work }),
+            None => {
+                runlog::open(&url, OpenOptions { host: host.clone(), ..OpenOptions::new(clock.clone(), Purpose::Work) })
+            }
         })
     }
 
@@ -282,7 +288,7 @@ impl Session {
         Some(Folder::at(self.state_folder().join("host").join(format!("{:016x}", stable_hash(&whose)))))
     }
 
-    /// Refuses to begin anew where a run-log was: what it knew would run again.
+    /// Refuses a file that is gone or empty although this host has used it.
     ///
     /// # Errors
     /// `Unavailable`, with what to do.
@@ -291,21 +297,18 @@ impl Session {
         let size = |path: &PathBuf| path.metadata().ok().filter(|data| data.is_file()).map(|data| data.len());
         let mut wal = file.clone().into_os_string();
         wal.push("-wal");
-        let what = match size(&file) {
-            None if !file.exists() => "gone",
-            Some(0) if size(&wal.into()).is_none_or(|size| size == 0) => "empty",
-            _ => return Ok(()),
+        let wal = PathBuf::from(wal);
+        let found = || match size(&file) {
+            None if !file.exists() => Some("gone"),
+            Some(0) if size(&wal).is_none_or(|size| size == 0) => Some("empty"),
+            _ => None,
         };
-        let known = mirror::read(&folder).rows.len();
-        if known == 0 {
-            return Ok(());
+        let Some(what) = found() else { return Ok(()) };
+        match mirror::must_know_nothing(&folder, &format!("the run-log `{}` is {what}", file.display())) {
+            // Whoever has made it meanwhile has noted what this host knows of it.
+            Err(error) if found().is_some() => Err(error),
+            _ => Ok(()),
         }
-        let (file, folder) = (file.display(), folder.path().display());
-        let message = format!(
-            "the run-log `{file}` is {what}, and this host knows {known} of its pipelines: put it back, or remove \
-             `{folder}` to begin anew"
-        );
-        Err(Error::Unavailable { message, source: None })
     }
 
     /// Everything a tick needs.
@@ -335,10 +338,7 @@ impl Session {
             (false, None) => Purpose::Work,
             (false, Some(_)) => Purpose::Rehearse,
         };
-        if purpose == Purpose::Work {
-            self.must_not_be_gone()?;
-        }
-        let mut run_log = self.look_at_run_log(OpenOptions { clock: clock.clone(), purpose })?;
+        let mut run_log = self.open_run_log(purpose, clock.clone())?;
         if let Some(folder) = self.host_folder().filter(|_| purpose == Purpose::Work) {
             run_log = Arc::new(Mirrored::new(run_log, folder, clock.clone()));
         }

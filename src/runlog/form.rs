@@ -1,6 +1,7 @@
 //! What a store says of its tables, and which stores are not for this program or purpose.
 
-use super::{Error, Purpose};
+use super::spool::{Folder, mirror};
+use super::{Error, OpenOptions, Purpose};
 
 /// What a store says of itself.
 #[derive(Debug, Default)]
@@ -38,6 +39,15 @@ impl Meta {
         let marks = [("rehearsal", is_rehearsal), ("shadow", is_shadow)].into_iter().filter(|(_, is_so)| *is_so);
         [("needs", "1")].into_iter().chain(marks.map(|(name, _)| (name, "yes"))).collect()
     }
+}
+
+/// Refuses a store that has no tables, and that this host has used.
+///
+/// # Errors
+/// `Unavailable`, with what to do.
+pub fn must_be_new(shown: &str, options: &OpenOptions) -> Result<(), Error> {
+    let Some(host) = &options.host else { return Ok(()) };
+    mirror::must_know_nothing(&Folder::at(host.clone()), &format!("the run-log `{shown}` has none of its tables"))
 }
 
 /// A store as messages name it, and how many migrations this program knows.

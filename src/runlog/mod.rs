@@ -4,6 +4,7 @@
 //! table below. A further store is a folder shaped like its neighbours, a `mod` line and a row.
 
 use std::cmp::Ordering;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::clock::Clock;
@@ -50,6 +51,16 @@ pub struct OpenOptions {
     pub clock: Arc<dyn Clock>,
     /// What for.
     pub purpose: Purpose,
+    /// Where this host keeps what it knows of the store: one that it has used and that has no tables is no new one. None
+    /// where nothing is kept.
+    pub host: Option<PathBuf>,
+}
+
+impl OpenOptions {
+    /// By the time of `clock`, for a store of which this host keeps nothing.
+    pub fn new(clock: Arc<dyn Clock>, purpose: Purpose) -> OpenOptions {
+        OpenOptions { clock, purpose, host: None }
+    }
 }
 
 /// What a run-log is opened for.

@@ -5,8 +5,8 @@ use std::fs;
 use super::sandbox::Sandbox;
 
 #[test]
-fn a_run_log_that_is_gone_or_empty_is_no_new_one() {
-    for what in ["gone", "empty"] {
+fn a_run_log_that_is_gone_or_empty_or_not_ours_is_no_new_one() {
+    for what in ["is gone", "is empty", "has none of its tables"] {
         let sandbox = Sandbox::with("pipelines: { p: { schedule: '@daily', command: ENTER } }");
         let tick = || sandbox.run("run-due --interval 86400 -o json");
         tick().expect(0);
@@ -17,15 +17,19 @@ fn a_run_log_that_is_gone_or_empty_is_no_new_one() {
             assert!(!sandbox.state().join(beside).exists(), "it was closed");
         }
         fs::remove_file(&file).unwrap();
-        if what == "empty" {
-            fs::write(&file, "").unwrap();
+        match what {
+            "is empty" => fs::write(&file, "").unwrap(),
+            "is gone" => {}
+            _ => rusqlite::Connection::open(&file).unwrap().execute_batch("CREATE TABLE theirs (x)").unwrap(),
         }
         let done = tick().expect(0);
-        assert!(done.stderr.contains(&format!("run_log.db` is {what}, and this host knows 1")), "{done:?}");
+        assert!(done.stderr.contains(&format!("run_log.db` {what}, and this host knows 1")), "{done:?}");
         assert_eq!((&done.json()["tick"]["degraded"], sandbox.starts().len()), (&true.into(), 1), "{what}: {done:?}");
-        assert_eq!(file.exists(), what == "empty", "nothing is put in its place");
+        assert_eq!(file.exists(), what != "is gone", "nothing is put in its place");
+        let gone = sandbox.run("status").expect(4);
+        assert!(gone.stderr.contains(what), "{gone:?}");
         let doctor = sandbox.run("doctor").expect(1);
-        let wrong = format!("run_log.db` is {what}, and this host knows 1 of its pipelines: put it back");
+        let wrong = format!("run_log.db` {what}, and this host knows 1 of its pipelines: put it back");
         assert!(doctor.stdout.contains(&wrong), "{doctor:?}");
         fs::write(&file, &kept).unwrap();
         tick().expect(0);

@@ -119,7 +119,7 @@ fn word(verdict: Verdict) -> &'static str {
 }
 
 pub fn open(url: &str) -> Arc<dyn RunLog> {
-    runlog::open(url, OpenOptions { clock: Arc::new(SystemClock), purpose: Purpose::Work }).unwrap()
+    runlog::open(url, OpenOptions::new(Arc::new(SystemClock), Purpose::Work)).unwrap()
 }
 
 /// The pipelines, in the order of a request.

@@ -163,7 +163,7 @@ impl Bench {
 }
 
 fn open(url: &str, clock: &Arc<ManualClock>, purpose: Purpose) -> Result<Arc<dyn RunLog>, Error> {
-    runlog::open(url, OpenOptions { clock: clock.clone(), purpose })
+    runlog::open(url, OpenOptions::new(clock.clone(), purpose))
 }
 
 /// An instant of the first of January 2026, or a whole one.

@@ -120,7 +120,7 @@ pub async fn many_connections_make_one_store(bench: Bench) {
     let url = bench.another_url();
     let clock = bench.clock.clone();
     let opened = all_at_once(&bench, 16, move |number, _, _| {
-        let options = tickward::runlog::OpenOptions { clock: clock.clone(), purpose: Purpose::Work };
+        let options = tickward::runlog::OpenOptions::new(clock.clone(), Purpose::Work);
         let opened = tickward::runlog::open(&url, options);
         async move {
             let log = opened.map_err(|error| error.to_string())?;

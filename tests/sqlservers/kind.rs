@@ -87,7 +87,7 @@ pub fn open(url: &str) -> Result<Arc<dyn RunLog>, Error> {
 
 /// Opens a log by a clock.
 pub fn open_by(url: &str, clock: Arc<dyn Clock>) -> Result<Arc<dyn RunLog>, Error> {
-    runlog::open(url, OpenOptions { clock, purpose: Purpose::Work })
+    runlog::open(url, OpenOptions::new(clock, Purpose::Work))
 }
 
 /// The error of one that must not open.

@@ -12,7 +12,7 @@ use super::super::{block_on, print, status};
 use super::finding::{Findings, Level};
 use crate::clock::SystemClock;
 use crate::runlog::contract::{Facts, Query, Role, Scope, View};
-use crate::runlog::{Error, OpenOptions, Purpose, RunLog};
+use crate::runlog::{Error, Purpose, RunLog};
 use crate::tick::{Pipelines, would_decide};
 
 /// Looks at the run-log of the session.
@@ -34,8 +34,7 @@ pub fn look(session: &Session, findings: &mut Findings) {
             return findings.add(Level::Wrong, "run-log", None, &what, "change its owner, or run as that user");
         }
     }
-    let options = OpenOptions { clock: Arc::new(SystemClock), purpose: Purpose::Read };
-    match session.look_at_run_log(options).and_then(|run_log| read(&*run_log)) {
+    match session.open_run_log(Purpose::Read, Arc::new(SystemClock)).and_then(|run_log| read(&*run_log)) {
         Ok((view, last, facts)) => {
             let last =
                 last.map_or("nothing has run yet".into(), |at| format!("the last claim was at {}", print::instant(at)));

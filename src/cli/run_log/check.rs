@@ -18,7 +18,7 @@ use super::race::{Latencies, Racer};
 use crate::clock::{Clock, SystemClock};
 use crate::config::secret::masked;
 use crate::runlog::contract::{Facts, Role};
-use crate::runlog::{Error, OpenOptions, Purpose, RunLog, tables_of};
+use crate::runlog::{Error, Purpose, RunLog, tables_of};
 use crate::scheme;
 
 /// Tells whether a run-log is fit for use: rights, version, form, clock, claims, and how long calls take
@@ -88,7 +88,7 @@ impl Check {
         lines: &mut Vec<Line>,
     ) -> Result<Latencies, (&'static str, Error)> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let open = || session.look_at_run_log(OpenOptions { clock: clock.clone(), purpose: Purpose::Work });
+        let open = || session.open_run_log(Purpose::Work, clock.clone());
         let run_log = open().map_err(|error| ("connect", error))?;
         let shown = session.run_log_shown().unwrap_or_default();
         lines.push(("connect", true, shown.clone()));

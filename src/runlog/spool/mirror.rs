@@ -15,6 +15,7 @@ use std::time::SystemTime;
 
 use jiff::Timestamp;
 
+use super::super::Error;
 use super::folder::Folder;
 use crate::occurrence::PipelineId;
 use crate::run::{Attempt, Row};
@@ -45,6 +46,22 @@ pub fn read(folder: &Folder) -> Known {
         rows: rows.into_iter().map(|row| (row.pipeline.clone(), row)).collect(),
         ticked_at: modified.ok().and_then(|at| Timestamp::try_from(at).ok()),
     }
+}
+
+/// Refuses to begin anew where a run-log was: what it knew would run again. `found` says what is there instead.
+///
+/// # Errors
+/// `Unavailable`, with what to do.
+pub fn must_know_nothing(folder: &Folder, found: &str) -> Result<(), Error> {
+    let known = read(folder).rows.len();
+    if known == 0 {
+        return Ok(());
+    }
+    let folder = folder.path().display();
+    let message = format!(
+        "{found}, and this host knows {known} of its pipelines: put it back, or remove `{folder}` to begin anew"
+    );
+    Err(Error::Unavailable { message, source: None })
 }
 
 /// What tells one content of the mirror from another.

@@ -7,7 +7,7 @@ use super::super::{Error, OpenOptions, Purpose};
 use super::line::{Answers, Failure, Line};
 use super::transaction::whole;
 use super::{Backend, failed};
-use crate::runlog::form::{Form, Meta};
+use crate::runlog::form::{Form, Meta, must_be_new};
 
 /// What opening has found.
 pub enum Opened {
@@ -48,6 +48,9 @@ pub async fn open(line: &Line, backend: &Backend, options: &OpenOptions) -> Resu
     let found = meta.schema;
     if meta.schema < backend.migrations.len() && options.purpose != Purpose::Read {
         if !backend.creates_tables {
+            if meta.schema == 0 {
+                must_be_new(&backend.shown, options)?;
+            }
             return Err(Error::Refused {
                 message: match meta.schema {
                     0 => format!("the run-log `{}` has no tables, and create_tables=false", backend.shown),
@@ -60,10 +63,13 @@ pub async fn open(line: &Line, backend: &Backend, options: &OpenOptions) -> Resu
                 help: "run `tickward run-log migrate` with a role that may create tables".into(),
             });
         }
-        meta = apply(line, backend, options.purpose).await?;
+        meta = apply(line, backend, options).await?;
     }
     if meta.schema == 0 {
-        return Ok(Opened::Nothing);
+        return match must_be_new(&backend.shown, options) {
+            Err(error) if whole(line, look(backend)).await.is_err() => Err(error),
+            _ => Ok(Opened::Nothing),
+        };
     }
     let form = Form { shown: &backend.shown, known: backend.migrations.len() };
     form.check(&meta, options.purpose).map(|()| Opened::Ready { found })
@@ -73,7 +79,7 @@ pub async fn open(line: &Line, backend: &Backend, options: &OpenOptions) -> Resu
 ///
 /// # Errors
 /// As the server says.
-pub async fn apply(line: &Line, backend: &Backend, purpose: Purpose) -> Result<Meta, Error> {
+pub async fn apply(line: &Line, backend: &Backend, options: &OpenOptions) -> Result<Meta, Error> {
     let dialect = &*backend.dialect;
     let sort = |failure| failed(backend, failure);
     let mut statements = dialect.begin_migrating();
@@ -86,11 +92,15 @@ pub async fn apply(line: &Line, backend: &Backend, purpose: Purpose) -> Result<M
         let mut answers = open.more(vec![META.into()]).await.map_err(sort)?;
         meta = read(answers.pop());
     }
+    // Whoever has made the tables meanwhile may have noted what this host knows of them.
+    if meta.schema == 0 {
+        must_be_new(&backend.shown, options)?;
+    }
     let mut statements = Vec::new();
     for (done, migration) in backend.migrations.iter().enumerate().skip(meta.schema) {
         statements.extend(dialect.migration(migration.statements));
         // The number comes last: a store that was left halfway is gone on with from the migration that was cut off.
-        let first = if done == 0 { Meta::first(purpose) } else { Vec::new() };
+        let first = if done == 0 { Meta::first(options.purpose) } else { Vec::new() };
         let form = (done + 1).to_string();
         for (name, value) in first.into_iter().chain([("schema", form.as_str())]) {
             statements.push(format!("DELETE FROM tickward_meta WHERE name = '{name}'"));

@@ -8,8 +8,8 @@ use std::path::Path;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
 use super::super::facts::Migration;
-use super::super::form::{Form, Meta};
-use super::super::{Error, OpenOptions, Purpose};
+use super::super::form::{Form, Meta, must_be_new};
+use super::super::{Error, OpenOptions};
 use super::sorted;
 use crate::failpoint::{self, Point};
 
@@ -32,13 +32,14 @@ pub const MIGRATIONS: &[Migration] = &[
 /// Applies what is missing, then checks that the store is for this program and purpose; returns the form as it was found.
 ///
 /// # Errors
-/// `Refused` for a store that needs a newer program or is for another purpose; `Unavailable` for the rest.
+/// `Refused` for a store that needs a newer program or is for another purpose; `Unavailable` for the rest, also for one
+/// without tables that this host has used.
 pub fn bring_up_to_date(connection: &mut Connection, path: &Path, options: &OpenOptions) -> Result<usize, Error> {
     let sort = |error| sorted(path, error);
     let mut meta = read(connection).map_err(sort)?;
     let found = meta.schema;
     if meta.schema < MIGRATIONS.len() {
-        apply(connection, options.purpose).map_err(sort)?;
+        apply(connection, path, options)?;
         meta = read(connection).map_err(sort)?;
     }
     Form { shown: &path.display().to_string(), known: MIGRATIONS.len() }.check(&meta, options.purpose)?;
@@ -61,22 +62,32 @@ pub fn form(connection: &Connection) -> rusqlite::Result<usize> {
     Ok(read(connection)?.schema)
 }
 
-fn apply(connection: &mut Connection, purpose: Purpose) -> rusqlite::Result<()> {
-    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-    let applied = read(&transaction)?.schema;
+fn apply(connection: &mut Connection, path: &Path, options: &OpenOptions) -> Result<(), Error> {
+    let sort = |error| sorted(path, error);
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(sort)?;
+    let applied = read(&transaction).map_err(sort)?.schema;
+    // Whoever has made the tables meanwhile may have noted what this host knows of them.
+    if applied == 0 {
+        must_be_new(&path.display().to_string(), options)?;
+    }
+    write(&transaction, applied, options).map_err(sort)?;
+    failpoint::reached(Point::TablesWritten);
+    transaction.commit().map_err(sort)?;
+    failpoint::reached(Point::TablesMade);
+    Ok(())
+}
+
+fn write(transaction: &Connection, applied: usize, options: &OpenOptions) -> rusqlite::Result<()> {
     for (done, migration) in MIGRATIONS.iter().enumerate().skip(applied) {
         transaction.execute_batch(migration.statements)?;
         let mut set = transaction.prepare("INSERT OR REPLACE INTO tickward_meta (key, value) VALUES (?1, ?2)")?;
         set.execute(("schema", (done + 1).to_string()))?;
         if done == 0 {
-            for pair in Meta::first(purpose) {
+            for pair in Meta::first(options.purpose) {
                 set.execute(pair)?;
             }
         }
     }
-    failpoint::reached(Point::TablesWritten);
-    transaction.commit()?;
-    failpoint::reached(Point::TablesMade);
     Ok(())
 }
 

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use super::super::form::must_be_new;
 use super::super::{Error, OpenOptions, Purpose, disk};
 use super::address::Address;
 use super::{migrate, sorted};
@@ -45,8 +46,12 @@ pub fn open(address: &Address, options: &OpenOptions) -> Result<(Connection, usi
     let journal = if address.network_fs { "DELETE" } else { "WAL" };
     prepare(&connection, journal).map_err(|error| sorted(path, error))?;
     failpoint::reached(Point::JournalSet);
-    if reads && !migrate::has_tables(&connection).map_err(|error| sorted(path, error))? {
-        return empty(path, options);
+    let has_tables = || migrate::has_tables(&connection).map_err(|error| sorted(path, error));
+    if reads && !has_tables()? {
+        return match must_be_new(&path.display().to_string(), options) {
+            Err(error) if !has_tables()? => Err(error),
+            _ => empty(path, options),
+        };
     }
     let found = migrate::bring_up_to_date(&mut connection, path, options)?;
     Ok((connection, found))
@@ -112,7 +117,7 @@ mod tests {
             std::fs::write(&path, "").unwrap();
             Connection::open(&path).unwrap().execute_batch(statements).unwrap();
             let address = Address { path: path.clone(), network_fs: false };
-            let opened = |purpose| open(&address, &OpenOptions { clock: Arc::new(SystemClock), purpose });
+            let opened = |purpose| open(&address, &OpenOptions::new(Arc::new(SystemClock), purpose));
             opened(Purpose::Read).unwrap();
             assert!(!migrate::has_tables(&Connection::open(&path).unwrap()).unwrap(), "{what}");
             assert!(opened(Purpose::Rehearse).is_ok(), "{what}: it can still become what it was made for");
