@@ -15,7 +15,7 @@ use super::print::{self, Format};
 use super::run_due::{exit_of, failed_json};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
 use super::typed::When;
-use super::{block_on, progress, signals, typed, unrecorded};
+use super::{block_on, degraded, progress, signals, typed, unrecorded};
 use crate::occurrence::Run;
 use crate::pipeline::Pipeline;
 use crate::plan::was_done;
@@ -89,6 +89,9 @@ impl Backfill {
         let pipeline = session.pipeline(&self.name)?;
         block_on(async {
             let env = session.env(None, self.dry_run, signals::heeded())?;
+            if !self.dry_run {
+                degraded::recover_first(&session, &env).await?;
+            }
             let now = env.clock.now();
             let occurrences = self.occurrences(pipeline, now)?;
             match self.dry_run {

@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::session::Session;
+use super::exit::Exit;
+use super::session::{Session, run_log_failed};
 use super::{print, unrecorded};
 use crate::alert::Alert;
 use crate::clock::{Clock, SystemClock};
@@ -174,6 +175,15 @@ pub async fn recover(env: &Env, folder: &Folder) -> Result<(), Error> {
     let recovered = tick::recover(env, folder).await?;
     tell(&recovered);
     Ok(())
+}
+
+/// The same, before a command judges what a person asks for.
+///
+/// # Errors
+/// `RunLog`, after saying why.
+pub async fn recover_first(session: &Session, env: &Env) -> Result<(), Exit> {
+    let Some(folder) = session.host_folder() else { return Ok(()) };
+    recover(env, &folder).await.map_err(|error| run_log_failed(&error))
 }
 
 /// Says what was taken in.

@@ -11,7 +11,7 @@ use super::outlets::OutletArgs;
 use super::print::{self, Format};
 use super::run_due::{WorkArgs, exit_of, failed_json};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
-use super::{block_on, progress, signals, typed, unrecorded};
+use super::{block_on, degraded, progress, signals, typed, unrecorded};
 use crate::pipeline::{Body, Pipeline};
 use crate::run::Outcome;
 use crate::runlog::contract::Scope;
@@ -135,6 +135,9 @@ impl Run {
 
     async fn run(&self, session: &Session, pipeline: &Pipeline) -> Result<Exit, Exit> {
         let env = session.env(self.now, false, signals::heeded())?;
+        if self.now.is_none() {
+            degraded::recover_first(session, &env).await?;
+        }
         if let Some(at) = self.scheduled_for.filter(|at| is_out_of_thin_air(pipeline, *at, env.clock.now())) {
             let message =
                 format!("{} is still to come, and no instant of the schedule of `{}`", rfc3339(at), self.name);

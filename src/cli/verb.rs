@@ -14,7 +14,7 @@ use super::chosen::chosen;
 use super::exit::Exit;
 use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
-use super::{block_on, history, typed};
+use super::{block_on, degraded, history, typed};
 use crate::clock::{Clock, Shifted, SystemClock};
 use crate::config::{self, Environment, Source};
 use crate::occurrence::PipelineId;
@@ -55,13 +55,18 @@ impl Place {
         RunLogArgs { run_log_url: self.run_log_url.clone(), no_run_log: false }
     }
 
-    /// The configuration as far as it can be read, and the run-log that is there.
+    /// The configuration as far as it can be read, and the run-log that is there, with what this host has done without it.
     ///
     /// # Errors
     /// As `Session::existing_run_log`.
     pub fn open(&self) -> Result<(Session, Arc<dyn RunLog>), Exit> {
         let session = Session::load_quietly(&self.config, &self.run_log());
         let run_log = session.existing_run_log(self.now.is_some(), self.clock())?;
+        if self.now.is_none() {
+            let (_asks, stop) = watch::channel(StopWish::None);
+            let env = session.env_with(run_log.clone(), self.clock(), stop);
+            block_on(degraded::recover_first(&session, &env)).flatten()?;
+        }
         Ok((session, run_log))
     }
 }

@@ -252,3 +252,31 @@ fn what_waits_is_listed_with_the_run_log_that_it_is_meant_for() {
     let text = sandbox.run("spool list").expect(0).stdout;
     assert!(text.lines().next().unwrap().ends_with("RUN-LOG") && text.contains("  sqlite:other.db"), "{text}");
 }
+
+/// A command that a person gives is judged by what this host has done alone, which no tick has taken in yet.
+#[test]
+fn what_a_person_asks_for_is_judged_with_what_was_done_alone() {
+    let after_an_outage = |body: &str| {
+        let config = format!("pipelines: {{ p: {{ schedule: '@daily', command: '{body}', retry: {{ max_attempts: 2, delay: 1h }} }} }}");
+        let sandbox = Sandbox::with(&config);
+        sandbox.run("run-log migrate").expect(0);
+        let whole = fs::read(database(&sandbox)).unwrap();
+        fs::write(database(&sandbox), GARBAGE).unwrap();
+        sandbox.run(TICK);
+        fs::write(database(&sandbox), whole).unwrap();
+        assert_eq!(sandbox.starts().len(), 1);
+        sandbox
+    };
+    let sandbox = after_an_outage("ENTER; exit 1");
+    let done = sandbox.run("cancel p").expect(0);
+    assert!(done.stderr.contains("p: pending retries dropped: 1"), "{done:?}");
+    assert_eq!(waiting(&sandbox), json!([]));
+    let sandbox = after_an_outage("ENTER");
+    let done = sandbox.run("backfill p --from 24h --to 0s").expect(0);
+    assert!(done.stderr.contains("p: 0 succeeded, 1 had succeeded before"), "{done:?}");
+    assert_eq!(sandbox.starts().len(), 1);
+    let sandbox = after_an_outage("ENTER; exit 1");
+    let done = sandbox.run("retry p");
+    let numbers: Vec<_> = sandbox.attempts().into_iter().map(|(_, _, number, _)| number).collect();
+    assert_eq!((sandbox.starts().len(), numbers), (2, vec![1, 2]), "{done:?}");
+}
