@@ -203,7 +203,8 @@ fn everywhere() -> Vec<Case> {
             after_a_late_success_the_run_is_tried_again_only_by_hand;
         beside: beside_what_its_host_runs_alone_a_tick_claims_nothing_that_has_not_told_of_it,
             a_look_that_another_tick_has_overtaken_undoes_no_claim_in_the_mirror,
-            what_a_first_sight_has_left_out_is_no_part_of_what_a_claim_alone_decides;
+            what_a_first_sight_has_left_out_is_no_part_of_what_a_claim_alone_decides,
+            what_was_told_before_it_came_late_is_not_tried_again;
         not_run: adjacent_missed_stretches_are_one, what_was_paused_or_held_is_one_stretch_each, stretches_that_do_not_touch_stay_apart,
             a_stretch_recorded_again_reaches_as_far_as_the_longer;
         outbox: an_end_is_told_as_it_ended, a_late_outcome_is_told_once, a_transition_that_is_refused_tells_nothing,

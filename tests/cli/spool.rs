@@ -257,7 +257,9 @@ fn what_waits_is_listed_with_the_run_log_that_it_is_meant_for() {
 #[test]
 fn what_a_person_asks_for_is_judged_with_what_was_done_alone() {
     let after_an_outage = |body: &str| {
-        let config = format!("pipelines: {{ p: {{ schedule: '@daily', command: '{body}', retry: {{ max_attempts: 2, delay: 1h }} }} }}");
+        let config = format!(
+            "pipelines: {{ p: {{ schedule: '@daily', command: '{body}', retry: {{ max_attempts: 2, delay: 1h }} }} }}"
+        );
         let sandbox = Sandbox::with(&config);
         sandbox.run("run-log migrate").expect(0);
         let whole = fs::read(database(&sandbox)).unwrap();

@@ -3,13 +3,13 @@
 use std::time::Duration;
 
 use tickward::clock::Clock;
-use tickward::run::{KnownSchedule, Row};
-use tickward::runlog::contract::{Batch, Imported, RunLog, Scope, Spooled, Transition, Verdict};
+use tickward::run::{KnownSchedule, Outcome, Row};
+use tickward::runlog::contract::{Batch, Imported, Query, Record, RunLog, Scope, Spooled, Transition, Verdict};
 use tickward::runlog::spool::beside::Mirrored;
 use tickward::runlog::spool::mirror::{self, Learned};
 use tickward::runlog::spool::{Folder, SpoolRunLog, Stored, keep};
 
-use crate::bench::{Bench, at, changing, claiming, id};
+use crate::bench::{Bench, at, changing, claiming, end, id};
 
 async fn commit(log: &dyn RunLog, transition: Transition) -> Verdict {
     log.commit(Batch { ends: Vec::new(), transitions: vec![transition] }).await.unwrap().verdicts[0]
@@ -27,13 +27,43 @@ pub async fn beside_what_its_host_runs_alone_a_tick_claims_nothing_that_has_not_
     assert_eq!(commit(&tick, next().await).await, Verdict::Lost);
     assert_eq!(commit(&tick, claiming(bench.row(&id("q")).await, at("03:00"), 1)).await, Verdict::Won, "another one");
 
-    let kept = keep::records(&folder).unwrap().into_iter().filter_map(|(_, stored)| match stored {
+    assert_eq!(tick.import(kept(&folder)).await.unwrap(), [Imported::Taken]);
+    assert_eq!(commit(&tick, next().await).await, Verdict::Won, "who has told of it has decided by it");
+}
+
+fn kept(folder: &Folder) -> Vec<Spooled> {
+    let kept = keep::records(folder).unwrap().into_iter().filter_map(|(_, stored)| match stored {
         Stored::Attempt { spooled, .. } => Some(*spooled),
         Stored::End { .. } => None,
     });
-    let kept: Vec<Spooled> = kept.collect();
-    assert_eq!(tick.import(kept).await.unwrap(), [Imported::Taken]);
-    assert_eq!(commit(&tick, next().await).await, Verdict::Won, "who has told of it has decided by it");
+    kept.collect()
+}
+
+/// Its worker stood still, was declared lost, and has come back with a success since the tick has read what to hand over.
+pub async fn what_was_told_before_it_came_late_is_not_tried_again(bench: Bench) {
+    let folder = Folder::at(bench.folder().join("host"));
+    let spool = SpoolRunLog::open(folder.clone(), bench.clock.clone(), "outage".into()).unwrap();
+    let claim = claiming(Row::absent(id("p")), at("02:00"), 1);
+    let attempt = claim.claim.clone().unwrap();
+    assert_eq!(commit(&spool, claim).await, Verdict::Won);
+    let ended = async |outcome| {
+        let ends = vec![end(&attempt, outcome, at("02:30"))];
+        spool.commit(Batch { ends, transitions: Vec::new() }).await.unwrap();
+    };
+    ended(Outcome::Lost).await;
+    keep::end_outage(&folder).unwrap();
+    let before = kept(&folder);
+    ended(Outcome::Succeeded).await;
+
+    let tick = Mirrored::new(bench.log.clone(), folder.clone(), bench.clock.clone());
+    assert_eq!(tick.import(before).await.unwrap(), [Imported::Taken]);
+    let again = async || commit(&tick, claiming(bench.row(&id("p")).await, at("02:00"), 2)).await;
+    assert_eq!(again().await, Verdict::Lost);
+    tick.import(kept(&folder)).await.unwrap();
+    let told = bench.history(Query::default()).await;
+    let [Record::Attempt(told)] = &told[..] else { panic!("{told:?}") };
+    assert_eq!(told.late_outcome, Some(Outcome::Succeeded));
+    assert_eq!(again().await, Verdict::Won, "a person may want it again");
 }
 
 /// The tick that looked has stood still meanwhile.

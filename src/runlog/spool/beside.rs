@@ -33,15 +33,15 @@ pub struct Mirrored {
     run_log: Arc<dyn RunLog>,
     folder: Folder,
     clock: Arc<dyn Clock>,
-    /// The attempts of the spool that it has handed over, by their tokens.
-    told: Mutex<BTreeMap<Token, Told>>,
+    /// The attempts of the spool that it has handed over, as they were then, by their tokens.
+    told: Mutex<BTreeMap<Token, Attempt>>,
 }
 
-/// How an attempt stood when it was handed over.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Told {
-    Running,
-    Ended,
+/// An attempt of the spool of which the run-log does not know all.
+struct Alone {
+    attempt: Attempt,
+    /// It was handed over, but has gone on since.
+    is_told: bool,
 }
 
 impl Mirrored {
@@ -68,15 +68,15 @@ impl Mirrored {
         }
     }
 
-    /// What this host has made alone and hinders claims, with how the run-log was told of it.
-    async fn made_alone(&self) -> Vec<(Attempt, Option<Told>)> {
+    /// What this host has made alone and hinders claims.
+    async fn made_alone(&self) -> Vec<Alone> {
         let kept = self.folder.work(keep::attempts).await.unwrap_or_else(|error| {
             tracing::debug!(%error, "nobody knows whether the spool has a run");
             Vec::new()
         });
         let told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let kept = kept.into_iter().map(|attempt| (told.get(&attempt.token).copied(), attempt));
-        kept.filter(|(told, _)| *told != Some(Told::Ended)).map(|(told, attempt)| (attempt, told)).collect()
+        let untold = kept.into_iter().filter(|made| made.is_active() || told.get(&made.token) != Some(made));
+        untold.map(|attempt| Alone { is_told: told.contains_key(&attempt.token), attempt }).collect()
     }
 
     /// Keeps an outage from beginning; none where there is no disk for one, an error where one may be beginning.
@@ -138,8 +138,8 @@ impl RunLog for Mirrored {
         let hindered = claims && (lock.is_err() || keep::is_outage(&self.folder));
         let alone = if claims && !hindered { self.made_alone().await } else { Vec::new() };
         let is_hindered = |claim: &Attempt| {
-            let is_beside = |(made, told): &(Attempt, Option<Told>)| {
-                let is_unknown = told.is_none() && made.is_active() && made.run.pipeline == claim.run.pipeline;
+            let is_beside = |Alone { attempt: made, is_told }: &Alone| {
+                let is_unknown = !is_told && made.is_active() && made.run.pipeline == claim.run.pipeline;
                 made.run == claim.run || is_unknown
             };
             hindered || alone.iter().any(is_beside)
@@ -171,9 +171,8 @@ impl RunLog for Mirrored {
     }
 
     async fn import(&self, records: Vec<Spooled>) -> Result<Vec<Imported>, Error> {
-        let told = |attempt: &Attempt| if attempt.is_active() { Told::Running } else { Told::Ended };
-        let handed_over: Vec<_> =
-            records.iter().map(|spooled| (spooled.attempt.token, told(&spooled.attempt))).collect();
+        let attempts = records.iter().map(|spooled| spooled.attempt.clone());
+        let handed_over: Vec<_> = attempts.map(|attempt| (attempt.token, attempt)).collect();
         let imported = self.run_log.import(records).await?;
         // Only what is active is told to wait: it runs beside another attempt of its run already.
         self.told.lock().unwrap_or_else(PoisonError::into_inner).extend(handed_over);
