@@ -60,16 +60,20 @@ impl Alert {
     /// What has happened in one line for people, without a full stop.
     pub fn headline(&self) -> String {
         let mut line = format!("{}: {}", self.kind.word().replace('_', " "), self.subject());
-        if let (Some(attempt), None) = (self.attempt, &self.count) {
+        if let (Some(attempt), None) = (self.attempt_shown(), &self.count) {
             line += &format!(" attempt {attempt}");
-            if let Some(most) = self.max_attempts.filter(|most| *most > 1) {
-                line += &format!(" of {most}");
-            }
         }
         if let Some(error) = &self.error {
             line += &format!(": {error}");
         }
         escaped(line.trim_end())
+    }
+
+    /// The attempt's number, of how many where there may be more than one. Reruns, and retries by hand, go beyond that.
+    pub fn attempt_shown(&self) -> Option<String> {
+        let attempt = self.attempt?;
+        let most = self.max_attempts.filter(|most| *most > 1 && *most >= attempt);
+        Some(most.map_or_else(|| attempt.to_string(), |most| format!("{attempt} of {most}")))
     }
 
     /// What it is about: a run, a stretch of occurrences, a pipeline, or the tick.
@@ -160,6 +164,10 @@ mod tests {
                     ..of(Kind::Failed)
                 },
                 "failed: a:etl@x attempt 2 of 3: exit code 1\\u{7}",
+            ),
+            (
+                Alert { run_id: "a:etl@x".into(), attempt: Some(4), max_attempts: Some(3), ..of(Kind::Failed) },
+                "failed: a:etl@x attempt 4",
             ),
             (of(Kind::Other("on_fire".into())), "on fire: a:etl"),
         ] {

@@ -109,10 +109,6 @@ fn message(alert: &Alert) -> Value {
 }
 
 fn fields(alert: &Alert) -> Vec<Value> {
-    let attempt = alert.attempt.map(|attempt| match alert.max_attempts {
-        Some(most) => format!("{attempt} of {most}"),
-        None => attempt.to_string(),
-    });
     let count = alert.count.map(|count| format!("{}{count}", if alert.at_least { "at least " } else { "" }));
     let instant = |instant: Option<jiff::Timestamp>| instant.map(|instant| instant.to_string());
     let text = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
@@ -122,7 +118,7 @@ fn fields(alert: &Alert) -> Vec<Value> {
         ("Date", instant(alert.scheduled_for), true),
         ("Until", instant(alert.last_scheduled_for), true),
         ("Occurrences", count, true),
-        ("Attempt", attempt, true),
+        ("Attempt", alert.attempt_shown(), true),
         ("Outcome", alert.outcome.clone(), true),
         ("Exit code", alert.exit_code.map(|code| code.to_string()), true),
         ("Next attempt", instant(alert.next_attempt_at), true),
