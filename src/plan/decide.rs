@@ -87,12 +87,13 @@ fn look(situation: &Situation<'_>) -> (Decision, Option<Seen>) {
     set_back_what_is_ahead(situation, &mut decision);
     let spread = jitter::constant_delay(&situation.pipeline.id, situation.pipeline.jitter);
     let until = situation.now.checked_sub(spread).unwrap_or(Timestamp::MIN);
-    let Some(sight) = Sight::of(situation, &mut decision) else {
+    let Some(mut sight) = Sight::of(situation, &mut decision) else {
         gate::open(situation, &mut decision);
         return (decision, None);
     };
+    let forbidden = gate::pass_over_what_a_pause_forbade(situation, &mut sight, until, &mut decision);
     let due = due_until(until, &sight, situation, &decision);
-    let newest = due.newest.last().copied();
+    let newest = due.newest.last().copied().or(forbidden);
     let mut due = gate::pass_over_what_was_forbidden(situation, &sight, due, &mut decision);
     let wanted = |instant: &Timestamp| !situation.row.standing.skips.contains(&instant.as_microsecond());
     let skipped = due.leave_out(wanted, catch_up::keep(situation.pipeline.catch_up));
@@ -123,13 +124,14 @@ fn what_blocks(situation: &Situation<'_>, kept: &Kept, held: bool, decision: &De
     (is_sane && earliest > situation.now && !kept.run.is_empty()).then_some(Blocked::TooSoon(earliest))
 }
 
+/// How many occurrences are looked at one by one: what a person does not want costs nothing else its run.
+pub fn listed(situation: &Situation<'_>) -> usize {
+    catch_up::keep(situation.pipeline.catch_up) + situation.row.standing.skips.len()
+}
+
 fn due_until(until: Timestamp, sight: &Sight, situation: &Situation<'_>, decision: &Decision) -> Due {
     match &situation.pipeline.schedule {
-        Some(schedule) => {
-            // What a person does not want costs nothing else its run.
-            let keep = catch_up::keep(situation.pipeline.catch_up) + situation.row.standing.skips.len();
-            due::find(schedule, sight.after, until, keep)
-        }
+        Some(schedule) => due::find(schedule, sight.after, until, listed(situation)),
         None => upstream::due(situation, &decision.row),
     }
 }

@@ -5,7 +5,8 @@
 
 use jiff::Timestamp;
 
-use super::due::{Due, Stretch};
+use super::decide::listed;
+use super::due::{self, Due, Stretch};
 use super::progress::{advance, pass_over};
 use super::sight::Sight;
 use super::{Decision, Situation, WaitsFor};
@@ -25,6 +26,26 @@ pub fn open(situation: &Situation<'_>, decision: &mut Decision) {
         decision.row.standing.paused = None;
         decision.changed = true;
     }
+}
+
+/// Records as not run what the schedule had until the end of a pause that is over: what is due goes on from there. Returns the
+/// newest of it.
+pub fn pass_over_what_a_pause_forbade(
+    situation: &Situation<'_>,
+    sight: &mut Sight,
+    until: Timestamp,
+    decision: &mut Decision,
+) -> Option<Timestamp> {
+    let schedule = situation.pipeline.schedule.as_ref()?;
+    let end = situation.row.standing.paused.as_ref()?.until?;
+    if situation.now < end || !(sight.after..until).contains(&end) {
+        return None;
+    }
+    let due = due::find(schedule, sight.after, end, listed(situation));
+    let newest = due.newest.last().copied();
+    pass_over_until(end, Reason::Paused, situation, sight, due, decision);
+    sight.after = end;
+    newest
 }
 
 /// Records what is forbidden as not run, and gives back what is not.
@@ -58,7 +79,7 @@ fn pass_over_until(
 ) -> Due {
     let count = due.newest.partition_point(|instant| *instant <= end);
     let (forbidden, allowed) = due.newest.split_at(count);
-    // Which of those that are not listed came after the end nobody counts: they are missed either way.
+    // Those that are not listed came all before the end, or all after it.
     let (older, missed) = due.older.map_or((None, None), |older| match older.last > end {
         true => (None, Some(older)),
         false => (Some(older), None),

@@ -41,8 +41,9 @@ fn a_pause_with_an_end_forbids_nothing_after_it() {
 fn what_is_due_at_the_end_of_a_pause_is_forbidden_still() {
     // The end of the pause → what is said of 01:00 to 03:00 then.
     for (end, said) in [
-        ("01:30", "missed 01:00-02:00 (2); catch_up 03:00#1"),
-        ("01:59:59", "missed 01:00-02:00 (2); catch_up 03:00#1"),
+        ("00:50", "missed 01:00-02:00 (2); catch_up 03:00#1"),
+        ("01:30", "paused 01:00; missed 02:00; catch_up 03:00#1"),
+        ("01:59:59", "paused 01:00; missed 02:00; catch_up 03:00#1"),
         ("02:00", "paused 01:00-02:00 (2); catch_up 03:00#1"),
         ("02:30", "paused 01:00-02:00 (2); catch_up 03:00#1"),
         ("03:00", "paused 01:00-03:00 (3)"),
