@@ -148,7 +148,8 @@ fn cases_for(backend: &Backend) -> Vec<Case> {
         cases.extend(cases! {
             reopening: everything_is_there_after_reopening, fences_and_versions_go_on_after_reopening,
                 a_rehearsals_store_is_refused_for_work, a_real_store_is_refused_for_a_rehearsal,
-                a_shadows_store_is_for_shadows_alone, any_store_may_be_read;
+                a_shadows_store_is_for_shadows_alone, any_store_may_be_read,
+                a_store_without_tables_that_its_host_has_used_is_no_new_one;
             flow_views: views_with_the_columns_of_ematix_flow_say_what_is_known;
         });
     }

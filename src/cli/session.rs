@@ -239,28 +239,32 @@ impl Session {
     /// As the run-log says.
     pub fn open_run_log(&self, purpose: Purpose, clock: Arc<dyn Clock>) -> Result<Arc<dyn RunLog>, Error> {
         let url = self.run_log_url().unwrap_or_else(|| "memory://".into());
-        let mut options = OpenOptions::new(clock, purpose);
         // What is rehearsed or shadowed has a run-log of its own, of which this host keeps nothing.
-        if matches!(purpose, Purpose::Work | Purpose::Read) {
-            self.must_not_be_gone()?;
-            options.host = self.host_folder().map(|folder| folder.path().into());
+        if matches!(purpose, Purpose::Rehearse | Purpose::Shadow | Purpose::RehearseShadow) {
+            return runlog::open(&url, OpenOptions::new(clock, purpose));
         }
-        runlog::open(&url, options)
+        self.must_not_be_gone()?;
+        runlog::open(&url, self.options(clock, purpose))
     }
 
     /// Opens the run-log when it is wanted; a file that is not there then is not made.
     pub fn reach(&self, clock: Arc<dyn Clock>) -> Reach {
         let (url, file) = (self.run_log_url().unwrap_or_else(|| "memory://".into()), self.run_log_file());
-        let host = self.host_folder().map(|folder| folder.path().into());
+        let options = self.options(clock, Purpose::Work);
         Arc::new(move || match file.as_deref().filter(|file| is_blank(file)) {
             Some(file) => {
                 let message = format!("there is no run-log `{}`", file.display());
                 Err(Error::Unavailable { message, source: None })
             }
-            None => {
-                runlog::open(&url, OpenOptions { host: host.clone(), ..OpenOptions::new(clock.clone(), Purpose::Work) })
-            }
+            None => runlog::open(&url, options.clone()),
         })
+    }
+
+    /// A file is this host's. The tables of a server are its fleet's: if every host that had used them went on alone once they are
+    /// gone, each would run all that is due.
+    fn options(&self, clock: Arc<dyn Clock>, purpose: Purpose) -> OpenOptions {
+        let host = self.run_log_file().and_then(|_| Some(self.host_folder()?.path().into()));
+        OpenOptions { host, ..OpenOptions::new(clock, purpose) }
     }
 
     /// The file of the run-log; none where it is no file.

@@ -2,7 +2,9 @@
 
 use tickward::run::{Outcome, Reason, Row};
 use tickward::runlog::contract::{Query, Scope, Transition, Verdict};
-use tickward::runlog::{Error, Purpose};
+use tickward::runlog::spool::Folder;
+use tickward::runlog::spool::mirror::{self, Learned};
+use tickward::runlog::{self, Error, OpenOptions, Purpose};
 
 use crate::bench::{Bench, at, changing, claiming, id, stretch, thrice};
 
@@ -87,4 +89,26 @@ pub async fn a_shadows_store_is_for_shadows_alone(bench: Bench) {
     let (message, _) = address_error(&bench, &bench.url, Purpose::Shadow);
     assert!(message.contains("no shadow's"), "{message}");
     bench.again(Purpose::Work).unwrap();
+}
+
+pub async fn a_store_without_tables_that_its_host_has_used_is_no_new_one(bench: Bench) {
+    let (url, host) = (bench.another_url(), bench.folder().join("host"));
+    let opened = |purpose| {
+        let options = OpenOptions { host: Some(host.clone()), ..OpenOptions::new(bench.clock.clone(), purpose) };
+        runlog::open(&url, options).map(drop)
+    };
+    let use_it = || {
+        let known = Learned { rows: vec![Row::absent(id("p"))], is_all: true, ..Learned::default() };
+        mirror::note(&Folder::at(host.clone()), known, at("00:00")).unwrap();
+    };
+    use_it();
+    for purpose in [Purpose::Work, Purpose::Read, Purpose::Work] {
+        let refused = opened(purpose).unwrap_err();
+        let says = "has none of its tables, and this host knows 1 of its pipelines: put it back, or remove `";
+        assert!(matches!(refused, Error::Unavailable { .. }) && refused.to_string().contains(says), "{refused}");
+    }
+    std::fs::remove_dir_all(&host).unwrap();
+    opened(Purpose::Work).unwrap();
+    use_it();
+    opened(Purpose::Work).unwrap();
 }

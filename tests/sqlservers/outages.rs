@@ -17,7 +17,6 @@ pub const CASES: &[crate::Case] = &[
     ("outages::a_server_that_is_gone_for_a_while_gets_the_outcome", gone_for_a_while),
     ("outages::an_outcome_that_finds_no_server_is_kept_and_replayed", gone_for_long),
     ("outages::a_server_that_is_down_is_done_without", down),
-    ("outages::a_run_log_that_has_lost_its_tables_is_no_new_one", without_its_tables),
     ("outages::a_disk_that_is_full_leaves_nothing_half_done", full),
 ];
 
@@ -107,28 +106,6 @@ fn fill(server: &Server) -> std::path::PathBuf {
     let length = file.metadata().unwrap().len();
     file.set_len(length.saturating_sub(6 << 20)).unwrap();
     filler
-}
-
-fn without_its_tables(kind: &'static Kind) -> Result<(), Lack> {
-    let server = kind.server(&[])?;
-    let sandbox = Sandbox::with("pipelines: { p: { schedule: '@daily', command: ENTER } }");
-    let run = |words: &[&str]| sandbox.call(&[words, &["--run-log-url", &server.url]].concat());
-    run(&["run-due", "--interval", "86400"]).expect(0);
-    let tables = "SELECT table_name FROM information_schema.tables
-                  WHERE table_name LIKE 'tickward%' AND table_type = 'BASE TABLE'";
-    for table in sql(&server.url, tables).unwrap().into_iter().flatten().flatten() {
-        sql(&server.url, &format!("DROP TABLE {table} CASCADE")).unwrap();
-    }
-    let done = run(&["run-due", "--interval", "86400", "-o", "json"]).expect(0);
-    let what = "has none of its tables, and this host knows 1 of its pipelines: put it back";
-    assert_eq!((done.stderr.contains(what), sandbox.starts().len()), (true, 1), "{done:?}");
-    assert_eq!(done.json()["tick"]["degraded"], true, "{done:?}");
-    for looking in ["status", "doctor"] {
-        let looked = run(&[looking]);
-        assert!(format!("{}{}", looked.stdout, looked.stderr).contains(what), "{looked:?}");
-    }
-    assert!(sql(&server.url, tables).unwrap().is_empty(), "nothing is put in their place");
-    Ok(())
 }
 
 fn full(kind: &'static Kind) -> Result<(), Lack> {
