@@ -49,15 +49,15 @@ pub fn said(unkept: &[String]) -> Option<String> {
     let more = unkept.len().saturating_sub(NAMED);
     let names = unkept.iter().take(NAMED).cloned().collect::<Vec<_>>().join(", ");
     let more = if more > 0 { format!(" and {more} more") } else { String::new() };
-    let outcome = if unkept.len() == 1 { "the outcome" } else { "the outcomes" };
-    (!unkept.is_empty()).then(|| format!("{outcome} of {names}{more} could not be kept: it may run again"))
+    let (outcome, what) = if unkept.len() == 1 { ("the outcome", "it") } else { ("the outcomes", "they") };
+    (!unkept.is_empty()).then(|| format!("{outcome} of {names}{more} could not be kept: {what} may run again"))
 }
 
 /// That outcomes may be missing from the run-log, where that is so.
 pub fn print(report: &Report) {
     let lost = said(&report.unkept);
     if let Some(lost) = &lost {
-        print::note(&format!("warning: {lost}, unless `tickward spool import` is given what was printed of it"));
+        print::note(&format!("warning: {lost}, unless `tickward spool import` is given what was printed"));
     }
     let Some(why) = &report.unrecorded else { return };
     let help = match lost {

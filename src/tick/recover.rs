@@ -145,8 +145,9 @@ async fn count_by_the_run_log(env: &Env, attempts: &mut [(&(String, Stored), Spo
 /// Those that still run were started by marks that lie elsewhere: nobody is to take them over as what was never started.
 fn mark_started(env: &Env, attempts: &[(&(String, Stored), Spooled)]) {
     let Some(marks) = env.run_log.start_marks() else { return };
-    for (_, spooled) in attempts.iter().filter(|(_, spooled)| spooled.attempt.is_active()) {
-        let made = env.host.make_folder(&marks).is_ok();
+    let mut running = attempts.iter().filter(|(_, spooled)| spooled.attempt.is_active()).peekable();
+    let made = running.peek().is_some() && env.host.make_folder(&marks).is_ok();
+    for (_, spooled) in running {
         if !made || !env.host.mark_started(&marks.join(spooled.attempt.token.to_string())) {
             tracing::error!(run = spooled.attempt.run.id(), "no start mark for what was started without the run-log");
         }
