@@ -11,7 +11,6 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::task::{Id, JoinError, JoinSet};
 
 use super::claim::Held;
@@ -79,7 +78,7 @@ pub struct Work<'a> {
     /// To be looked at because what they depend on has just succeeded.
     following: BTreeSet<PipelineId>,
     /// Pipelines to be looked at again at an instant.
-    wakes: BTreeSet<(Timestamp, PipelineId)>,
+    wakes: BTreeSet<(BootTime, PipelineId)>,
     look_again: Vec<PipelineId>,
     /// Claims whose commit was not answered and not found: it may be carried out still.
     under_way: BTreeMap<Token, UnderWay>,
@@ -325,7 +324,7 @@ impl<'a> Work<'a> {
 
     /// Looks again at the pipelines whose instant has come.
     fn wake_up(&mut self) {
-        let now = self.time.now(&*self.env.clock);
+        let now = self.env.clock.boot();
         while let Some((at, id)) = self.wakes.pop_first() {
             if at > now {
                 self.wakes.insert((at, id));
@@ -344,7 +343,7 @@ impl<'a> Work<'a> {
         let renew = self.held().map(Held::renew_at).min();
         let give_back = self.claimed.front().map(|held| held.claimed_at.plus(PATIENCE));
         let together = self.ended_since.map(|since| since.plus(TOGETHER));
-        let wake = self.wakes.first().map(|(at, _)| self.time.boot_at(*at));
+        let wake = self.wakes.first().map(|(at, _)| *at);
         let place = self.lately.front().map(|at| at.plus(LATELY)).filter(|_| !self.to_claim.is_empty());
         let mut next = [renew, give_back, together, wake, budget_at, place, ask_again]
             .into_iter()

@@ -24,7 +24,7 @@ use tickward::runlog::{Error, memory::MemoryRunLog};
 use tickward::tick::{ByHand, Options, Report, StopWish, run_by_hand, run_due};
 use tokio::sync::watch;
 
-use crate::clocks::begin;
+use crate::clocks::{SERVER, begin};
 use crate::hosts::env;
 use crate::shape::{Kind, Shape};
 use crate::world::World;
@@ -393,5 +393,40 @@ fn a_claim_that_is_gone_is_renewed_no_more() {
         assert_eq!(report.ended.len(), 1, "{report:?}");
         assert_eq!(report.ended[0].late_outcome, Some(Outcome::Interrupted), "{report:?}");
         assert_eq!(store.renewals.load(Ordering::SeqCst), 1);
+    });
+}
+
+/// Bodies that fail, and set the store's clock back by ten years.
+struct SettingBack(Arc<World>);
+
+#[async_trait]
+impl Executor for SettingBack {
+    async fn run(&self, _: Job) -> Ended {
+        self.0.time.step(SERVER, SignedDuration::from_hours(-87_600));
+        ended(End::Exited(1), None)
+    }
+
+    fn extend(&self, _: Token, _: BootTime) {}
+
+    fn stop(&self, _: Token, _: Stop) {}
+
+    fn kill_all(&self) {}
+
+    async fn close(&self) {}
+}
+
+#[test]
+fn a_store_whose_clock_is_set_back_keeps_no_tick_that_waits_for_a_retry() {
+    in_a_world("latest", async |world| {
+        let (_wish, stop) = watch::channel(StopWish::None);
+        let mut env = env(&world, 0, "tick", stop);
+        env.executor = Arc::new(SettingBack(world.clone()));
+        let mut pipeline = world.pipelines[0][0].clone();
+        pipeline.retry.max_attempts = 2;
+        pipeline.retry.delay = Duration::from_secs(10);
+        let began = tokio::time::Instant::now();
+        let report = run_due(&env, &[&pipeline], &Options::default()).await.unwrap();
+        assert_eq!(report.ended.iter().map(|attempt| attempt.number).collect::<Vec<_>>(), [1, 2], "{report:?}");
+        assert!(began.elapsed() < Duration::from_secs(180), "{:?}", began.elapsed());
     });
 }

@@ -103,7 +103,7 @@ impl Work<'_> {
         } else if let Some(at) = attempt.retry_at.filter(|at| !self.stopping && *at <= self.soon())
             && attempt.outcome() != Some(Outcome::Released)
         {
-            self.wakes.insert((at, id.clone()));
+            self.wakes.insert((self.time.boot_at(at), id.clone()));
         }
         if !self.stopping && self.only.is_none() && attempt.outcome().is_some_and(Outcome::is_success) {
             let followers = self.dependents.get(id).into_iter().flatten();

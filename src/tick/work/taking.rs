@@ -29,7 +29,7 @@ impl Work<'_> {
             if self.only.is_some() && decision.claim.as_ref().map(|draft| &draft.run) != self.only.as_ref() {
                 // By what is counted here its time had come; by the store's clock, which may be behind, it has not yet.
                 if let Some(at) = self.backoff_of_the_only(&decision).filter(|at| *at <= soon) {
-                    self.wakes.insert((at, id));
+                    self.wakes.insert((self.time.boot_at(at), id));
                 }
                 continue;
             }
@@ -41,7 +41,7 @@ impl Work<'_> {
                 self.more_is_due.insert(id.clone());
             }
             if let Some(at) = decision.wake_at.filter(|at| *at <= soon) {
-                self.wakes.insert((at, id));
+                self.wakes.insert((self.time.boot_at(at), id));
             }
             match (decision.changed, decision.claim.is_some()) {
                 (false, _) => {}
