@@ -225,7 +225,7 @@ impl Telling {
     fn tell(&self, report: &Report, started: &[Attempt]) {
         print_notes(report);
         let exit = exit_of(report).or_worse(self.configured);
-        let mut object = as_json(report, self.gap, false, exit);
+        let mut object = as_json(report, self.gap, None, exit);
         object["started"] = started.iter().map(started_json).collect();
         // Whoever asked may be gone: the runs go on.
         let mut out = std::io::stdout().lock();

@@ -16,6 +16,7 @@ mod degraded;
 mod detach;
 mod doctor;
 mod exit;
+mod foreseen;
 mod forget;
 mod history;
 mod import;

@@ -12,7 +12,7 @@ use super::last_tick;
 use super::outlets::OutletArgs;
 use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
-use super::{block_on, degraded, detach, progress, signals, typed, unrecorded};
+use super::{block_on, degraded, detach, foreseen, progress, signals, typed, unrecorded};
 use crate::clock::{Clock, SystemClock};
 use crate::pipeline::Pipeline;
 use crate::runlog::Error;
@@ -22,7 +22,7 @@ mod say;
 mod shadow;
 
 use say::print_text;
-pub use say::{as_json, failed_json, print_notes};
+pub use say::{DryRun, as_json, failed_json, print_notes};
 
 /// One tick: claims and runs what is due, then exits
 #[derive(clap::Args, Debug)]
@@ -147,7 +147,8 @@ impl RunDue {
             gap,
             ..Options::default()
         };
-        let report = self.report(session, pipelines, &options).await;
+        let mut from_spool = 0;
+        let report = self.report(session, pipelines, &options, &mut from_spool).await;
         progress.finish();
         let mut report = report.map_err(|error| run_log_failed(&error))?;
         unrecorded::keep_and_tell(session, &options, &mut report, signals::heeded()).await;
@@ -156,18 +157,25 @@ impl RunDue {
             return Ok(exit);
         }
         print_notes(&report);
+        let dry_run = self.dry_run.then_some(DryRun { from_spool });
         match self.output {
-            Format::Json => print::json(&as_json(&report, gap, self.dry_run, exit)),
+            Format::Json => print::json(&as_json(&report, gap, dry_run, exit)),
             Format::Text if self.quiet && exit == Exit::Done && !self.dry_run => {}
-            Format::Text => print_text(&report, self.dry_run),
+            Format::Text => print_text(&report, dry_run),
         }
         Ok(exit)
     }
 
     /// What the tick has done, with the run-log or without.
-    async fn report(&self, session: &Session, pipelines: &[&Pipeline], options: &Options) -> Result<Report, Error> {
+    async fn report(
+        &self,
+        session: &Session,
+        pipelines: &[&Pipeline],
+        options: &Options,
+        from_spool: &mut usize,
+    ) -> Result<Report, Error> {
         let stop = signals::heeded();
-        let done = self.with_run_log(session, pipelines, options, stop.clone()).await;
+        let done = self.with_run_log(session, pipelines, options, stop.clone(), from_spool).await;
         // Opening a file may have kept the event loop from hearing of a signal.
         tokio::task::yield_now().await;
         let signal = stop.borrow().signal();
@@ -194,8 +202,14 @@ impl RunDue {
         pipelines: &[&Pipeline],
         options: &Options,
         stop: watch::Receiver<StopWish>,
+        from_spool: &mut usize,
     ) -> Result<Report, Error> {
-        let env = session.try_env(self.now, self.dry_run, stop)?;
+        let mut env = session.try_env(self.now, self.dry_run, stop)?;
+        if self.dry_run
+            && let Some(foreseen) = foreseen::foresee(session, &env.run_log).await?
+        {
+            (env.run_log, *from_spool) = (foreseen.run_log, foreseen.records);
+        }
         if let Some(folder) = session.host_folder().filter(|_| self.now.is_none() && !self.dry_run) {
             degraded::recover(&env, &folder).await?;
         }

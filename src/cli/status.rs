@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::exit::Exit;
 use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
-use super::{block_on, history, list};
+use super::{block_on, foreseen, history, list};
 use crate::clock::{Clock, SystemClock};
 use crate::config::Severity;
 use crate::occurrence::{Name, PipelineId};
@@ -85,7 +85,11 @@ impl Status {
 
     fn view(&self, session: &Session) -> Result<View, Exit> {
         let run_log = session.run_log(Purpose::Read, Arc::new(SystemClock))?;
-        block_on(run_log.load(Scope::All))?.map_err(|error| run_log_failed(&error))
+        let view = block_on(run_log.load(Scope::All))?.map_err(|error| run_log_failed(&error))?;
+        match foreseen::told(session, &run_log)? {
+            Some(foreseen) => block_on(foreseen.view(Scope::All, view))?.map_err(|error| run_log_failed(&error)),
+            None => Ok(view),
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::block_on;
 use super::exit::Exit;
+use super::foreseen::{self, Foreseen};
 use super::history;
 use super::print::{self, Format};
 use super::session::{Session, run_log_failed};
@@ -53,6 +54,8 @@ struct Question<'a> {
     attempts: Vec<Attempt>,
     /// What was recorded of it without being run.
     not_run: Option<NotRun>,
+    /// So many records of this host's spool are counted in that the run-log does not have yet.
+    from_spool: usize,
 }
 
 impl Why {
@@ -69,7 +72,11 @@ impl Why {
         let upstreams = pipeline.into_iter().flat_map(|pipeline| &pipeline.depends_on);
         let scope: Vec<_> =
             std::iter::once(id.clone()).chain(upstreams.map(|upstream| upstream.pipeline.clone())).collect();
-        let view = block_on(run_log.load(Scope::Only(scope)))?.map_err(|error| run_log_failed(&error))?;
+        let mut view = block_on(run_log.load(Scope::Only(scope.clone())))?.map_err(|error| run_log_failed(&error))?;
+        let foreseen = foreseen::told(session, &run_log)?;
+        if let Some(foreseen) = &foreseen {
+            view = block_on(foreseen.view(Scope::Only(scope), view))?.map_err(|error| run_log_failed(&error))?;
+        }
         let is_broken = loaded.broken.iter().any(|broken| *broken == id.to_string() || broken == id.name.as_str());
         if pipeline.is_none() && !is_broken && !view.rows.contains_key(&id) {
             let all = block_on(run_log.load(Scope::All))?.map_err(|error| run_log_failed(&error))?;
@@ -81,7 +88,8 @@ impl Why {
         let pipelines: Pipelines<'_> = loaded.pipelines.iter().map(|p| (p.id.clone(), p)).collect();
         let decision = pipeline.map(|pipeline| would_decide(pipeline, &pipelines, &view));
         let at = self.at.map(whole_micros).or_else(|| subject(&id, pipeline, decision.as_ref(), &view));
-        let (attempts, not_run) = recorded(&run_log, &id, at)?;
+        let (attempts, not_run) = recorded(&run_log, foreseen.as_ref(), &id, at)?;
+        let from_spool = foreseen.map_or(0, |foreseen| foreseen.records);
         let is_broken = is_broken && pipeline.is_none();
         let question = Question {
             id: &id,
@@ -93,6 +101,7 @@ impl Why {
             at,
             attempts,
             not_run,
+            from_spool,
         };
         self.print(&question);
         Ok(Exit::Done)
@@ -111,6 +120,7 @@ impl Why {
                     "fact": gate.fact,
                 })).collect::<Vec<_>>(),
                 "answer": answer.sentence,
+                "spool": question.from_spool,
             }));
         }
         let rows = gates
@@ -142,12 +152,13 @@ fn subject(
 /// What the history has of the run of `at`: its attempts, the last one first, and why it was not run.
 fn recorded(
     run_log: &Arc<dyn RunLog>,
+    foreseen: Option<&Foreseen>,
     id: &PipelineId,
     at: Option<Timestamp>,
 ) -> Result<(Vec<Attempt>, Option<NotRun>), Exit> {
     let Some(scheduled_for) = at else { return Ok((Vec::new(), None)) };
     let run = Run { pipeline: id.clone(), scheduled_for };
-    let query = Query { run: Some(run), limit: 1000, ..Query::default() };
+    let query = Query { run: Some(run.clone()), limit: 1000, ..Query::default() };
     let records = block_on(run_log.history(query))?.map_err(|error| run_log_failed(&error))?;
     let (mut attempts, mut not_run) = (Vec::new(), None);
     for record in records {
@@ -155,6 +166,9 @@ fn recorded(
             Record::Attempt(attempt) => attempts.push(*attempt),
             Record::NotRun(entry) => not_run = not_run.or(Some(entry)),
         }
+    }
+    if let Some(foreseen) = foreseen {
+        attempts = block_on(foreseen.attempts(&run, attempts))?.map_err(|error| run_log_failed(&error))?;
     }
     attempts.sort_by_key(|attempt| std::cmp::Reverse(attempt.number));
     Ok((attempts, not_run))

@@ -33,18 +33,26 @@ pub struct MemoryRunLog {
     clock: Arc<dyn Clock>,
     tables: Mutex<Tables>,
     degraded: bool,
+    /// A load of all says of each pipeline what is decided, too.
+    tells_decided: bool,
 }
 
 impl MemoryRunLog {
     /// An empty run-log whose time is that of `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        MemoryRunLog { clock, tables: Mutex::default(), degraded: false }
+        MemoryRunLog { clock, tables: Mutex::default(), degraded: false, tells_decided: false }
     }
 
     /// One that stands in for a run-log that cannot be used, where there is no disk for a spool either; it begins with what
     /// is known.
     pub fn standing_in(clock: Arc<dyn Clock>, tables: Tables) -> Self {
-        MemoryRunLog { clock, tables: Mutex::new(tables), degraded: true }
+        MemoryRunLog { clock, tables: Mutex::new(tables), degraded: true, tells_decided: false }
+    }
+
+    /// One for those who only look: whose claim is refused looks again and learns what is decided, and they claim nothing. So a load of
+    /// all tells them at once.
+    pub fn to_look_at(clock: Arc<dyn Clock>, tables: Tables) -> Self {
+        MemoryRunLog { clock, tables: Mutex::new(tables), degraded: false, tells_decided: true }
     }
 
     /// Returns all that is in it now: what a backup is to a file.
@@ -65,7 +73,12 @@ impl MemoryRunLog {
 #[async_trait]
 impl RunLog for MemoryRunLog {
     async fn load(&self, scope: Scope) -> Result<View, Error> {
-        Ok(self.tables().view(&scope, self.clock.now()))
+        let tables = self.tables();
+        let scope = match scope {
+            Scope::All if self.tells_decided => Scope::Only(tables.rows.keys().cloned().collect()),
+            scope => scope,
+        };
+        Ok(tables.view(&scope, self.clock.now()))
     }
 
     async fn commit(&self, batch: Batch) -> Result<Committed, Error> {

@@ -10,6 +10,13 @@ use crate::plan::Note;
 use crate::run::{Attempt, NotRun, Reason};
 use crate::tick::{Report, rfc3339};
 
+/// What a tick that only said what it would do has counted in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DryRun {
+    /// So many records of this host's spool that the run-log does not have yet.
+    pub from_spool: usize,
+}
+
 /// What a person should know.
 pub fn print_notes(report: &Report) {
     for (pipeline, note) in &report.notes {
@@ -34,7 +41,10 @@ pub fn print_notes(report: &Report) {
 }
 
 /// What happened and was not told while it happened; nothing at all for an idle tick.
-pub fn print_text(report: &Report, dry_run: bool) {
+pub fn print_text(report: &Report, dry_run: Option<DryRun>) {
+    if let Some(DryRun { from_spool: count @ 1.. }) = dry_run {
+        print::note(&format!("would record {count} from the spool of this host"));
+    }
     for entry in &report.not_run {
         let (pipeline, more) = (&entry.pipeline, if entry.at_least { "at least " } else { "" });
         let (word, why) = match entry.reason {
@@ -46,13 +56,13 @@ pub fn print_text(report: &Report, dry_run: bool) {
             count => format!("{word}   {pipeline}: {more}{count} from {} to {}{why}", entry.first, entry.last),
         });
     }
-    for draft in report.due.iter().filter(|_| dry_run) {
+    for draft in report.due.iter().filter(|_| dry_run.is_some()) {
         print::note(&format!("would run {} attempt {} ({})", draft.run.id(), draft.number, draft.trigger.word()));
     }
 }
 
 /// The object that `-o json` prints.
-pub fn as_json(report: &Report, gap: Option<Duration>, dry_run: bool, exit: Exit) -> Value {
+pub fn as_json(report: &Report, gap: Option<Duration>, dry_run: Option<DryRun>, exit: Exit) -> Value {
     let skipped = report.not_run.iter().filter(|entry| entry.reason != Reason::Missed);
     let missed = report.not_run.iter().filter(|entry| entry.reason == Reason::Missed);
     let left_out = report.left_out.iter().map(|run| {
@@ -90,7 +100,8 @@ pub fn as_json(report: &Report, gap: Option<Duration>, dry_run: bool, exit: Exit
         "claimed_elsewhere": report.claimed_elsewhere,
         "rc": exit.code(),
     });
-    if dry_run {
+    if let Some(DryRun { from_spool }) = dry_run {
+        object["spool"] = from_spool.into();
         object["due"] = report
             .due
             .iter()

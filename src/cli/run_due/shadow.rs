@@ -54,13 +54,13 @@ async fn decide(command: &RunDue, session: &Session, pipelines: &[&Pipeline]) ->
     let exit = exit_of(&report).or_worse(session.exit());
     print_notes(&report);
     match command.output {
-        Format::Json => print::json(&as_json(&report, None, false, exit)),
+        Format::Json => print::json(&as_json(&report, None, None, exit)),
         Format::Text if command.quiet => {}
         Format::Text => {
             for attempt in report.ran() {
                 print::note(&format!("would run {} ({})", attempt.run.id(), attempt.trigger.word()));
             }
-            print_text(&report, false);
+            print_text(&report, None);
         }
     }
     Ok(exit)
