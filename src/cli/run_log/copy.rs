@@ -92,13 +92,14 @@ impl Copy {
         self.refuse_what_runs(&from.active().await.map_err(failed)?)?;
         let there = Source::RunLog(to.clone());
         let before = Held::of(from, None).await.map_err(failed)?;
-        let known = Held::of(&there, None).await.map_err(failed)?;
+        let known = Held::of(&there, Some(&before)).await.map_err(failed)?;
         let names: Vec<_> = before.known_otherwise_in(&known).take(NAMES).map(|id| format!("`{id}`")).collect();
         if !names.is_empty() {
             let message = format!("the run-log to copy into knows {} already: nothing was copied", names.join(", "));
             print::error(&message, "copy into an empty one, or `tickward forget` them there first");
             return Err(Exit::RunLog);
         }
+        let there_already = known.tally;
         drop(known);
         let bar = self.bar(before.tally.items());
         let adopted = hand_over(from, &*to, |items| bar.inc(items)).await;
@@ -109,7 +110,7 @@ impl Copy {
         let not_passed = from_held.not_passed_in(&to_held).count();
         let is_same = adopted.differs == 0 && not_passed == 0 && from_held.tally == to_held.tally;
         let exit = if is_same { Exit::Done } else { Exit::RunLog };
-        self.tell(adopted, &from_held.tally, &to_held.tally, left_out, exit);
+        self.tell(adopted, &from_held.tally, (&there_already, &to_held.tally), left_out, exit);
         Ok((adopted, exit))
     }
 
@@ -131,7 +132,7 @@ impl Copy {
         ProgressBar::new(items).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
     }
 
-    fn tell(&self, adopted: Adopted, from: &Tally, to: &Tally, left_out: &[String], exit: Exit) {
+    fn tell(&self, adopted: Adopted, from: &Tally, (before, to): (&Tally, &Tally), left_out: &[String], exit: Exit) {
         if self.output == Format::Json {
             let counts = |tally: &Tally| {
                 json!({
@@ -148,11 +149,11 @@ impl Copy {
             if self.output == Format::Text {
                 print::note(&format!(
                     "copied    {} pipelines, {} attempts, {} entries of what was not run, {} alerts; {} items were there already",
-                    from.pipelines,
-                    from.attempts,
-                    from.not_run,
-                    from.waiting + from.dead,
-                    adopted.known
+                    to.pipelines.saturating_sub(before.pipelines),
+                    to.attempts.saturating_sub(before.attempts),
+                    to.not_run.saturating_sub(before.not_run),
+                    (to.waiting + to.dead).saturating_sub(before.waiting + before.dead),
+                    before.items()
                 ));
                 print::note(&format!("verified  both have the digest {:032x}", from.digest));
             }
