@@ -22,9 +22,9 @@ pub struct Pause {
     /// When it ends by itself: an instant, or how long from now, as 90m, 2d [default: when somebody resumes]
     #[arg(long, value_name = "T|DURATION", value_parser = until)]
     until: Option<Until>,
-    /// Why, for those who look
-    #[arg(long, value_name = "TEXT", default_value = "")]
-    note: String,
+    /// Why, for those who look; '' for nothing [default: of a pipeline that is paused already, what was said before]
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
 }
 
 /// When a pause ends.
@@ -63,7 +63,10 @@ impl Pause {
     }
 
     fn ask(&self, situation: &Situation<'_>, until: Option<Timestamp>) -> (crate::plan::Decision, Told) {
-        let decision = controls::pause(situation, until, &self.note);
+        let before = situation.row.standing.paused_at(situation.now);
+        let before = before.map(|paused| paused.note.clone()).unwrap_or_default();
+        let note = self.note.clone().unwrap_or(before);
+        let decision = controls::pause(situation, until, &note);
         let active = situation.open.iter().filter(|attempt| attempt.is_active()).count();
         let goes_on = if active > 0 { "; what runs goes on: `tickward cancel` ends it" } else { "" };
         let paused = decision.row.standing.paused.clone();
@@ -73,7 +76,7 @@ impl Pause {
             more: json!({
                 "since": paused.as_ref().map(|paused| rfc3339(paused.since)),
                 "until": until.map(rfc3339),
-                "note": self.note,
+                "note": note,
             }),
         };
         (decision, told)

@@ -14,6 +14,15 @@ fn a_month_of_pause_floods_nothing() {
     assert_eq!(paused.stderr, "one: paused until it is resumed (quiet)\n");
     let again = sandbox.run("pause one --now 2026-03-02T02:31:00Z --note quiet").expect(0);
     assert_eq!(again.stderr, "one: is paused already until it is resumed (quiet)\n");
+    for (flags, said) in [
+        ("", "one: is paused already until it is resumed (quiet)\n"),
+        ("--until 2026-03-02T02:40:00Z", "one: paused until 2026-03-02T02:40:00Z (quiet)\n"),
+        ("--until 2026-03-02T02:40:00Z --note=", "one: paused until 2026-03-02T02:40:00Z\n"),
+        ("--note quiet", "one: paused until it is resumed (quiet)\n"),
+    ] {
+        let again = sandbox.run(&format!("pause one --now 2026-03-02T02:32:00Z {flags}")).expect(0);
+        assert_eq!(again.stderr, said, "{flags}");
+    }
     for now in ["2026-03-02T03:00:05Z", "2026-03-09T03:00:05Z", "2026-04-02T05:00:05Z"] {
         assert_eq!(sandbox.tick(now)["ran"], json!([]), "{now}");
     }
@@ -33,10 +42,12 @@ fn a_month_of_pause_floods_nothing() {
 fn resuming_a_pause_that_is_over_takes_nothing_from_the_next_tick() {
     let sandbox = Sandbox::with(HOURLY);
     sandbox.tick("2026-03-02T02:00:05Z");
-    let paused = sandbox.run("pause one --until 2h --now 2026-03-02T02:30:00Z").expect(0);
+    let paused = sandbox.run("pause one --until 2h --now 2026-03-02T02:30:00Z --note quiet").expect(0);
     assert!(paused.stderr.starts_with("one: paused until 2026-03-02T04:30:0"), "{paused:?}");
     assert_eq!(sandbox.run("resume one --now 2026-03-02T05:30:00Z").expect(0).stderr, "one: is not paused\n");
     assert_eq!(each(&sandbox.tick("2026-03-02T05:30:05Z")["ran"], "run_id"), ["one@20260302T050000Z"]);
+    let anew = sandbox.run("pause one --now 2026-03-02T06:00:00Z").expect(0);
+    assert_eq!(anew.stderr, "one: paused until it is resumed\n", "the note was that of another pause");
     let over = sandbox.run("pause one --until 2026-03-02T05:00:00Z --now 2026-03-02T06:00:00Z").expect(2);
     assert!(over.stderr.starts_with("error: the pause would be over already\nhelp: "), "{over:?}");
 }
