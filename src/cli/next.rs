@@ -30,7 +30,7 @@ pub struct Next {
     #[arg(long, value_name = "T|DATE|AGO", value_parser = typed::when, allow_hyphen_values = true)]
     after: Option<When>,
     /// How many
-    #[arg(long, value_name = "N", default_value = "5", value_parser = typed::count)]
+    #[arg(short = 'n', long, value_name = "N", default_value = "5", value_parser = typed::count)]
     count: usize,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]

@@ -232,7 +232,7 @@ fn next_names_the_instants_of_a_pipeline_or_of_any_schedule() {
     ]);
     let instants = json!(["2026-03-02T14:00:00Z", "2026-03-09T13:00:00Z", "2026-03-16T13:00:00Z"]);
     assert_eq!(json.expect(0).json(), instants);
-    let text = sandbox.run("next bad --after 2026-03-02T00:00:00Z --count 2").expect(0).stdout;
+    let text = sandbox.run("next bad --after 2026-03-02T00:00:00Z -n 2").expect(0).stdout;
     let expected =
         "2026-03-02T01:00:00Z  Mon 2026-03-02 02:00:00 CET\n2026-03-03T01:00:00Z  Tue 2026-03-03 02:00:00 CET\n";
     assert_eq!(text, expected);
