@@ -11,6 +11,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
 use super::print::{self, Format};
 use crate::occurrence::Token;
+use crate::pipeline::OnGaveUp;
 use crate::run::{Attempt, Outcome};
 use crate::tick::{Event, rfc3339};
 
@@ -121,6 +122,7 @@ fn line(attempt: &Attempt, outcome: Outcome) -> String {
     let error = end.and_then(|end| end.error.as_deref()).map(|error| format!(": {error}")).unwrap_or_default();
     let next = match attempt.retry_at {
         Some(at) if outcome != Outcome::Released => format!("; next attempt at {}", rfc3339(at)),
+        None if attempt.gave_up && attempt.policy.on_gave_up == OnGaveUp::Hold => "; gave up: held until reset".into(),
         None if attempt.gave_up && attempt.policy.retry.max_attempts > 1 => "; gave up".into(),
         _ => String::new(),
     };

@@ -142,7 +142,10 @@ fn of_a_stretch_that_was_skipped_both_ends_and_their_number_are_told() {
 fn who_gave_up_is_held_until_it_is_reset() {
     let sandbox =
         Sandbox::with("pipelines: { one: { schedule: '0 * * * *', on_gave_up: hold, command: 'ENTER; test -e go' } }");
-    sandbox.tick("2026-03-02T02:00:05Z");
+    let first = sandbox.run("run-due --now 2026-03-02T02:00:05Z").expect(1).stderr;
+    assert!(first.ends_with(": exit code 1; gave up: held until reset\n"), "{first}");
+    let later = sandbox.run("run-due --now 2026-03-02T03:00:05Z --dry-run").expect(0).stderr;
+    assert_eq!(later, "skipped   one of 2026-03-02T03:00:00Z (held)\n");
     assert_eq!(each(&sandbox.tick("2026-03-02T03:00:05Z")["skipped"], "reason"), ["held"]);
     let status = sandbox.run("status").expect(0).stdout;
     assert!(status.contains("held") && status.contains("when reset"), "{status}");
