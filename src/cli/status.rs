@@ -73,8 +73,11 @@ impl Status {
             Format::Json => print::json(&lines.iter().map(as_json).collect()),
             Format::Text if lines.is_empty() => print::note("no pipeline is registered, and none has ever run"),
             Format::Text => {
-                let header = ["pipeline", "state", "last run", "outcome", "failures", "next"];
-                print::out(&print::table(&header, lines.iter().map(as_row).collect()));
+                let runs = lines.iter().any(|line| !line.active.is_empty());
+                let header = ["pipeline", "state", "last run", "outcome", "failures", "next", "runs"];
+                let columns = if runs { header.len() } else { header.len() - 1 };
+                let rows = lines.iter().map(|line| as_row(line).into_iter().take(columns).collect());
+                print::out(&print::table(&header[..columns], rows.collect()));
                 if lines.iter().any(|line| line.overdue_since.is_some()) {
                     print::note("something is overdue: does cron, or what else calls `tickward run-due`, still do so?");
                 }
@@ -144,10 +147,17 @@ pub fn overdue_since(pipeline: &Pipeline, decision: &Decision, view: &View) -> O
     (view.now.duration_since(due) > LATE + spread).then_some(due)
 }
 
-/// The next occurrence that nobody has asked to skip.
+/// The next occurrence that is to run as things stand: nobody has asked to skip it, and no pause or hold forbids it.
 fn next_wanted(pipeline: &Pipeline, row: Option<&Row>) -> Option<Timestamp> {
-    let skips = row.map_or(&[][..], |row| &row.standing.skips);
-    let mut next = list::next_of(pipeline)?;
+    let standing = row.map(|row| &row.standing);
+    if standing.is_some_and(|standing| standing.held.is_some()) {
+        return None;
+    }
+    let skips = standing.map_or(&[][..], |standing| &standing.skips);
+    let mut next = match standing.and_then(|standing| standing.paused_at(SystemClock.now())) {
+        Some(pause) => pipeline.schedule.as_ref()?.next_after(pause.until?)?,
+        None => list::next_of(pipeline)?,
+    };
     while skips.contains(&next.as_microsecond()) {
         next = pipeline.schedule.as_ref()?.next_after(next)?;
     }
@@ -181,12 +191,16 @@ impl Line<'_> {
         self.standing.is_some_and(|standing| standing.paused_at(SystemClock.now()).is_some())
     }
 
+    fn is_held(&self) -> bool {
+        self.standing.is_some_and(|standing| standing.held.is_some())
+    }
+
     fn state(&self) -> &'static str {
         match (self.active.is_empty(), self.retry, self.pipeline) {
             (false, ..) => "running",
             _ if self.is_broken => "broken",
             _ if self.is_paused() => "paused",
-            _ if self.standing.is_some_and(|standing| standing.held.is_some()) => "held",
+            _ if self.is_held() => "held",
             _ if self.overdue_since.is_some() => "overdue",
             (true, Some(_), _) => "retrying",
             (true, None, Some(_)) if self.waits_for.is_some() => "waiting",
@@ -199,13 +213,11 @@ impl Line<'_> {
 
 fn as_row(line: &Line<'_>) -> Vec<String> {
     let dash = || "–".to_string();
-    let next = match line.overdue_since.or_else(|| line.retry.and_then(|attempt| attempt.retry_at)) {
-        Some(at) if line.overdue_since.is_some() => format!("{} (overdue)", print::instant(at)),
-        Some(at) => format!("{} (retry)", print::instant(at)),
-        None if line.waits_for.is_some() => {
-            format!("waits for {}", line.waits_for.as_ref().map(print::waits_for).unwrap_or_default())
-        }
-        None if line.is_paused() => {
+    let retry = line.retry.and_then(|attempt| attempt.retry_at);
+    let next = match (line.overdue_since, retry) {
+        (Some(at), _) => format!("{} (overdue)", print::instant(at)),
+        // Whatever is pending: nothing starts.
+        _ if line.is_paused() => {
             let pause = line.standing.and_then(|standing| standing.paused.as_ref());
             let end = pause
                 .and_then(|pause| pause.until)
@@ -213,8 +225,12 @@ fn as_row(line: &Line<'_>) -> Vec<String> {
             let note = pause.map_or("", |pause| &pause.note);
             print::printable(&if note.is_empty() { end } else { format!("{end} ({note})") })
         }
-        None if line.state() == "held" => "when reset".into(),
-        None => line.next.map_or_else(dash, print::instant),
+        _ if line.is_held() => "when reset".into(),
+        (None, Some(at)) => format!("{} (retry)", print::instant(at)),
+        (None, None) if line.waits_for.is_some() => {
+            format!("waits for {}", line.waits_for.as_ref().map(print::waits_for).unwrap_or_default())
+        }
+        (None, None) => line.next.map_or_else(dash, print::instant),
     };
     vec![
         line.id.to_string(),
@@ -223,7 +239,18 @@ fn as_row(line: &Line<'_>) -> Vec<String> {
         line.last.map_or_else(dash, |last| print::outcome_out(last.outcome.word())),
         if line.failures_in_a_row > 0 { line.failures_in_a_row.to_string() } else { dash() },
         next,
+        runs(&line.active),
     ]
+}
+
+/// The runs that go on, by the ids that `logs` takes.
+fn runs(active: &[&Attempt]) -> String {
+    let each = active.iter().map(|attempt| match attempt.number {
+        1 => attempt.run.id(),
+        number => format!("{} attempt {number}", attempt.run.id()),
+    });
+    let all: Vec<String> = each.collect();
+    if all.is_empty() { "–".into() } else { all.join(", ") }
 }
 
 fn as_json(line: &Line<'_>) -> Value {

@@ -100,6 +100,37 @@ fn status_says_scheduled_idle_or_waiting() {
     );
 }
 
+/// What is said to come next comes, as things stand.
+#[test]
+fn status_names_no_instant_at_which_nothing_starts() {
+    let retry = "schedule: '@yearly', retry: { max_attempts: 2, delay: 12h, jitter: 0% }, command: 'exit 1'";
+    let sandbox = Sandbox::with(&format!(
+        "pipelines:
+  held: {{ schedule: '0 * * * *', on_gave_up: hold, command: 'exit 1' }}
+  retries: {{ {retry} }}
+  stands: {{ {retry} }}
+  until: {{ schedule: '0 0 1 1 *', command: 'true' }}
+"
+    ));
+    for name in ["held", "retries", "stands"] {
+        sandbox.run(&format!("run {name}")).expect(1);
+    }
+    sandbox.run("pause stands").expect(0);
+    sandbox.run("run-due").expect(0);
+    sandbox.run("pause until --until 2098-06-01T00:00:00Z").expect(0);
+    let status = sandbox.run("status -o json").expect(0).json();
+    assert_eq!(each(&status, "state"), ["held", "retrying", "paused", "paused"]);
+    let retry_at = status[1]["next_attempt_at"].as_str().unwrap();
+    let next: Vec<_> = status.as_array().unwrap().iter().map(|line| &line["next"]).collect();
+    assert_eq!([next[0], next[2], next[3]], [&Value::Null, &Value::Null, &json!("2099-01-01T00:00:00Z")]);
+    let shown = format!("{} {}Z (retry)", &retry_at[..10], &retry_at[11..19]);
+    let text = sandbox.run("status").expect(0).stdout;
+    let ends = ["  NEXT", "  when reset", &shown, "  when resumed", "  paused until 2098-06-01 00:00:00Z"];
+    for (line, end) in text.lines().zip(ends) {
+        assert!(line.ends_with(end), "{end}: {text}");
+    }
+}
+
 #[test]
 fn what_is_due_every_minute_is_overdue_since_the_oldest_that_nobody_started() {
     let sandbox = Sandbox::with("pipelines: { one: { schedule: '* * * * *', command: 'true' } }");
@@ -116,6 +147,10 @@ fn status_shows_a_run_that_goes_on() {
     sandbox.wait("it to run", || sandbox.starts().len() == 1);
     let status = sandbox.run("status -o json").json();
     assert_eq!((&status[0]["state"], &status[0]["active"][0]["pid"]), (&json!("running"), &json!(run.id())));
+    let id = status[0]["active"][0]["run_id"].as_str().unwrap();
+    let text = sandbox.run("status").expect(0).stdout;
+    let [header, row] = text.lines().collect::<Vec<_>>()[..] else { panic!("{text}") };
+    assert!(header.ends_with("  RUNS") && row.ends_with(&format!("  {id}")), "{text}");
     sandbox.write("go", "");
     Done::wait(run).expect(0);
 }
