@@ -7,6 +7,7 @@
 
 mod finding;
 mod host;
+mod line;
 mod pipelines;
 mod production;
 mod record;

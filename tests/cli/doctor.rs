@@ -73,6 +73,16 @@ fn each_thing_that_is_wrong_is_found() {
         ("{ command: [/bin/true] }", "advice", "timeout", "as long as it likes"),
         ("{ command: [no-such-program] }", "wrong", "program", "`no-such-program` was not found in PATH"),
         ("{ command: 'no-such-program --flag | cat' }", "wrong", "program", "`no-such-program` was not found in PATH"),
+        ("{ command: [/bin/sh, -c, no-such-program --flag] }", "wrong", "program", "`no-such-program` was not found"),
+        ("{ command: [/no/such/bash, -c, 'true'] }", "wrong", "program", "`/no/such/bash` was not found"),
+        (
+            "{ command: 'cd / && no-such-program \"$A\"' }",
+            "wrong",
+            "program",
+            "`no-such-program` was not found in PATH",
+        ),
+        ("{ command: 'cd /etc; ./no-such' }", "wrong", "program", "`./no-such` was not found"),
+        ("{ command: 'cd /etc && ./passwd' }", "wrong", "program", "`./passwd` is not executable"),
         ("{ command: [./tickward.yaml] }", "wrong", "program", "`./tickward.yaml` is not executable"),
         ("{ command: [./none] }", "wrong", "program", "`./none` was not found"),
         ("{ command: x, cwd: /no/such }", "wrong", "cwd", "the folder `/no/such` is not there"),
@@ -92,7 +102,17 @@ fn each_thing_that_is_wrong_is_found() {
 
 #[test]
 fn a_builtin_or_a_line_that_is_not_simple_is_no_missing_program() {
-    for line in ["cd / && x", "A=b x", "\"$X\"", "if true; then x; fi", "true", "(x)"] {
+    for line in [
+        "cd / && true",
+        "cd /bin && ./sh -c x",
+        "cd ~ && ./x",
+        "A=b x",
+        "x () { true; }; x",
+        "\"$X\"",
+        "if true; then x; fi",
+        "true",
+        "(x)",
+    ] {
         let sandbox = Sandbox::with(&format!("pipelines: {{ one: {{ command: '{line}' }} }}"));
         assert!(found(&sandbox, "").iter().all(|(_, check, ..)| check != "program"), "{line}");
     }

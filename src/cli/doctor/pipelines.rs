@@ -12,7 +12,8 @@ use jiff::{SignedDuration, Timestamp};
 use nix::unistd::{Uid, User, geteuid};
 
 use super::finding::{Findings, Level};
-use crate::pipeline::{Backoff, Body, InheritEnv, Pipeline, Retry, WhenNextDue};
+use super::line::{self, Begun};
+use crate::pipeline::{Backoff, Body, Command, InheritEnv, Pipeline, Retry, WhenNextDue};
 use crate::plan::constant_delay;
 use crate::template::Template;
 
@@ -22,12 +23,8 @@ const CROWD: usize = 10;
 const CRON_PATH: &str = "/usr/bin:/bin";
 /// Where a command without `PATH` looks.
 const DEFAULT_PATH: &str = "/usr/local/bin:/usr/bin:/bin";
-/// What /bin/sh does itself.
-const BUILT_IN: [&str; 36] = [
-    ".", ":", "[", "{", "!", "(", "alias", "break", "case", "cd", "command", "continue", "echo", "eval", "exec",
-    "exit", "export", "false", "for", "if", "kill", "printf", "pwd", "read", "return", "set", "shift", "sleep", "test",
-    "time", "trap", "true", "ulimit", "umask", "until", "while",
-];
+/// What runs the lines of a shell.
+const SHELL: &str = "/bin/sh";
 
 /// Looks at every pipeline, and at all together.
 pub fn look(pipelines: &[Pipeline], now: Timestamp, findings: &mut Findings) {
@@ -153,26 +150,44 @@ fn program(pipeline: &Pipeline, findings: &mut Findings) {
         add(Level::Wrong, "cwd", &format!("the folder `{}` is not there", cwd.display()), "make it, or correct `cwd`");
         return;
     }
-    let program = match &command.body {
-        Body::Argv(elements) => elements.first().and_then(fixed),
-        Body::Shell(line) => first_word(line),
-    };
-    let Some(program) = program else { return };
-    if program.contains('/') {
-        let path = command.cwd.clone().unwrap_or_default().join(&program);
-        match is_executable(&path) {
-            Some(true) => {}
-            Some(false) => add(
-                Level::Wrong,
-                "program",
-                &format!("`{program}` is not executable"),
-                "chmod +x, or name its interpreter first",
-            ),
-            None => {
-                add(Level::Wrong, "program", &format!("`{program}` was not found"), "install it, or correct the path")
-            }
+    let mut programs = Vec::new();
+    let line = match &command.body {
+        Body::Argv(elements) => {
+            let elements: Vec<Option<String>> = elements.iter().map(fixed).collect();
+            programs.extend(elements.first().cloned().flatten().map(here));
+            line::handed_over(&elements).map(str::to_owned)
         }
-        return;
+        Body::Shell(line) => {
+            programs.push(here(SHELL.into()));
+            Some(line.clone())
+        }
+    };
+    // A name that a variable has filled in is not told.
+    let begun = line.as_deref().and_then(line::begin).filter(|begun| command.shown.contains(&begun.program));
+    programs.extend(begun);
+    let cwd = command.cwd.clone().unwrap_or_default();
+    let missing = programs.iter().find_map(|begun| missing(command, &cwd, begun));
+    if let Some((level, what, help)) = missing {
+        add(level, "program", &what, help);
+    }
+}
+
+fn here(program: String) -> Begun {
+    Begun { program, folder: PathBuf::new() }
+}
+
+/// What is wrong with a program; none where nothing is.
+fn missing(command: &Command, cwd: &Path, begun: &Begun) -> Option<(Level, String, &'static str)> {
+    let program = &begun.program;
+    if program.contains('/') {
+        return match is_executable(&cwd.join(&begun.folder).join(program)) {
+            Some(true) => None,
+            Some(false) => {
+                let help = "chmod +x, or name its interpreter first";
+                Some((Level::Wrong, format!("`{program}` is not executable"), help))
+            }
+            None => Some((Level::Wrong, format!("`{program}` was not found"), "install it, or correct the path")),
+        };
     }
     let own = command.env.get("PATH").map(|path| fixed(path).unwrap_or_default());
     let inherits = match &command.inherit_env {
@@ -182,24 +197,15 @@ fn program(pipeline: &Pipeline, findings: &mut Findings) {
     };
     let ours = std::env::var("PATH").ok().filter(|_| inherits);
     let path = own.clone().or(ours).unwrap_or_else(|| DEFAULT_PATH.into());
-    if !is_on(&path, &program) {
-        add(
-            Level::Wrong,
-            "program",
-            &format!("`{program}` was not found in PATH"),
-            "install it, or write its full path",
-        );
-    } else if own.is_none() && inherits && !is_on(CRON_PATH, &program) {
-        let what = format!("cron, whose PATH is {CRON_PATH}, would not find `{program}`");
-        add(Level::Advice, "program", &what, "write its full path, or set `PATH` in `env` or in the crontab");
+    if !is_on(&path, program) {
+        let what = format!("`{program}` was not found in PATH");
+        return Some((Level::Wrong, what, "install it, or write its full path"));
     }
-}
-
-/// The program that a shell line begins with, where that is beyond doubt.
-fn first_word(line: &str) -> Option<String> {
-    let word = line.split_whitespace().next()?;
-    let is_plain = word.chars().all(|c| c.is_ascii_alphanumeric() || "_./+-".contains(c));
-    (is_plain && !BUILT_IN.contains(&word)).then(|| word.to_owned())
+    if own.is_none() && inherits && !is_on(CRON_PATH, program) {
+        let what = format!("cron, whose PATH is {CRON_PATH}, would not find `{program}`");
+        return Some((Level::Advice, what, "write its full path, or set `PATH` in `env` or in the crontab"));
+    }
+    None
 }
 
 /// Whether a file can be executed by anybody; none where there is none.
