@@ -6,11 +6,13 @@ use std::collections::HashSet;
 
 use super::shell::{Kind, pieces};
 
+mod site;
+
 /// Characters that a name may have, less what a number at its end may need.
 const LONGEST: usize = 64;
 
 /// Names by which other programs are started.
-const WRAPPERS: [&str; 19] = [
+const WRAPPERS: [&str; 20] = [
     "nice",
     "ionice",
     "sudo",
@@ -30,6 +32,7 @@ const WRAPPERS: [&str; 19] = [
     "doas",
     "cronitor",
     "if",
+    "runuser",
 ];
 
 /// Programs that are told by a script which program to be.
@@ -38,12 +41,43 @@ const INTERPRETERS: [&str; 14] = [
     "java",
 ];
 
+/// Those of them that are shells.
+const SHELLS: [&str; 5] = ["sh", "bash", "dash", "zsh", "ksh"];
+
 /// Commands that prepare something and are not what a line is for.
-const BEFORE: [&str; 13] =
-    ["cd", "test", "[", "[[", "sleep", "export", ".", "source", "umask", "set", "command", "ulimit", "true"];
+const BEFORE: [&str; 16] = [
+    "cd", "test", "[", "[[", "sleep", "export", ".", "source", "umask", "set", "command", "ulimit", "true", "date",
+    "echo", "mkdir",
+];
 
 /// Endings that say what a script is written in.
 const ENDINGS: [&str; 10] = [".sh", ".bash", ".py", ".pl", ".rb", ".php", ".js", ".R", ".jar", ".cron"];
+
+/// Programs that are told by an address what to do.
+const FETCHERS: [&str; 5] = ["curl", "wget", "http", "https", "lynx"];
+
+/// Programs that run a command in a place of its own: `exec`, options, the place, the command.
+const CONTAINERS: [&str; 2] = ["docker", "podman"];
+
+/// Options of theirs that have a value.
+const WITH_VALUE: [&str; 8] = ["-e", "--env", "-u", "--user", "-w", "--workdir", "--env-file", "--detach-keys"];
+
+/// Lines within lines are looked into so deep.
+const DEEPEST: usize = 3;
+
+/// What a command is called after.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Found {
+    word: String,
+    /// What tells it from others of the same program: the word after it.
+    more: Option<String>,
+}
+
+impl Found {
+    fn of(word: &str) -> Found {
+        Found { word: word.to_owned(), more: None }
+    }
+}
 
 /// Gives names, none of them twice.
 #[derive(Debug, Default)]
@@ -54,21 +88,24 @@ pub struct Names {
 impl Names {
     /// A name for what this command does.
     pub fn for_command(&mut self, command: &str) -> String {
-        let wanted = cleaned(&word_for(command));
-        let mut name = wanted.clone();
-        let mut number = 1;
-        while !self.taken.insert(name.to_lowercase()) {
-            number += 1;
-            name = format!("{wanted}-{number}");
+        let found = found_in(command, DEEPEST).unwrap_or(Found::of(""));
+        let wanted = cleaned(&found.word);
+        let told_apart = found.more.map(|more| format!("{wanted}-{}", cleaned(&more)));
+        for name in [Some(wanted.clone()), told_apart].into_iter().flatten() {
+            if self.taken.insert(name.to_lowercase()) {
+                return name;
+            }
         }
-        name
+        let mut numbered = (2..).map(|number| format!("{wanted}-{number}"));
+        numbered.find(|name| self.taken.insert(name.to_lowercase())).unwrap_or(wanted)
     }
 }
 
-/// The word of a command that says best what it does.
-fn word_for(command: &str) -> String {
+/// What of a command says best what it does.
+fn found_in(command: &str, deepest: usize) -> Option<Found> {
+    let line = without_expansions(command);
     let mut commands: Vec<Vec<&str>> = vec![Vec::new()];
-    match pieces(command) {
+    match pieces(&line) {
         Some(pieces) => {
             for piece in pieces {
                 match piece.kind {
@@ -80,38 +117,89 @@ fn word_for(command: &str) -> String {
         }
         None => {
             commands =
-                command.split(['|', ';', '&', '(', ')', '\n']).map(|part| part.split_whitespace().collect()).collect()
+                line.split(['|', ';', '&', '(', ')', '\n']).map(|part| part.split_whitespace().collect()).collect()
         }
     }
-    let mut programs = commands.iter().filter_map(|words| program_of(words)).peekable();
-    let first = programs.peek().map(|word| (*word).to_owned());
-    let main = programs.find(|word| !BEFORE.contains(&file_name(word)));
-    main.map(str::to_owned).or(first).unwrap_or_default()
+    let programs: Vec<Found> = commands.iter().filter_map(|words| program_of(words, deepest)).collect();
+    let main = programs.iter().find(|found| !BEFORE.contains(&file_name(&found.word)));
+    main.or(programs.last()).cloned()
+}
+
+/// What stands for the result of another command: it says nothing.
+const PUT_IN: &str = "_";
+
+/// The line with `_` in the place of what commands within it put in, and of dollar signs within double quotes.
+fn without_expansions(line: &str) -> String {
+    let (mut plain, mut quoted) = (String::new(), false);
+    let mut rest = line;
+    while let Some(c) = rest.chars().next() {
+        let length = match c {
+            '\'' if !quoted => rest[1..].find('\'').map_or(rest.len(), |end| end + 2),
+            '\\' => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
+            '`' => rest[1..].find('`').map_or(rest.len(), |end| end + 2),
+            '$' if rest[1..].starts_with('(') => 1 + in_parentheses(&rest[1..]),
+            c => c.len_utf8(),
+        };
+        let is_put_in = c == '`' || c == '$' && (length > 1 || quoted) || c == '\\' && quoted;
+        plain.push_str(if is_put_in { PUT_IN } else { &rest[..length] });
+        quoted ^= c == '"';
+        rest = &rest[length..];
+    }
+    plain
+}
+
+/// The length of what stands in parentheses, others within it included.
+fn in_parentheses(text: &str) -> usize {
+    let mut depth = 0_usize;
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' => depth += 1,
+            ')' if depth == 1 => return at + 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+    }
+    text.len()
 }
 
 /// The program of a simple command, past assignments, wrappers and interpreters.
-fn program_of<'w>(words: &[&'w str]) -> Option<&'w str> {
+fn program_of(words: &[&str], deepest: usize) -> Option<Found> {
     let mut words = words.iter().copied().map(|word| word.trim_matches(['"', '\''])).peekable();
     let mut best = None;
     while let Some(word) = words.next() {
         let is_setting =
             word.split_once('=').is_some_and(|(name, _)| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
-        if is_setting || word == "!" || word == "{" {
+        if is_setting || ["!", "{", PUT_IN].contains(&word) {
             continue;
         }
         let name = file_name(word);
+        if FETCHERS.contains(&name) {
+            return Some(Found::of(&words.find_map(site::name).unwrap_or(name.to_owned())));
+        }
+        if CONTAINERS.contains(&name)
+            && let Some(words) = within_container(words.clone())
+        {
+            return program_of(&words, deepest).or(best).or(Some(Found::of(word)));
+        }
+        if name == "su" {
+            let line = words.skip_while(|word| !["-c", "--command"].contains(word)).nth(1);
+            return within(line, deepest).or(Some(Found::of(word)));
+        }
         let wraps = WRAPPERS.contains(&name);
         if !wraps && !INTERPRETERS.contains(&name) {
-            return Some(word);
+            let more = words.next().filter(|more| is_a_word(file_name(more)));
+            return Some(Found { word: word.to_owned(), more: more.map(str::to_owned) });
         }
-        best = best.or(Some(word));
+        best = best.or(Some(Found::of(word)));
         while let Some(option) = words.next_if(|word| word.starts_with('-')) {
+            let is_line = option.ends_with('c') && !option.starts_with("--");
             match (name, option) {
-                (_, "-m") if !wraps => return words.next().or(best),
-                (_, "-c" | "-e") if !wraps => return best,
+                (_, "-m") if !wraps => return words.next().map(Found::of).or(best),
+                (shell, _) if SHELLS.contains(&shell) && is_line => return within(words.next(), deepest).or(best),
+                (_, "-c" | "-e" | "-r") if !wraps => return best,
                 ("nice", "-n")
                 | ("ionice", "-c" | "-n")
-                | ("sudo", "-u" | "-g")
+                | ("sudo" | "runuser", "-u" | "-g")
                 | ("timeout", "-k" | "-s")
                 | ("flock", "-w" | "-E") => _ = words.next(),
                 _ => {}
@@ -120,8 +208,39 @@ fn program_of<'w>(words: &[&'w str]) -> Option<&'w str> {
         if name == "timeout" || name == "flock" {
             words.next();
         }
+        if name == "flock" && words.next_if_eq(&"-c").is_some() {
+            return within(words.next(), deepest).or(best);
+        }
     }
     best
+}
+
+/// What a line within a line is called after.
+fn within(line: Option<&str>, deepest: usize) -> Option<Found> {
+    line.filter(|_| deepest > 0).and_then(|line| found_in(line, deepest - 1))
+}
+
+/// The command that is run in a container; none where it is something else that is asked for.
+fn within_container<'w>(words: impl Iterator<Item = &'w str>) -> Option<Vec<&'w str>> {
+    let mut words = words.skip_while(|word| *word == "compose").peekable();
+    words.next_if_eq(&"exec")?;
+    while let Some(option) = words.next_if(|word| word.starts_with('-')) {
+        if WITH_VALUE.contains(&option) {
+            words.next();
+        }
+    }
+    words.next()?;
+    let within: Vec<&str> = words.collect();
+    (!within.is_empty()).then_some(within)
+}
+
+/// Whether it is a word that says something, and no key, number or option: letters, with a hyphen, underscore or colon.
+fn is_a_word(text: &str) -> bool {
+    let is_letter = |c: char| c.is_ascii_lowercase() || "-_:.".contains(c);
+    text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(is_letter)
+        && (2..=24).contains(&text.len())
+        && text.contains(['a', 'e', 'i', 'o', 'u', 'y'])
 }
 
 fn file_name(word: &str) -> &str {
@@ -159,7 +278,29 @@ mod tests {
             ("[ -x /usr/lib/php/sessionclean ] && /usr/lib/php/sessionclean", "sessionclean"),
             ("python3 -m tools.report --day", "tools.report"),
             ("/usr/bin/python3 /srv/load.py", "load"),
-            ("bash -c 'x; y'", "bash"),
+            ("bash -c 'x; y'", "x"),
+            ("/bin/sh -c \"cd /srv && ./nightly.sh\"", "nightly"),
+            ("bash -lc 'date; /opt/rotate.sh \"$X\"'", "rotate"),
+            ("sh -c \"$COMMAND\"", "COMMAND"),
+            ("flock -n /run/x.lock -c 'cd /srv; ./go'", "go"),
+            ("[ \"$(date +%d)\" = 01 ] && /opt/bin/invoice", "invoice"),
+            ("[ `date +%u` -eq 7 ] && weekly", "weekly"),
+            ("$(which php) /srv/cron.php", "cron"),
+            ("date >> /tmp/log", "date"),
+            ("echo 'SELECT 1' | mysql shop", "mysql"),
+            ("[[ -e x ]] && echo \"$A\"", "echo"),
+            ("curl -fsS -m 10 https://www.example.com/jobs/send-mail.php?key=k3y > /dev/null", "example-send-mail"),
+            ("wget -q -O - \"https://shop.example.co.uk/cron/\"", "example-cron"),
+            ("curl https://hc-ping.com/0c2f8a7e-1b2c-4d5e-8f90-0123456789ab", "hc-ping"),
+            ("curl -X POST http://localhost:8080/api/v1/sync", "localhost-sync"),
+            ("curl -H 'X-Key: 1' http://10.0.0.5/T0k3nAbC", "curl"),
+            ("curl \"https://$HOST/refresh\"", "refresh"),
+            ("curl -s user:hunter@example.com/x", "curl"),
+            ("docker exec -u www-data app php artisan schedule:run", "artisan"),
+            ("docker compose exec -T web ./manage.py clearsessions", "manage"),
+            ("docker system prune -f", "docker"),
+            ("python3 -c 'print(1)'", "python3"),
+            ("su - deploy -c '/srv/app/tidy'", "tidy"),
             ("flock -n /run/x.lock timeout 5m /srv/sync", "sync"),
             ("sudo -u www-data php /srv/cron.php", "cron"),
             ("cd /", "cd"),
@@ -177,5 +318,15 @@ mod tests {
         let mut names = Names::default();
         let given = ["x.sh", "X", "x", "x-2"].map(|command| names.for_command(command));
         assert_eq!(given, ["x", "X-2", "x-3", "x-2-2"]);
+        let mut names = Names::default();
+        let lines = [
+            "./manage.py clear",
+            "./manage.py mail:send",
+            "./manage.py mail:send",
+            "./manage.py s3cr3t",
+            "./manage.py -v clear",
+        ];
+        let given = lines.map(|command| names.for_command(command));
+        assert_eq!(given, ["manage", "manage-mail-send", "manage-2", "manage-3", "manage-4"]);
     }
 }
