@@ -62,7 +62,11 @@ impl Doctor {
 fn configuration(session: &Session, findings: &mut Findings) {
     let loaded = &session.loaded;
     for problem in &loaded.problems {
-        let place = problem.place.as_ref().map(|place| format!(" ({}:{})", place.file, place.line)).unwrap_or_default();
+        let place = problem.place.as_ref().map(|place| match place.line {
+            0 => format!(" ({})", place.file),
+            line => format!(" ({}:{line})", place.file),
+        });
+        let place = place.unwrap_or_default();
         let what = format!("{}{place}", problem.message);
         let level = if problem.severity == Severity::Error { Level::Wrong } else { Level::Advice };
         findings.add(

@@ -6,7 +6,10 @@
 //! names is never passed over in silence.
 
 use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+use nix::unistd::{Uid, User, geteuid};
 
 use super::environment::Environment;
 use super::problem::{Place, Problem};
@@ -214,6 +217,35 @@ pub(super) fn reason(error: &io::Error) -> String {
     }
 }
 
+/// What to do about a file that could not be read.
+pub(super) fn how_to_read(path: &Path, error: &io::Error) -> String {
+    if error.kind() != io::ErrorKind::PermissionDenied {
+        return "check the path and its permissions".into();
+    }
+    let Ok(data) = path.metadata() else {
+        return "this user may not enter its folder: run as one who may".into();
+    };
+    let owner = match User::from_uid(Uid::from_raw(data.uid())) {
+        Ok(Some(user)) => format!("`{}`", user.name),
+        _ => format!("user {}", data.uid()),
+    };
+    let owner = (data.uid() != geteuid().as_raw()).then_some(owner);
+    unlock(&path.display().to_string(), data.permissions().mode() & 0o7777, owner.as_deref())
+}
+
+/// What to do about a file of this mode; the owner, where that is somebody else.
+fn unlock(path: &str, mode: u32, owner: Option<&str>) -> String {
+    match owner {
+        None => format!("its mode is {mode:03o}: `chmod u+r {path}`"),
+        Some(owner) if mode & 0o400 != 0 => {
+            format!("it is {owner}'s, mode {mode:03o}: run as that user, or let this one read it")
+        }
+        Some(owner) => {
+            format!("it is {owner}'s, mode {mode:03o}, so that not even that user may read it: `chmod u+r {path}`")
+        }
+    }
+}
+
 /// A problem of a file as a whole.
 pub(super) fn of_file(file: &Path, message: &str, help: &str) -> Problem {
     Problem::error(Some(Place::whole(&file.display().to_string())), message).with_help(help)
@@ -222,6 +254,23 @@ pub(super) fn of_file(file: &Path, message: &str, help: &str) -> Problem {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whoever_may_not_read_a_file_is_told_whose_it_is_and_what_to_do() {
+        for (mode, owner, expected) in [
+            (0, None, "its mode is 000: `chmod u+r x.yaml`"),
+            (0o600, Some("`root`"), "it is `root`'s, mode 600: run as that user, or let this one read it"),
+            (0, Some("user 7"), "it is user 7's, mode 000, so that not even that user may read it: `chmod u+r x.yaml`"),
+        ] {
+            assert_eq!(unlock("x.yaml", mode, owner), expected);
+        }
+        let error = io::Error::from(io::ErrorKind::PermissionDenied);
+        let closed = how_to_read(Path::new("/no/such/folder/x.yaml"), &error);
+        assert_eq!(closed, "this user may not enter its folder: run as one who may");
+        let mine = tempfile::NamedTempFile::new().unwrap();
+        let told = how_to_read(mine.path(), &error);
+        assert!(told.starts_with("its mode is 600: "), "{told}");
+    }
 
     fn found(flags: &[&str], variables: &[(&str, &str)], usual: &[PathBuf]) -> Discovered {
         let flags: Vec<String> = flags.iter().map(|flag| (*flag).to_owned()).collect();

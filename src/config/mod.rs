@@ -178,7 +178,7 @@ fn read_file(path: &Path) -> Result<String, Problem> {
     let read = std::fs::File::open(path).and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes));
     if let Err(error) = read {
         let message = format!("cannot read the file: {}", discover::reason(&error));
-        return Err(discover::of_file(path, &message, "check the path and its permissions"));
+        return Err(discover::of_file(path, &message, &discover::how_to_read(path, &error)));
     }
     if bytes.len() as u64 > MAX_BYTES {
         let message = format!("the file is larger than {} MiB", MAX_BYTES >> 20);

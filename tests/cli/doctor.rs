@@ -100,6 +100,19 @@ fn each_thing_that_is_wrong_is_found() {
     }
 }
 
+/// Nor is the run-log known then, which it may name.
+#[test]
+fn a_configuration_that_cannot_be_read_is_told_without_a_line_and_makes_no_run_log() {
+    let sandbox = Sandbox::new();
+    std::os::unix::fs::symlink("/no/such/file", sandbox.path("tickward.yaml")).unwrap();
+    std::fs::create_dir(sandbox.path("conf")).unwrap();
+    std::os::unix::fs::symlink("/no/such/file", sandbox.path("conf/x.yaml")).unwrap();
+    let done = sandbox.run("doctor -c conf").expect(1);
+    let told = "wrong  configuration  cannot read the file: it does not exist (conf/x.yaml)\n";
+    assert!(done.stdout.starts_with(told), "{done:?}");
+    assert!(done.stdout.contains("wrong  run-log        the run-log is not known: "), "{done:?}");
+}
+
 #[test]
 fn a_builtin_or_a_line_that_is_not_simple_is_no_missing_program() {
     for line in [

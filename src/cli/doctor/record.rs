@@ -11,6 +11,7 @@ use super::super::session::Session;
 use super::super::{block_on, print, status};
 use super::finding::{Findings, Level};
 use crate::clock::SystemClock;
+use crate::config::UNKNOWN_RUN_LOG;
 use crate::runlog::contract::{Facts, Query, Role, Scope, View};
 use crate::runlog::{Error, Purpose, RunLog};
 use crate::tick::{Pipelines, would_decide};
@@ -20,7 +21,7 @@ pub fn look(session: &Session, findings: &mut Findings) {
     if let Err(gone) = session.must_not_be_gone() {
         return findings.add(Level::Wrong, "run-log", None, &gone.to_string(), "until then ticks go on without it");
     }
-    if let Some(file) = session.run_log_file() {
+    if let Some(file) = session.run_log_file().filter(|_| session.run_log_url().as_deref() != Some(UNKNOWN_RUN_LOG)) {
         let Ok(data) = file.metadata() else {
             let what = format!("`{}` will be made by the first tick", file.display());
             return findings.add(Level::Good, "run-log", None, &what, "");
