@@ -180,18 +180,29 @@ impl Run {
                 unrecorded::keep_and_tell(session, &options, &mut report, env.stop.clone()).await;
                 let exit = self.tell(&report, pipeline);
                 if report.unrecorded.is_none() && report.stopped_by.is_none() {
-                    self.tell_hold(&env, pipeline).await;
+                    self.tell_what_follows(session, &env, pipeline, &report).await;
                 }
                 Ok(exit)
             }
         }
     }
 
-    /// Says that nothing of its schedule starts: a run that gave up has left that, this one or one before.
-    async fn tell_hold(&self, env: &Env, pipeline: &Pipeline) {
+    /// Says who makes the next attempt, which this command does not wait for; and that nothing of its schedule starts: a run that
+    /// gave up has left that, this one or one before.
+    async fn tell_what_follows(&self, session: &Session, env: &Env, pipeline: &Pipeline, report: &Report) {
         let scope = Scope::Only(vec![pipeline.id.clone()]);
         let Ok(view) = env.in_time(env.run_log.load(scope)).await else { return };
-        if let Some(held) = view.rows.get(&pipeline.id).and_then(|row| row.standing.held.as_ref()) {
+        let standing = view.rows.get(&pipeline.id).map(|row| &row.standing);
+        let last = report.ended.iter().rfind(|attempt| attempt.run.pipeline == pipeline.id);
+        if let Some(at) = last.and_then(|attempt| attempt.retry_at).map(rfc3339) {
+            let is_paused = standing.is_some_and(|standing| standing.paused_at(view.now).is_some());
+            print::note(&match (session.run_log_url(), is_paused) {
+                (None, _) => "note: nobody makes the next attempt: without a run-log no tick knows of it".to_owned(),
+                (_, true) => format!("note: the next attempt is made by a tick, once `{}` is resumed", self.name),
+                (_, false) => format!("note: the next attempt is made by the first `tickward run-due` from {at} on"),
+            });
+        }
+        if let Some(held) = standing.and_then(|standing| standing.held.as_ref()) {
             let (since, of) = (rfc3339(held.since), rfc3339(held.scheduled_for));
             print::note(&format!(
                 "warning: `{name}` is held since {since}, when its run of {of} gave up: its schedule starts nothing until \

@@ -36,6 +36,28 @@ fn a_run_by_hand_is_claimed_and_recorded_like_any_other() {
     assert_eq!(tick["ran"][0]["run_id"], "one@20260303T020000Z", "the schedule's cursor was not touched: {tick}");
 }
 
+/// It does not wait: whoever sees it end has to know whether something comes after it, and from whom.
+#[test]
+fn the_next_attempt_is_told_with_who_makes_it() {
+    let retry = "retry: { max_attempts: 2, delay: 1h, backoff: fixed, jitter: 0% }";
+    let sandbox = Sandbox::with(&format!("pipelines: {{ one: {{ command: 'exit 1', {retry} }} }}"));
+    let done = sandbox.run("run one").expect(1);
+    let (line, note) = done.stderr.split_once('\n').unwrap();
+    let at = line.rsplit_once("; next attempt at ").unwrap().1;
+    assert_eq!(note, format!("note: the next attempt is made by the first `tickward run-due` from {at} on\n"));
+    let json = sandbox.run("run one -o json").expect(1);
+    let at = json.json()["next_attempt_at"].as_str().unwrap().to_owned();
+    assert!(json.stderr.ends_with(&format!(" from {at} on\n")), "{json:?}");
+    let done = sandbox.run("run one --no-run-log").expect(1);
+    assert!(
+        done.stderr.ends_with("note: nobody makes the next attempt: without a run-log no tick knows of it\n"),
+        "{done:?}"
+    );
+    sandbox.run("pause one").expect(0);
+    let done = sandbox.run("run one").expect(1);
+    assert!(done.stderr.ends_with("note: the next attempt is made by a tick, once `one` is resumed\n"), "{done:?}");
+}
+
 #[test]
 fn a_failure_shows_the_last_lines_of_the_output() {
     let sandbox = Sandbox::with("pipelines: { one: { command: 'seq 20; echo went wrong >&2; exit 7' } }");
