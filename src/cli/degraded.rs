@@ -5,12 +5,14 @@
 //! Holds always: one host starts an attempt once; where there is no disk for a spool, that is said, and each outcome is
 //! printed as a line that `tickward spool import` takes.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 
 use super::exit::Exit;
 use super::session::{Session, run_log_failed};
@@ -22,7 +24,9 @@ use crate::pipeline::{OnRunLogError, Pipeline};
 use crate::runlog::memory::{MemoryRunLog, Tables};
 use crate::runlog::spool::{Folder, SpoolRunLog, Stored, begin_after, keep, mirror};
 use crate::runlog::{Error, RunLog, contract::Spooled};
-use crate::tick::{self, Env, Host, Options, Outage, Recovered, Report, StopWish, SystemHost};
+use crate::tick::{self, Env, Host, Options, Outage, Outlets, Recovered, Report, StopWish, SystemHost};
+
+mod heard;
 
 /// What is done while the run-log cannot be used, as people type it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -115,26 +119,50 @@ pub fn note_run_log(session: &Session, folder: &Folder) {
     }
 }
 
-/// Tells people of the outage, once; without a disk each tick does.
+/// Tells people of the outage, each alerter once; without a disk each tick does.
 async fn tell_outage(env: &Env, options: &Options, folder: &Folder, why: &str) {
     let outage = keep::outage(folder);
     if outage.as_ref().is_some_and(|outage| keep::was_told(folder, outage)) {
         return;
     }
     let name = outage.clone().unwrap_or_else(|| env.owner.id.clone());
+    let before = outage.as_ref().map(|outage| heard::of(folder, outage)).unwrap_or_default();
+    let heard = tell_those_who_have_not(env, options, (&name, why), before.clone()).await;
+    let Some(outage) = outage.filter(|_| heard != before) else { return };
     // Where there is no alerter, the alert waits in the run-log for one, when that is back.
-    let told = tell_at_once(env, options, &name, why).await && !options.outlets.alerters.is_empty();
-    if let Some(outage) = outage.filter(|_| told)
-        && let Err(error) = keep::note_told(folder, &outage)
-    {
+    if options.outlets.alerters.iter().any(|outlet| !heard.contains(outlet.alerter.name())) {
+        heard::note(folder, &outage, heard);
+    } else if let Err(error) = keep::note_told(folder, &outage) {
         tracing::debug!(%error, "it is not noted that the outage was told");
     }
+}
+
+/// Tells those alerters, all at once, that are not among `heard`; returns who has heard now.
+async fn tell_those_who_have_not(
+    env: &Env,
+    options: &Options,
+    (name, why): (&str, &str),
+    mut heard: BTreeSet<String>,
+) -> BTreeSet<String> {
+    let mut tasks = JoinSet::new();
+    for outlet in options.outlets.alerters.iter().filter(|outlet| !heard.contains(outlet.alerter.name())) {
+        let alerter = outlet.alerter.name().to_owned();
+        let outlets = Outlets { alerters: vec![outlet.clone()], ..options.outlets.clone() };
+        let (env, options) = (env.clone(), Options { outlets, ..options.clone() });
+        let (name, why) = (name.to_owned(), why.to_owned());
+        tasks.spawn(async move { tell_at_once(&env, &options, &name, &why).await.then_some(alerter) });
+    }
+    while let Some(joined) = tasks.join_next().await {
+        heard.extend(joined.ok().flatten());
+    }
+    heard
 }
 
 /// Tells people that this host has no run-log, or no place for what it has done, under a name of its own.
 pub async fn tell_at_once(env: &Env, options: &Options, name: &str, why: &str) -> bool {
     let alert = Alert { error: Some(masked(why)), ..tick::of_outage(&env.owner.host, name, env.clock.now()) };
-    tick::tell_at_once(env, options, alert).await
+    // A tick that is told to stop leaves it to the next one.
+    tick::tell_at_once(env, options, alert).await && *env.stop.borrow() == StopWish::None
 }
 
 /// A spool; where there is no disk for one, a run-log in memory, and why. Nobody remembers what was done by that: what fell due

@@ -138,6 +138,23 @@ fn where_nothing_leads_is_told_with_its_place_and_the_tick_goes_on() {
     }
 }
 
+/// One that is deaf makes the others hear it no more often.
+#[test]
+fn each_alerter_is_told_of_an_outage_until_it_has_heard() {
+    let (hears, deaf) = (Server::start(up()), Server::start(Manner::status(503)));
+    let config = alerters(&[&hears, &deaf]).replace("'* * * * *'", "'@daily'");
+    let sandbox = Sandbox::with(&format!("on_run_log_error: skip\n{config}"));
+    fs::create_dir_all(sandbox.state()).unwrap();
+    fs::write(sandbox.state().join("run_log.db"), [b'x'; 5000]).unwrap();
+    let both = || {
+        silent(sandbox.run("run-due --interval 86400 -o json")).expect(4);
+        [kinds(&hears.requests()).len(), kinds(&deaf.requests()).len()]
+    };
+    assert_eq!([both(), both()], [[1, 1], [0, 1]]);
+    deaf.behave(up());
+    assert_eq!([both(), both()], [[0, 1], [0, 0]]);
+}
+
 #[test]
 fn an_outage_is_told_once_and_what_failed_in_it_when_it_is_over() {
     let server = Server::start(Manner::status(503));
