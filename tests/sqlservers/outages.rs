@@ -47,6 +47,15 @@ fn assert_recorded(sandbox: &Sandbox, url: &str) {
     assert!(!done.stderr.contains(password(url)), "{done:?}");
 }
 
+/// Whoever looks before the next tick counts in what waits, and nothing is due.
+fn assert_counted_in(sandbox: &Sandbox, url: &str) {
+    let look = ["run-due", "--interval", "86400", "-o", "json", "--dry-run", "--run-log-url", url];
+    let done = sandbox.call(&look).expect(0).json();
+    assert_eq!((&done["due"], &done["spool"]), (&json!([]), &json!(1)), "{done}");
+    let why = sandbox.call(&["why", "p", "-o", "json", "--run-log-url", url]).expect(0).json();
+    assert!(why["answer"].as_str().unwrap().contains(": attempt 1 succeeded at "), "{why}");
+}
+
 fn gone_for_a_while(kind: &'static Kind) -> Result<(), Lack> {
     for crashes in [false, true] {
         let (mut server, sandbox, tick) = busy(kind)?;
@@ -70,6 +79,7 @@ fn gone_for_long(kind: &'static Kind) -> Result<(), Lack> {
         assert!(!done.stderr.contains(password(&server.url)), "{done:?}");
         assert_eq!(sandbox.run("spool list -o json").expect(0).json()[0]["outcome"], "succeeded", "{done:?}");
         server.start_again(&[])?;
+        assert_counted_in(&sandbox, &server.url);
         assert_recorded(&sandbox, &server.url);
     }
     Ok(())
@@ -93,6 +103,7 @@ fn down(kind: &'static Kind) -> Result<(), Lack> {
     let skipping = Sandbox::with("on_run_log_error: skip\npipelines: { p: { schedule: '@daily', command: ENTER } }");
     assert_eq!((skipping.call(&tick).code, skipping.starts().len()), (4, 0));
     server.start_again(&[])?;
+    assert_counted_in(&sandbox, &server.url);
     assert_recorded(&sandbox, &server.url);
     Ok(())
 }
