@@ -53,6 +53,8 @@ mod reopening;
 #[cfg(any(feature = "postgres", feature = "mysql"))]
 #[path = "runlog/servers.rs"]
 mod servers;
+#[path = "runlog/spooled.rs"]
+mod spooled;
 #[path = "runlog/sqlite_file.rs"]
 mod sqlite_file;
 #[path = "runlog/values.rs"]
@@ -206,6 +208,8 @@ fn everywhere() -> Vec<Case> {
             a_look_that_another_tick_has_overtaken_undoes_no_claim_in_the_mirror,
             what_a_first_sight_has_left_out_is_no_part_of_what_a_claim_alone_decides,
             what_was_told_before_it_came_late_is_not_tried_again;
+        spooled: what_a_process_has_read_it_reads_no_more, what_another_process_has_done_is_known_to_the_next_call,
+            a_record_that_somebody_has_taken_away_is_gone, whoever_remembers_sees_what_a_newcomer_reads;
         not_run: adjacent_missed_stretches_are_one, what_was_paused_or_held_is_one_stretch_each, stretches_that_do_not_touch_stay_apart,
             a_stretch_recorded_again_reaches_as_far_as_the_longer;
         outbox: an_end_is_told_as_it_ended, a_late_outcome_is_told_once, a_transition_that_is_refused_tells_nothing,

@@ -69,7 +69,8 @@ impl Tables {
         self.attempts.range(first..=last)
     }
 
-    fn of_run(&self, run: &Run) -> Vec<Attempt> {
+    /// The attempts of a run, by their numbers.
+    pub fn of_run(&self, run: &Run) -> Vec<Attempt> {
         let from = self.of_pipeline_from((run.pipeline.clone(), run.scheduled_for, 0)).map(|(_, attempt)| attempt);
         from.take_while(|attempt| attempt.run == *run).cloned().collect()
     }
@@ -142,7 +143,8 @@ impl Tables {
         }
     }
 
-    pub(super) fn with_token(&self, token: Token) -> Option<&Attempt> {
+    /// The attempt that was claimed with a token.
+    pub fn with_token(&self, token: Token) -> Option<&Attempt> {
         self.tokens.get(&token).and_then(|key| self.attempts.get(key))
     }
 

@@ -5,7 +5,7 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -134,7 +134,9 @@ impl Folder {
     }
 
     fn lock_file(&self, name: &str) -> io::Result<File> {
-        let file = OpenOptions::new().create(true).append(true).mode(0o600).open(self.join(name))?;
+        let mut options = OpenOptions::new();
+        let options = options.read(true).write(true).create(true).truncate(false).mode(0o600);
+        let file = options.open(self.join(name))?;
         failpoint::reached(Point::SpoolLock);
         Ok(file)
     }
@@ -231,7 +233,26 @@ impl Folder {
     }
 }
 
+/// How often what `lock` guards has been changed, by all processes that have counted it; 0 where none has.
+///
+/// # Errors
+/// Those of the file system.
+pub fn changes(lock: &File) -> io::Result<u64> {
+    let mut count = [0; 8];
+    // A count of which a part was written is another one than before, too.
+    lock.read_at(&mut count, 0)?;
+    Ok(u64::from_le_bytes(count))
+}
+
+/// Counts a change before it is made. It need not outlive the machine: who remembers the count does not either.
+///
+/// # Errors
+/// Those of the file system.
+pub fn count_change(lock: &File) -> io::Result<()> {
+    lock.write_all_at(&changes(lock)?.wrapping_add(1).to_le_bytes(), 0)
+}
+
 /// There is none, nor can there be: below something that is no folder (a state folder of `/dev/null`) nothing was ever written.
-fn is_absent(error: &io::Error) -> bool {
+pub(super) fn is_absent(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory)
 }

@@ -3,11 +3,13 @@
 //! Holds always: nothing is removed but what the caller says is in the run-log, and of that only what has ended.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::io;
 use std::path::PathBuf;
 
 use jiff::Timestamp;
 
+use super::folder::count_change;
 use super::{ALONE, Folder, LOCK, OUTAGE, RECORDS, Seen, Stored};
 use crate::occurrence::{PipelineId, Token};
 use crate::run::{Attempt, Completion, Row};
@@ -134,14 +136,14 @@ pub fn set_aside(folder: &Folder) -> io::Result<Vec<Flawed>> {
     let mut flawed = Vec::new();
     for (name, stored) in all(folder)? {
         let Some(why) = stored.flaw() else { continue };
-        let _lock = folder.lock(LOCK)?;
+        let lock = folder.lock(LOCK)?;
         // Another tick may have been faster.
         let Some(bytes) = folder.read(&name)? else { continue };
         let aside = folder.folder(ASIDE);
         aside.make()?;
         let name_aside = name.rsplit('/').next().unwrap_or(&name);
         aside.put(name_aside, &bytes)?;
-        folder.remove(&name)?;
+        take_away(folder, &lock, &name)?;
         flawed.push(Flawed { run: stored.run(), why, path: Some(aside.join(name_aside)) });
     }
     Ok(flawed)
@@ -244,14 +246,22 @@ pub fn drop_seen(folder: &Folder, known: &[Seen]) -> io::Result<()> {
 /// # Errors
 /// Those of the file system.
 pub fn remove(folder: &Folder, name: &str, handed_over: &Stored) -> io::Result<bool> {
-    let _lock = folder.lock(LOCK)?;
+    let lock = folder.lock(LOCK)?;
     let is_same = folder.read(name)?.is_some_and(|bytes| Stored::parse(&bytes).as_ref() == Some(handed_over));
     let has_ended = match handed_over {
         Stored::Attempt { spooled, .. } => !spooled.attempt.is_active(),
         Stored::End { .. } => true,
     };
     if is_same && has_ended {
-        folder.remove(name)?;
+        take_away(folder, &lock, name)?;
     }
     Ok(is_same && has_ended)
+}
+
+/// Removes a file; that of a claim is in the memory of others.
+fn take_away(folder: &Folder, lock: &File, name: &str) -> io::Result<()> {
+    if name.starts_with(RECORDS) {
+        count_change(lock)?;
+    }
+    folder.remove(name)
 }
