@@ -115,25 +115,36 @@ fn as_json(stored: &Stored, run_log: Option<&str>) -> Value {
 async fn import(session: &Session, file: &str) -> Result<Exit, Exit> {
     let text = match file {
         "-" => {
-            let mut text = String::new();
-            std::io::stdin().read_to_string(&mut text).map(|_| text)
+            let mut text = Vec::new();
+            std::io::stdin().read_to_end(&mut text).map(|_| text)
         }
-        file => std::fs::read_to_string(file),
+        file => std::fs::read(file),
     };
     let text = text.map_err(|error| {
         print::error(&format!("`{file}` cannot be read: {error}"), "");
         Exit::Usage
     })?;
-    let lines = text.lines().filter_map(|line| Stored::parse(line.trim().as_bytes()));
-    let mut kept: Vec<_> = lines.map(|stored| (String::new(), stored)).collect();
-    let passed_over = text.lines().filter(|line| !line.trim().is_empty()).count() - kept.len();
+    let (mut kept, mut damaged, mut passed_over) = (Vec::new(), Vec::new(), 0);
+    for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii)) {
+        match Stored::parse(line) {
+            Some(stored) => kept.push((String::new(), stored)),
+            None if Stored::is_begun(line) => damaged.push(number),
+            None => passed_over += usize::from(!line.is_empty()),
+        }
+    }
+    for number in &damaged {
+        print::note(&format!(
+            "warning: line {number} of `{file}` is not recorded: it is damaged, or of a newer tickward"
+        ));
+    }
     let flawed = kept.extract_if(.., |(_, stored)| stored.flaw().is_some());
     let flawed =
         flawed.map(|(_, stored)| Flawed { run: stored.run(), why: stored.flaw().unwrap_or_default(), path: None });
     let mut recovered = Recovered { flawed: flawed.collect(), ..Recovered::default() };
     if kept.is_empty() && recovered.flawed.is_empty() {
+        let readable = if damaged.is_empty() { "" } else { " that can be read" };
         print::error(
-            &format!("`{file}` has no line of a spool"),
+            &format!("`{file}` has no line of a spool{readable}"),
             "such lines begin with {\"tickward_spool\": ticks print them where they have no disk",
         );
         return Err(Exit::Usage);

@@ -225,6 +225,43 @@ fn a_record_that_cannot_be_is_set_aside_and_the_others_are_taken_in() {
     }
 }
 
+/// Commands print what they like, and a log has the output of several.
+#[test]
+fn a_byte_that_is_no_text_costs_no_record() {
+    let latin = |record: &Value| -> Vec<u8> {
+        let mut record = record.clone();
+        let end = &mut record["attempt"]["end"];
+        (end["tail"], end["output_bytes"]) = (json!("caf@@"), json!(4));
+        let [before, after] = [0, 1].map(|part| record.to_string().split("@@").nth(part).unwrap().as_bytes().to_vec());
+        [before, vec![0xe9], after].concat()
+    };
+    let sandbox = broken(DAILY, GARBAGE);
+    let files = many(&sandbox, 3);
+    let record = |file: &PathBuf| -> Value { serde_json::from_slice(&fs::read(file).unwrap()).unwrap() };
+    let [here, printed, cut] = [0, 1, 2].map(|at| record(&files[at]));
+    fs::write(&files[0], latin(&here)).unwrap();
+    let cut = cut.to_string().into_bytes();
+    let log = [b"caf\xe9 is open", &latin(&printed)[..], &cut[..cut.len() / 2], b"", b"done"].join(&b'\n');
+    fs::write(sandbox.path("log"), log).unwrap();
+    files[1..].iter().for_each(|file| fs::remove_file(file).unwrap());
+    mend(&sandbox);
+    assert_eq!(sandbox.run(TICK).expect(0).stderr, "recorded  2 from the spool of this host\n");
+    let done = sandbox.run("spool import log").expect(0);
+    let told = "warning: line 3 of `log` is not recorded: it is damaged, or of a newer tickward
+recorded  1 from the spool of this host
+notice: 2 other lines were passed over
+";
+    assert_eq!(done.stderr, told);
+    assert_eq!((sandbox.attempts().len(), waiting(&sandbox)), (3, json!([])));
+    for hour in ["00", "01"] {
+        let logs = sandbox.run(&format!("logs p@20260101T{hour}0000Z")).expect(0);
+        assert!(logs.stdout.contains("caf\u{fffd}"), "{logs:?}");
+    }
+    fs::write(sandbox.path("log"), &cut[..cut.len() / 2]).unwrap();
+    let none = sandbox.run("spool import log").expect(2);
+    assert!(none.stderr.contains("error: `log` has no line of a spool that can be read\nhelp: "), "{none:?}");
+}
+
 #[test]
 fn an_outage_goes_on_where_the_one_before_it_has_ended() {
     let sandbox = broken(DAILY, GARBAGE);

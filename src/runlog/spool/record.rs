@@ -50,9 +50,18 @@ impl Stored {
         }
     }
 
-    /// Reads what `line` wrote; none where it is something else, or of a newer program.
+    /// Reads what `line` wrote; none where it is something else, or of a newer program. Bytes that are no UTF-8 are replaced where the
+    /// text is for people; a name or a token with one is none.
     pub fn parse(text: &[u8]) -> Option<Stored> {
-        serde_json::from_slice(text).ok()
+        match std::str::from_utf8(text) {
+            Ok(text) => serde_json::from_str(text).ok(),
+            Err(_) => serde_json::from_str(&String::from_utf8_lossy(text)).ok(),
+        }
+    }
+
+    /// Whether it begins as a line of a spool does, be it whole or not.
+    pub fn is_begun(line: &[u8]) -> bool {
+        line.starts_with(b"{\"tickward_spool\"")
     }
 }
 
