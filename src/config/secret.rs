@@ -10,6 +10,7 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
+mod clients;
 mod plain;
 mod values;
 
@@ -144,6 +145,7 @@ pub(super) fn secrets_in(line: &str) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     mask_urls(line, &mut found);
     values::mask(line, &mut found);
+    clients::mask(line, &mut found);
     merged(found)
 }
 
@@ -156,15 +158,20 @@ fn mask_urls(text: &str, found: &mut Vec<Range<usize>>) {
         mask_address(text, scheme, at + 3..end, false, found);
     }
     for (at, _) in text.match_indices('@') {
-        let is_end = |c: char| c.is_whitespace() || "\"'`,[{(".contains(c);
-        let word = at - text[..at].chars().rev().take_while(|c| !is_end(*c)).map(char::len_utf8).sum::<usize>();
-        let is_password = |colon: &usize| !text[word + colon..].starts_with("://");
-        let colon = text[word..at].match_indices(':').map(|(colon, _)| colon).find(is_password);
-        if let Some(start) = colon.map(|colon| word + colon + 1).filter(|start| !is_variable(&text[*start..at])) {
-            found.push(start..at);
-        }
+        // A comma parts two addresses, or is one of a password.
+        let start = password_before(text, at, "\"'`,[{(").or_else(|| password_before(text, at, "\"'`[{("));
+        found.extend(start.filter(|start| !is_variable(&text[*start..at])).map(|start| start..at));
     }
     plain::leave(text, found);
+}
+
+/// Where the password begins of which the `@` stands at `at`: behind a colon in its word, which these characters end.
+fn password_before(text: &str, at: usize, ends: &str) -> Option<usize> {
+    let is_end = |c: char| c.is_whitespace() || ends.contains(c);
+    let word = at - text[..at].chars().rev().take_while(|c| !is_end(*c)).map(char::len_utf8).sum::<usize>();
+    let is_password = |colon: &usize| !text[word + colon..].starts_with("://");
+    let colon = text[word..at].match_indices(':').map(|(colon, _)| colon).find(is_password)?;
+    Some(word + colon + 1)
 }
 
 /// Whether a URL begins with the scheme before `at`, and it is not a piece of a password.
@@ -233,7 +240,7 @@ fn mask_parameters(text: &str, range: Range<usize>, found: &mut Vec<Range<usize>
         if let Some((name, value)) = parameter.split_once('=') {
             let name_lower = name.to_ascii_lowercase();
             let is_secret = SECRET_WORDS.iter().chain(&SECRET_PARAMETERS).any(|word| name_lower.contains(word));
-            if is_secret && !is_variable(value) {
+            if (is_secret || values::ends_with_pw(name)) && !is_variable(value) {
                 found.push(at + name.len() + 1..at + parameter.len());
             }
         }
@@ -334,6 +341,11 @@ mod tests {
             ("run_log: postgres://u:a://b@h/db", "run_log: postgres://u:***@h/db"),
             ("run_log: postgres://u:${PGPASSWORD}@h/db", "run_log: postgres://u:${PGPASSWORD}@h/db"),
             ("  - u:p@h", "  - u:***@h"),
+            ("  - u:p,w@h/db", "  - u:***@h/db"),
+            ("[a:b@c, d:e,f@g]", "[a:***@c, d:***@g]"),
+            ("[a:b@c,d:e@f]", "[a:***@c,d:***@f]"),
+            ("to ann@example.com,bob@example.com", "to ann@example.com,bob@example.com"),
+            ("brokers: a:9092,b:9092", "brokers: a:9092,b:9092"),
             ("[mysql://a:b@c/d, mysql://e:f@g/h]", "[mysql://a:***@c/d, mysql://e:***@g/h]"),
             (
                 "runbook: https://wiki.example.com/x # ask bob@example.com",
