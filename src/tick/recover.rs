@@ -44,7 +44,7 @@ pub async fn recover(env: &Env, folder: &Folder) -> Result<Recovered, Error> {
     let mut recovered = Recovered::default();
     let unreadable = |error: io::Error| Error::Refused {
         message: format!("the spool `{}` cannot be read: {error}", folder.path().display()),
-        help: "what is in it has run and is not in the run-log yet: make it readable, or move it away".into(),
+        help: "make it readable: what is in it has run and is not in the run-log yet".into(),
     };
     if !keep::is_pending(folder).map_err(unreadable)? {
         return Ok(recovered);

@@ -38,6 +38,28 @@ fn a_run_log_that_is_gone_or_empty_or_not_ours_is_no_new_one() {
     }
 }
 
+/// What this host has done since waits in the same folder.
+#[test]
+fn who_begins_anew_as_the_message_says_keeps_what_waits() {
+    let sandbox = Sandbox::with("pipelines: { p: { schedule: '@daily', command: ENTER } }");
+    let tick = || sandbox.run("run-due --interval 86400");
+    tick().expect(0);
+    let file = sandbox.state().join("run_log.db");
+    fs::write(&file, "no database").unwrap();
+    sandbox.write("tickward.yaml", "pipelines: { q: { schedule: '@daily', command: ENTER } }");
+    let done = tick().expect(0);
+    assert!(done.stderr.contains("restore it from a backup, or move it away to begin anew"), "{done:?}");
+    fs::rename(&file, sandbox.path("away")).unwrap();
+    let done = tick().expect(0);
+    let named = done.stderr.split_once("or remove `").unwrap().1.split_once("` to begin anew").unwrap().0.to_owned();
+    assert!(named.ends_with("/mirror.json"), "{done:?}");
+    fs::remove_file(named).unwrap();
+    let done = tick().expect(0);
+    assert_eq!(done.stderr, "recorded  1 from the spool of this host\n");
+    let kept: Vec<_> = sandbox.attempts().into_iter().map(|(name, _, number, state)| (name, number, state)).collect();
+    assert_eq!((sandbox.starts().len(), kept), (2, vec![("q".into(), 1, "succeeded".into())]));
+}
+
 /// What the copy says still runs has ended since, so that its start mark is gone: no proof that it never started.
 #[test]
 fn what_runs_in_a_restored_copy_is_lost_and_not_started_again() {

@@ -57,9 +57,11 @@ pub fn must_know_nothing(folder: &Folder, found: &str) -> Result<(), Error> {
     if known == 0 {
         return Ok(());
     }
-    let folder = folder.path().display();
+    // Only this: the next run-log takes in what waits in the folder.
+    let mirror = folder.join(FILE);
     let message = format!(
-        "{found}, and this host knows {known} of its pipelines: put it back, or remove `{folder}` to begin anew"
+        "{found}, and this host knows {known} of its pipelines: put it back, or remove `{}` to begin anew",
+        mirror.display()
     );
     Err(Error::Unavailable { message, source: None })
 }

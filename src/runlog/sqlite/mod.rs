@@ -298,8 +298,8 @@ fn sorted(path: &Path, error: rusqlite::Error) -> Error {
         // A person has to see to it, and until then it is as good as not there.
         Some(NotADatabase | DatabaseCorrupt) => Error::Unavailable {
             message: format!(
-                "the run-log `{file}` is damaged or no SQLite file ({error}); it is left as it is: move it away, or \
-                 restore it from a backup"
+                "the run-log `{file}` is damaged or no SQLite file ({error}); it is left as it is: restore it from a \
+                 backup, or move it away to begin anew"
             ),
             source: None,
         },
