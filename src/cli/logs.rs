@@ -17,7 +17,7 @@ use crate::clock::{Clock, SystemClock};
 use crate::run::Attempt;
 use crate::runlog::contract::{Query, Record};
 use crate::runlog::{Purpose, RunLog};
-use crate::tick::output_file;
+use crate::tick::{find_output, output_file};
 
 /// Shows what a pipeline's last run printed, or an earlier one's
 #[derive(clap::Args, Debug)]
@@ -65,7 +65,8 @@ impl Logs {
             print::error(&message, &help);
             return Err(Exit::Usage);
         };
-        let file = output_file(&session.state_folder().join("output"), &attempt);
+        let folder = session.state_folder().join("output");
+        let file = find_output(&folder, &attempt).unwrap_or_else(|| output_file(&folder, &attempt));
         if self.follow {
             return self.follow(&*run_log, &file, attempt);
         }

@@ -47,7 +47,7 @@ pub use gather::take_over_left;
 pub use history::retention;
 pub use host::{SystemHost, host_name};
 pub use outlets::{Outlet, Outlets, tell_at_once};
-pub use output_files::{Keep, OutputFile, output_file};
+pub use output_files::{Keep, OutputFile, find_output, output_file};
 pub use recover::{Recovered, of_outage, recover, take_in};
 pub use report::{Event, Report};
 pub use sights::first_sights;

@@ -47,10 +47,33 @@ pub fn output_folder(folder: &Path, id: &PipelineId) -> PathBuf {
     folder.join(id.namespace.encoded()).join(id.name.encoded())
 }
 
-/// The file below `folder` that keeps the output of an attempt on the host that ran it.
+/// The file below `folder` that keeps the output of an attempt on the host that ran it. Its token tells it from what has the same
+/// name, instant and number by another run-log.
 pub fn output_file(folder: &Path, attempt: &Attempt) -> PathBuf {
-    let file = format!("{}.{}.log", compact(attempt.run.scheduled_for), attempt.number);
+    let file = format!("{}.{}.{}.log", compact(attempt.run.scheduled_for), attempt.number, attempt.token);
     output_folder(folder, &attempt.run.pipeline).join(file)
+}
+
+/// The file that keeps the output of an attempt, if one does: one that ran beside another host's has had another number since, and
+/// versions before this one had no token in the name.
+pub fn find_output(folder: &Path, attempt: &Attempt) -> Option<PathBuf> {
+    let path = output_file(folder, attempt);
+    if path.exists() {
+        return Some(path);
+    }
+    let of_token = format!(".{}.log", attempt.token);
+    let entries = std::fs::read_dir(path.parent()?).ok()?.flatten();
+    let mut paths = entries.map(|entry| entry.path());
+    let is_its = |path: &PathBuf| path.file_name().is_some_and(|name| name.to_string_lossy().ends_with(&of_token));
+    paths.find(is_its).or_else(|| former_output(folder, attempt))
+}
+
+/// A file of the name without a token; none that holds more than the attempt has printed.
+fn former_output(folder: &Path, attempt: &Attempt) -> Option<PathBuf> {
+    let file = format!("{}.{}.log", compact(attempt.run.scheduled_for), attempt.number);
+    let path = output_folder(folder, &attempt.run.pipeline).join(file);
+    let printed = attempt.end.as_ref()?.output_bytes;
+    path.metadata().ok().filter(|data| data.len() <= printed).map(|_| path)
 }
 
 /// Removes what is beyond `keep` in the folder of one pipeline.

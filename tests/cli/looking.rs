@@ -208,6 +208,38 @@ fn logs_shows_the_output_of_the_last_run_or_of_an_earlier_one() {
     assert_eq!(sandbox.run("logs one").expect(0).stdout, "one@20260302T020100Z 2\n", "the run-log keeps the end");
 }
 
+/// They share the state folder, the name, the instant and the number.
+#[test]
+fn logs_of_one_run_log_shows_nothing_of_another() {
+    let sandbox = Sandbox::with("pipelines: { p: { schedule: '@daily', command: 'echo $PRINTED' } }");
+    let of = |file: &str, call: &str| format!("{call} --run-log-url {file}");
+    let tick = |file: &str, printed: &str| {
+        let call = of(file, "run-due --interval 86400");
+        sandbox.call_with(&call.split(' ').collect::<Vec<_>>(), &[("PRINTED", printed)]).expect(0);
+    };
+    tick("one.db", "this is of one");
+    tick("other.db", "and this of the other");
+    let logs = |file: &str| sandbox.run(&of(file, "logs p")).expect(0).stdout;
+    assert_eq!(["one.db", "other.db"].map(logs), ["this is of one\n", "and this of the other\n"]);
+
+    // A version without tokens in the names has left files of a name that both would have.
+    let folder = sandbox.state().join("output/default/p");
+    let name = std::fs::read_dir(&folder).unwrap().next().unwrap().unwrap().file_name().into_string().unwrap();
+    let [instant, number] = [0, 1].map(|part| name.split('.').nth(part).unwrap());
+    for entry in std::fs::read_dir(&folder).unwrap() {
+        std::fs::remove_file(entry.unwrap().path()).unwrap();
+    }
+    std::fs::write(folder.join(format!("{instant}.{number}.log")), "in a former file of t\n").unwrap();
+    assert_eq!(
+        ["one.db", "other.db"].map(logs),
+        ["this is of one\n", "in a former file of t\n"],
+        "longer than its own"
+    );
+    std::fs::write(folder.join(format!("{instant}.2.{}.log", name.split('.').nth(2).unwrap())), "renumbered\n")
+        .unwrap();
+    assert!(["one.db", "other.db"].map(logs).contains(&"renumbered\n".to_owned()));
+}
+
 /// Follows the output of `one` and returns once its first line has been shown.
 fn following(sandbox: &Sandbox) -> (Child, BufReader<ChildStdout>) {
     let mut follow = sandbox.start("logs -f one");
