@@ -136,6 +136,7 @@ impl Writer {
                 self.byte(6);
                 self.bytes(reason.as_bytes());
             }
+            End::NotStarted(NotStarted::Unmarked) => self.byte(7),
         }
         self.optional(ended.stopped, Writer::stop);
         self.optional(ended.started_at, |out, at| out.number(at.0 as u64));
@@ -253,6 +254,7 @@ impl<'a> Reader<'a> {
                 4 => End::NotStarted(NotStarted::Withdrawn),
                 5 => End::NotStarted(NotStarted::Failed(self.string()?)),
                 6 => End::SupervisorLost(self.string()?),
+                7 => End::NotStarted(NotStarted::Unmarked),
                 _ => return None,
             },
             stopped: self.optional(Reader::stop)?,

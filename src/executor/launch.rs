@@ -66,6 +66,7 @@ pub(super) fn launch(job: &Job, tag: &str) -> Result<Launched, String> {
             let text = match catch_unwind(AssertUnwindSafe(|| become_body(job, tag, program, &print, supervisor))) {
                 Ok(Verdict { why: NotStarted::Refused | NotStarted::Withdrawn, .. }) => "R".into(),
                 Ok(Verdict { why: NotStarted::LeaseOver, .. }) => "L".into(),
+                Ok(Verdict { why: NotStarted::Unmarked, .. }) => "U".into(),
                 Ok(Verdict { why: NotStarted::Failed(reason), mark_was_made: true }) => format!("M{reason}"),
                 Ok(Verdict { why: NotStarted::Failed(reason), mark_was_made: false }) => format!("F{reason}"),
                 Err(_) => "Fthe start failed by a mistake in tickward".into(),
@@ -95,6 +96,7 @@ pub(super) fn verdict(pipe: &mut File) -> Option<Verdict> {
     let why = match kind {
         b'R' => NotStarted::Refused,
         b'L' => NotStarted::LeaseOver,
+        b'U' => NotStarted::Unmarked,
         _ => NotStarted::Failed(String::from_utf8_lossy(reason).into_owned()),
     };
     Some(Verdict { why, mark_was_made: *kind == b'M' })
@@ -191,6 +193,7 @@ fn make_mark(mark: Option<&Path>) -> Result<(), NotStarted> {
     match OpenOptions::new().write(true).create_new(true).mode(0o600).open(mark) {
         Ok(_) => Ok(()),
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Err(NotStarted::Refused),
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(NotStarted::Unmarked),
         Err(error) => Err(NotStarted::Failed(format!("start mark {}", about(mark, &error)))),
     }
 }

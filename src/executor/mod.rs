@@ -174,6 +174,8 @@ pub enum NotStarted {
     LeaseOver,
     /// It was stopped while it waited for a place.
     Withdrawn,
+    /// The folder of its start mark is gone.
+    Unmarked,
     /// It could not be executed: the reason in words, naming the thing.
     Failed(String),
 }

@@ -175,7 +175,7 @@ fn unless_ready(ended: Ended) -> Option<Ended> {
     let failed = |why: String| Some(Ended::not_started(NotStarted::Failed(format!("the `before` hook {why}"))));
     match (ended.stopped, &ended.end) {
         (Some(Stop::Interrupted | Stop::LeaseOver | Stop::Cancelled), _) | (_, End::SupervisorLost(_)) => Some(ended),
-        (_, End::NotStarted(NotStarted::Refused | NotStarted::LeaseOver | NotStarted::Withdrawn)) => Some(ended),
+        (_, End::NotStarted(why)) if !matches!(why, NotStarted::Failed(_)) => Some(ended),
         _ => failure(&ended).and_then(failed),
     }
 }

@@ -194,6 +194,7 @@ mod tests {
             End::NotStarted(NotStarted::Refused),
             End::NotStarted(NotStarted::LeaseOver),
             End::NotStarted(NotStarted::Withdrawn),
+            End::NotStarted(NotStarted::Unmarked),
             End::NotStarted(NotStarted::Failed("`x` was not found".into())),
             End::SupervisorLost("gone".into()),
         ] {

@@ -11,6 +11,9 @@ use super::env::{Env, StartMark, StoreTime};
 /// How much of the output is kept in the run-log, in bytes.
 const TAIL_BYTES: usize = 4096;
 
+/// So many attempts of a run may be given back for want of a folder for start marks; then people are to know.
+const UNMARKED: u32 = 3;
+
 /// The end of `attempt`; `store_time` dates it.
 pub fn completion(
     pipeline: &Pipeline,
@@ -19,7 +22,10 @@ pub fn completion(
     store_time: &StoreTime,
     now: jiff::Timestamp,
 ) -> Completion {
-    let (outcome, fatal) = ended.outcome(&pipeline.exit_codes);
+    let (outcome, fatal) = match ended.end {
+        End::NotStarted(NotStarted::Unmarked) if attempt.number - attempt.tries >= UNMARKED => (Outcome::Failed, false),
+        _ => ended.outcome(&pipeline.exit_codes),
+    };
     let told = &ended.output.told;
     let around = told.in_words().map(|words| pipeline.command.filled.concealed_in(&words));
     let stopped = attempt.stop.as_ref().filter(|_| outcome == Outcome::Cancelled).map(|stop| stop.why.clone());
@@ -92,6 +98,7 @@ fn reason(pipeline: &Pipeline, ended: &Ended, outcome: Outcome) -> Option<String
         }
         End::NotStarted(NotStarted::Refused) => "another tick had taken the attempt over".into(),
         End::NotStarted(NotStarted::Withdrawn) => "the tick was told to stop before the start".into(),
+        End::NotStarted(NotStarted::Unmarked) => "the folder of start marks was gone before the start".into(),
         End::NotStarted(NotStarted::LeaseOver) => "its lease was over before the start".into(),
         End::SupervisorLost(why) => format!("the process that watched over it is gone: {why}"),
     })

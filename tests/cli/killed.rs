@@ -28,6 +28,29 @@ fn a_tick_and_its_supervisor_killed_at_once_lose_no_occurrence_and_leave_nothing
     killed_here(Victim::Both, 20);
 }
 
+/// What runs before it in the same tick has removed the folder.
+#[test]
+fn what_finds_no_folder_for_its_start_mark_is_claimed_again_and_at_last_told() {
+    let config = "pipelines:
+  a: { schedule: '* * * * *', command: 'ENTER; [ -e keep ] || rm -r $XDG_STATE_HOME/tickward/run_log.db-start' }
+  b: { schedule: '@daily', command: ENTER }";
+    for (keeps_at, states) in
+        [(1, vec!["released", "succeeded"]), (4, vec!["released", "released", "released", "failed"])]
+    {
+        let sandbox = Sandbox::with(config);
+        for minute in 0..5 {
+            if minute == keeps_at {
+                sandbox.write("keep", "");
+            }
+            sandbox.run(&format!("run-due --jobs 1 --now 2026-03-02T00:{minute:02}:05Z"));
+        }
+        let of_b = sandbox.attempts().into_iter().filter(|attempt| attempt.0 == "b");
+        assert_eq!(of_b.map(|attempt| attempt.3).collect::<Vec<_>>(), states);
+        let starts = sandbox.starts().iter().filter(|start| start.pipeline == "b").count();
+        assert_eq!(starts, states.iter().filter(|state| **state == "succeeded").count());
+    }
+}
+
 #[test]
 fn what_was_claimed_and_never_started_is_claimed_again() {
     let sandbox = Sandbox::with("pipelines: { one: { schedule: '* * * * *', command: ENTER } }");

@@ -92,10 +92,16 @@ async fn what_cannot_be_started_says_why_and_leaves_no_mark() {
 #[tokio::test]
 async fn a_mark_that_cannot_be_made_is_no_start() {
     let sandbox = Sandbox::new();
-    let job = Job { start_mark: Some("/not/here/mark".into()), ..sandbox.sh("touch ran") };
-    let ended = sandbox.run(job).await;
-    assert_eq!(reason(&ended), "start mark `/not/here/mark` was not found");
-    assert!(!sandbox.path("ran").exists());
+    let below_a_file = sandbox.path("file").join("mark");
+    std::fs::write(sandbox.path("file"), "").unwrap();
+    for (mark, why) in [
+        ("/not/here/mark".into(), NotStarted::Unmarked),
+        (below_a_file.clone(), NotStarted::Failed(format!("start mark `{}` is no folder", below_a_file.display()))),
+    ] {
+        let ended = sandbox.executor.run(Job { start_mark: Some(mark), ..sandbox.sh("touch ran") }).await;
+        assert_eq!(ended.end, End::NotStarted(why));
+        assert!(!sandbox.path("ran").exists());
+    }
 }
 
 #[tokio::test]
