@@ -195,7 +195,10 @@ fn everywhere() -> Vec<Case> {
             only_what_a_host_did_beside_what_was_given_back_has_not_run_twice,
             what_ran_twice_is_counted_as_the_attempt_whose_retry_it_takes_over,
             a_retry_is_handed_on_unless_what_ran_twice_was_the_last, the_cursor_moves_where_nothing_is_left_out,
-            an_import_makes_older_decisions_lost;
+            an_import_makes_older_decisions_lost, a_record_that_no_tick_can_have_written_has_a_flaw,
+            a_retry_that_its_host_has_made_since_is_not_pending, a_retry_that_its_host_has_closed_is_not_pending,
+            an_end_that_comes_later_changes_no_duplicate_but_for_the_retry_it_hands_on,
+            the_same_end_of_a_lease_counted_anew_is_no_renewal;
         alone: what_runs_on_is_renewed_where_it_is_known_by_the_time_of_the_store,
             what_the_run_log_has_declared_lost_is_held_no_more, a_wish_that_it_ends_reaches_it,
             what_the_run_log_does_not_know_or_say_changes_nothing;
@@ -203,7 +206,9 @@ fn everywhere() -> Vec<Case> {
         again: no_retry_is_made_of_a_run_of_which_any_attempt_has_succeeded,
             a_late_success_ends_the_retry_that_was_handed_on, an_end_that_comes_later_hands_its_retry_on_as_well,
             what_a_host_gave_back_and_made_after_that_has_one_retry_pending,
-            after_a_late_success_the_run_is_tried_again_only_by_hand;
+            after_a_late_success_the_run_is_tried_again_only_by_hand,
+            only_an_end_that_may_matter_to_other_attempts_asks_for_them,
+            a_success_gives_up_the_pending_retries_that_nobody_asked_for;
         beside: beside_what_its_host_runs_alone_a_tick_claims_nothing_that_has_not_told_of_it,
             a_look_that_another_tick_has_overtaken_undoes_no_claim_in_the_mirror,
             what_a_first_sight_has_left_out_is_no_part_of_what_a_claim_alone_decides,

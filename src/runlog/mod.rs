@@ -13,7 +13,7 @@ use crate::occurrence::PipelineId;
 use crate::scheme::{self, Scheme};
 use copy::Foreign;
 
-mod again;
+pub mod again;
 pub mod contract;
 pub mod copy;
 #[cfg(any(feature = "sqlite", feature = "duckdb"))]

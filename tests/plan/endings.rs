@@ -1,5 +1,6 @@
 //! What follows an end: retry policy, free reruns, giving up; and ends that come late.
 
+use tickward::plan::{Evidence, take_over};
 use tickward::run::{Done, Held, Outcome};
 
 use crate::story::{Story, at, pipeline, play, run_of};
@@ -238,5 +239,22 @@ fn a_hold_ends_with_a_success_of_the_run_that_was_given_up() {
         story.run(&pipeline, at(run), at("01:20")).unwrap();
         story.end(outcome, false, at("01:30"));
         assert_eq!(story.row.standing.held.is_some(), is_held, "{run} {outcome}");
+    }
+}
+
+#[test]
+fn what_is_taken_over_says_why() {
+    let pipeline = pipeline("schedule: '@daily'");
+    let mut story = Story::new(&pipeline);
+    story.tick(&pipeline, at("00:00"));
+    let attempt = &story.attempts[0];
+    let of = format!("(process {} on {})", attempt.owner.pid, attempt.owner.host);
+    for (evidence, never_starts, outcome, why) in [
+        (Evidence::OwnerGone, false, Outcome::Lost, "the process that ran it is gone"),
+        (Evidence::LeaseOver, false, Outcome::Lost, "its lease was over"),
+        (Evidence::LeaseOver, true, Outcome::Released, "its lease was over"),
+    ] {
+        let end = take_over(attempt, evidence, never_starts, at("00:10"));
+        assert_eq!((end.outcome, end.error, end.ended_at), (outcome, Some(format!("{why} {of}")), at("00:10")));
     }
 }

@@ -1,6 +1,8 @@
 //! A run that has succeeded is not tried again, whichever of its attempts has, and whenever that becomes known.
 
-use tickward::run::Outcome;
+use tickward::plan::Folded;
+use tickward::run::{Attempt, Outcome};
+use tickward::runlog::again::{concerns_others, give_up};
 use tickward::runlog::contract::{Imported, Scope, Transition, Verdict};
 
 use crate::bench::{Bench, at, claiming, completion, id, lost, thrice};
@@ -113,4 +115,33 @@ pub async fn after_a_late_success_the_run_is_tried_again_only_by_hand(bench: Ben
         assert_eq!(failed.retry_at.is_some(), is_pending, "by hand: {by_hand}");
         assert_eq!(bench.view(Scope::All).await.open.contains_key(&id(name)), is_pending, "by hand: {by_hand}");
     }
+}
+
+pub async fn only_an_end_that_may_matter_to_other_attempts_asks_for_them(_: Bench) {
+    use Folded::{Already, Ended, Late};
+    use Outcome::{Failed, Succeeded};
+    // its number, whether made without the run-log, what it came to, whether that is new, its retry; whether it asks
+    for row @ (number, degraded, outcome, folded, has_retry, asks) in [
+        (1, false, Succeeded, Ended, false, false),
+        (1, false, Succeeded, Late, false, true),
+        (1, true, Succeeded, Ended, false, true),
+        (2, false, Succeeded, Ended, false, true),
+        (2, false, Succeeded, Already, false, false),
+        (2, false, Failed, Ended, false, false),
+        (1, false, Failed, Ended, true, true),
+        (1, false, Failed, Already, true, false),
+    ] {
+        let attempt = spooled("02:00", number, Some(outcome)).attempt;
+        let attempt = Attempt { degraded, retry_at: has_retry.then(|| at("02:02")), ..attempt };
+        assert_eq!(concerns_others(&attempt, folded), asks, "{row:?}");
+    }
+}
+
+pub async fn a_success_gives_up_the_pending_retries_that_nobody_asked_for(_: Bench) {
+    let of = |outcome, retry_at, by_hand| Attempt { retry_at, by_hand, ..spooled("02:00", 1, Some(outcome)).attempt };
+    let retry = Some(at("02:02"));
+    let pending = of(Outcome::Failed, retry, false);
+    let mut done = of(Outcome::Succeeded, None, false);
+    let all = [done.clone(), pending.clone(), of(Outcome::Failed, None, false), of(Outcome::Failed, retry, true)];
+    assert_eq!(give_up(&mut done, &all), [Attempt { retry_at: None, ..pending }]);
 }

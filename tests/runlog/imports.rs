@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tickward::lease::Lease;
 use tickward::owner::Owner;
 use tickward::pipeline::Retry;
 use tickward::run::{Attempt, KnownSchedule, Outcome, Row, StopRequest};
@@ -334,4 +335,83 @@ pub async fn a_retry_is_handed_on_unless_what_ran_twice_was_the_last(_: Bench) {
         assert_eq!(hand_on(&pending, &mut duplicate).retry_at, None, "{row:?}");
         assert_eq!(duplicate.retry_at, pending.retry_at.filter(|_| is_handed_on), "{row:?}");
     }
+}
+
+pub async fn a_record_that_no_tick_can_have_written_has_a_flaw(_: Bench) {
+    let most = 1_000_000;
+    let rows: [(fn(&mut Attempt, u64), u64, Option<&str>); 8] = [
+        (|attempt, n| attempt.number = n as u32, 0, Some("its attempt number, 0, is none")),
+        (|attempt, n| attempt.number = n as u32, most, None),
+        (|attempt, n| attempt.number = n as u32, most + 1, Some("its attempt number, 1000001, is none")),
+        (|attempt, n| attempt.tries = n as u32, most, None),
+        (|attempt, n| attempt.tries = n as u32, most + 1, Some("1000001 attempts before it are too many")),
+        (|attempt, n| attempt.interruptions = n as u32, most + 1, Some("1000001 attempts before it are too many")),
+        (|attempt, n| attempt.fence = n, 1 << 62, None),
+        (|attempt, n| attempt.fence = n, (1 << 62) + 1, Some("its fence, 4611686018427387905, is none")),
+    ];
+    for (change, number, flaw) in rows {
+        let mut record = spooled("02:00", 1, None);
+        change(&mut record.attempt, number);
+        assert_eq!(record.flaw().as_deref(), flaw, "{number}");
+    }
+}
+
+/// What `take_in` stores besides what it is given: the numbers, and whether a retry is pending of them.
+fn stored(there: Option<Attempt>, others: &[Attempt], new: Attempt) -> Vec<(u32, bool)> {
+    let record = Spooled { attempt: new, after: None, schedule: String::new() };
+    let (_, stored, _) = take_in(&mut Row::absent(id("p")), there, others, &record);
+    stored.iter().map(|attempt| (attempt.number, attempt.retry_at.is_some())).collect()
+}
+
+pub async fn a_retry_that_its_host_has_made_since_is_not_pending(_: Bench) {
+    use Outcome::Failed;
+    // host, whether without the run-log, number and retry of the attempt that is there; whether the next one of `here` closes it
+    for row @ (host, alone, number, has_retry, closes) in [
+        ("here", true, 1, true, true),
+        ("here", true, 1, false, false),
+        ("here", false, 1, true, false),
+        ("other", true, 1, true, false),
+        ("here", true, 3, true, false),
+    ] {
+        let mut there = ended_by(host, alone, number, Failed);
+        there.retry_at = there.retry_at.filter(|_| has_retry);
+        let found = stored(None, &[there], ended_by("here", true, 2, Failed));
+        let closed: &[(u32, bool)] = if closes { &[(1, false)] } else { &[] };
+        assert_eq!((found[0], &found[1..]), ((2, true), closed), "{row:?}");
+    }
+}
+
+/// By its policy it would be tried again; its host has made the retry, or a person did not want it.
+pub async fn a_retry_that_its_host_has_closed_is_not_pending(_: Bench) {
+    use Outcome::{Failed, Released};
+    // its outcome, whether its host has the retry, whether it is pending; what never started is made by whoever comes
+    for row @ (outcome, has_retry, is_pending) in
+        [(Failed, true, true), (Failed, false, false), (Released, true, true), (Released, false, true)]
+    {
+        let mut new = ended_by("here", true, 1, outcome);
+        new.retry_at = new.retry_at.filter(|_| has_retry);
+        assert_eq!(stored(None, &[], new), [(1, is_pending)], "{row:?}");
+    }
+}
+
+pub async fn an_end_that_comes_later_changes_no_duplicate_but_for_the_retry_it_hands_on(_: Bench) {
+    let running = spooled("02:00", 1, None).attempt;
+    let ended = |policy, retry_at| {
+        let end = Some(completion(&running, Outcome::Failed, at("02:01")));
+        Attempt { end, retry_at, policy, ..running.clone() }
+    };
+    let retry = Some(at("02:02"));
+    let known = || Some(Attempt { policy: thrice(), ..running.clone() });
+    let duplicate = ended_by("other", true, 2, Outcome::Failed);
+    assert_eq!(stored(known(), &[duplicate.clone()], ended(thrice(), retry)), [(1, false), (2, true)], "handed on");
+    let active = Attempt { end: None, retry_at: None, ..duplicate.clone() };
+    assert_eq!(stored(known(), &[active], ended(thrice(), retry)), [(1, true)], "the other one has not ended");
+    let once = Some(Attempt { policy: once(), ..running.clone() });
+    assert_eq!(stored(once, &[duplicate], ended(self::once(), None)), [(1, false)], "there is none to hand on");
+}
+
+pub async fn the_same_end_of_a_lease_counted_anew_is_no_renewal(_: Bench) {
+    let known = spooled("02:00", 1, None).attempt;
+    let anew = Attempt { lease: Lease { until: at("09:00"), ..known.lease }, ..known.clone() };
+    assert_eq!(stored(Some(known), &[], anew), []);
 }
