@@ -184,7 +184,8 @@ fn everywhere() -> Vec<Case> {
             who_renews_is_told_who_is_to_end, a_refused_transition_stops_nothing;
         views: an_empty_store_knows_the_time_only, a_view_is_of_the_pipelines_asked_for, open_attempts_come_oldest_first,
             ended_attempts_are_not_open, decided_occurrences_are_those_after_the_cursor,
-            before_the_first_decision_every_attempt_counts_as_decided;
+            before_the_first_decision_every_attempt_counts_as_decided,
+            a_look_at_all_says_what_is_decided_to_who_only_looks;
         imports: what_is_imported_is_there_as_it_was_made,
             what_is_imported_was_made_without_the_run_log_and_runs_until_its_end, the_same_records_may_come_again,
             an_end_that_comes_later_is_folded, what_has_ended_is_left_as_it_is_by_an_older_record, a_retry_is_pending_unless_it_was_made,

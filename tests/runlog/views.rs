@@ -1,7 +1,8 @@
 //! Views: what a tick sees of the store.
 
 use tickward::run::{Attempt, Outcome, Row};
-use tickward::runlog::contract::{Scope, Transition, Verdict};
+use tickward::runlog::contract::{Batch, RunLog, Scope, Transition, Verdict};
+use tickward::runlog::memory::MemoryRunLog;
 
 use crate::bench::{Bench, at, changing, claiming, id, thrice};
 
@@ -85,4 +86,17 @@ pub async fn before_the_first_decision_every_attempt_counts_as_decided(bench: Be
     assert_eq!(bench.commit_one(Transition { row, ..by_hand }).await, Verdict::Won);
     let view = bench.view(Scope::Only(vec![id("p")])).await;
     assert_eq!(view.decided.get(&id("p")), Some(&vec![at("05:00")]));
+}
+
+/// Whose claim is refused looks again, and learns it then; who only looks claims nothing.
+pub async fn a_look_at_all_says_what_is_decided_to_who_only_looks(bench: Bench) {
+    let memory = MemoryRunLog::new(bench.clock.clone());
+    let claim = claiming(Row::absent(id("p")), at("02:00"), 1);
+    let row = Row { cursor: Some(at("01:00")), ..claim.row.clone() };
+    let batch = Batch { ends: Vec::new(), transitions: vec![Transition { row, ..claim }] };
+    assert_eq!(memory.commit(batch).await.unwrap().verdicts, [Verdict::Won]);
+    let looked_at = MemoryRunLog::to_look_at(bench.clock.clone(), memory.copy());
+    let decided = async |log: &MemoryRunLog| log.load(Scope::All).await.unwrap().decided.remove(&id("p"));
+    assert_eq!(decided(&memory).await, None);
+    assert_eq!(decided(&looked_at).await, Some(vec![at("02:00")]));
 }
