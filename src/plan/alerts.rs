@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::fold::reruns;
 use super::{Decision, Folded, Note, Situation};
 use crate::alert::{Alert, Kind};
+use crate::pipeline::OnGaveUp;
 use crate::run::{Attempt, Completion, NotRun, Outcome, Reason, Row};
 
 /// Bytes of an error's words that an alert keeps.
@@ -34,11 +35,16 @@ pub fn of_end(row: &mut Row, attempt: &Attempt, end: &Completion, folded: Folded
         (Folded::Ended, Outcome::Interrupted) if !attempt.gave_up && reruns(attempt) => Vec::new(),
         (Folded::Ended, outcome) => {
             *told_failure = true;
-            vec![told(match (outcome, attempt.gave_up) {
+            let mut alert = told(match (outcome, attempt.gave_up) {
                 (Outcome::Lost, _) => Kind::Lost,
                 (_, true) => Kind::GaveUp,
                 (_, false) => Kind::Failed,
-            })]
+            });
+            if attempt.gave_up && attempt.policy.on_gave_up == OnGaveUp::Hold {
+                let held = format!("held until `tickward reset {}`", attempt.run.pipeline);
+                alert.error = Some(alert.error.map_or(held.clone(), |error| format!("{error}; {held}")));
+            }
+            vec![alert]
         }
     }
 }

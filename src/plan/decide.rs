@@ -6,10 +6,12 @@
 //! Holds always: deciding twice on the same row and time gives the same answer; nothing due and nothing new means
 //! nothing to commit.
 
+use std::iter::successors;
+
 use jiff::{SignedDuration, Timestamp};
 
 use super::catch_up::Kept;
-use super::due::{Due, Stretch};
+use super::due::{Due, MICROSECOND, Stretch};
 use super::progress::{advance, pass_over, set_back_what_is_ahead};
 use super::sight::Sight;
 use super::{
@@ -222,8 +224,22 @@ fn miss(situation: &Situation<'_>, sight: &Sight, decision: &mut Decision, misse
         return pass_over(situation, sight, decision, rest, reason);
     }
     if decided < missed.count {
-        pass_over(situation, sight, decision, Stretch { count: missed.count - decided, ..missed }, reason);
-    } else {
-        advance(situation, sight, decision, missed.last);
+        let (first, last) = without_what_ran(situation, missed);
+        let count = missed.count - decided;
+        pass_over(situation, sight, decision, Stretch { first, last, count, ..missed }, reason);
     }
+    advance(situation, sight, decision, missed.last);
+}
+
+/// The ends of a stretch in which something is missed; what was run within it is counted, and not told apart.
+fn without_what_ran(situation: &Situation<'_>, missed: Stretch) -> (Timestamp, Timestamp) {
+    let schedule = situation.pipeline.schedule.as_ref();
+    let ran = |instant: &Timestamp| situation.decided.contains(instant);
+    let after = |instant: &Timestamp| schedule.and_then(|schedule| schedule.next_after(*instant));
+    let before = |instant: &Timestamp| {
+        schedule.and_then(|schedule| schedule.previous_at_or_before(instant.checked_sub(MICROSECOND).ok()?))
+    };
+    let first = successors(Some(missed.first), after).find(|instant| !ran(instant));
+    let last = successors(Some(missed.last), before).find(|instant| !ran(instant));
+    (first.unwrap_or(missed.first), last.unwrap_or(missed.last))
 }

@@ -99,4 +99,5 @@ fn jump_to_the_end(schedule: &Schedule, counted: Stretch, until: Timestamp, keep
     Due { newest, older: Some(Stretch { last, at_least: true, ..counted }) }
 }
 
-const MICROSECOND: jiff::SignedDuration = jiff::SignedDuration::from_micros(1);
+/// What lies between an instant and the next.
+pub const MICROSECOND: jiff::SignedDuration = jiff::SignedDuration::from_micros(1);

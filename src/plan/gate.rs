@@ -1,12 +1,12 @@
 //! Keeps a pipeline from starting that is paused or held.
 //!
 //! Holds always: what falls due meanwhile is recorded as not run, so that nothing floods when it goes on; a pause that has
-//! an end forbids nothing that is due after it.
+//! an end forbids nothing that is due at that instant, or after it.
 
 use jiff::Timestamp;
 
 use super::decide::listed;
-use super::due::{self, Due, Stretch};
+use super::due::{self, Due, MICROSECOND, Stretch};
 use super::progress::{advance, pass_over};
 use super::sight::Sight;
 use super::{Decision, Situation, WaitsFor};
@@ -38,13 +38,14 @@ pub fn pass_over_what_a_pause_forbade(
 ) -> Option<Timestamp> {
     let schedule = situation.pipeline.schedule.as_ref()?;
     let end = situation.row.standing.paused.as_ref()?.until?;
-    if !(sight.after..until).contains(&end) {
+    if end <= sight.after || end > until {
         return None;
     }
-    let due = due::find(schedule, sight.after, end, listed(situation));
+    let before = end.checked_sub(MICROSECOND).unwrap_or(end);
+    let due = due::find(schedule, sight.after, before, listed(situation));
     let newest = due.newest.last().copied();
     pass_over_until(end, Reason::Paused, situation, sight, due, decision);
-    sight.after = end;
+    sight.after = before;
     newest
 }
 
@@ -77,10 +78,10 @@ fn pass_over_until(
     due: Due,
     decision: &mut Decision,
 ) -> Due {
-    let count = due.newest.partition_point(|instant| *instant <= end);
+    let count = due.newest.partition_point(|instant| *instant < end);
     let (forbidden, allowed) = due.newest.split_at(count);
     // Those that are not listed came all before the end, or all after it.
-    let (older, missed) = due.older.map_or((None, None), |older| match older.last > end {
+    let (older, missed) = due.older.map_or((None, None), |older| match older.last >= end {
         true => (None, Some(older)),
         false => (Some(older), None),
     });

@@ -25,6 +25,25 @@ fn ended(keys: &str, outcome: Outcome) -> (Row, Attempt, Completion) {
 }
 
 #[test]
+fn a_hold_is_told_with_the_failure_that_began_it() {
+    for (keys, outcome, gave_up, says) in [
+        ("on_gave_up: hold", Failed, true, Some("held until `tickward reset p`")),
+        ("on_gave_up: hold", Lost, true, Some("held until `tickward reset p`")),
+        ("on_gave_up: hold; retry: { max_attempts: 3 }", Failed, false, None),
+        ("", Failed, true, None),
+    ] {
+        let (mut row, mut attempt, mut end) = ended(keys, outcome);
+        (attempt.gave_up, end.error) = (gave_up, None);
+        let told = of_end(&mut row, &attempt, &end, Ended);
+        assert_eq!(told[0].error.as_deref(), says, "{keys}, {outcome}");
+        end.error = Some("exit code 2".into());
+        let told = of_end(&mut row, &attempt, &end, Ended);
+        let error = says.map_or("exit code 2".into(), |says| format!("exit code 2; {says}"));
+        assert_eq!(told[0].error, Some(error), "{keys}, {outcome}");
+    }
+}
+
+#[test]
 fn an_end_is_told_by_what_it_was_and_what_was_told_before() {
     let rerun = "on_interrupt: rerun";
     let thrice = "retry: { max_attempts: 3 }";

@@ -38,15 +38,16 @@ fn a_pause_with_an_end_forbids_nothing_after_it() {
 
 /// Of those that are not listed one by one, too.
 #[test]
-fn what_is_due_at_the_end_of_a_pause_is_forbidden_still() {
+fn what_is_due_at_the_end_of_a_pause_is_not_forbidden_any_more() {
     // The end of the pause → what is said of 01:00 to 03:00 then.
     for (end, said) in [
         ("00:50", "missed 01:00-02:00 (2); catch_up 03:00#1"),
         ("01:30", "paused 01:00; missed 02:00; catch_up 03:00#1"),
         ("01:59:59", "paused 01:00; missed 02:00; catch_up 03:00#1"),
-        ("02:00", "paused 01:00-02:00 (2); catch_up 03:00#1"),
+        ("02:00", "paused 01:00; missed 02:00; catch_up 03:00#1"),
         ("02:30", "paused 01:00-02:00 (2); catch_up 03:00#1"),
-        ("03:00", "paused 01:00-03:00 (3)"),
+        ("03:00", "paused 01:00-02:00 (2); catch_up 03:00#1"),
+        ("03:01", "paused 01:00-03:00 (3)"),
     ] {
         let script = format!("00:30 tick => noted\n00:40 pause {end} => noted\n03:10 tick => {said}");
         play("schedule: '@hourly'", &script);

@@ -229,9 +229,12 @@ fn a_run_that_is_repeated_says_how_often_it_may_have_started() {
 /// is known where what was to be claimed was run by hand as well, and it is looked once more.
 #[test]
 fn what_was_run_by_hand_counts_for_itself_in_a_missed_stretch() {
-    for (instant, answer) in
-        [("01:00", "missed 01:00"), ("01:30", "missed 01:00-02:00 (2)"), ("05:00", "missed 01:00-02:00 (2)")]
-    {
+    for (instant, answer) in [
+        ("01:00", "missed 02:00"),
+        ("02:00", "missed 01:00"),
+        ("01:30", "missed 01:00-02:00 (2)"),
+        ("05:00", "missed 01:00-02:00 (2)"),
+    ] {
         play(
             "schedule: '@hourly'",
             &format!(
