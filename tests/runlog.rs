@@ -213,7 +213,7 @@ fn everywhere() -> Vec<Case> {
         beside: beside_what_its_host_runs_alone_a_tick_claims_nothing_that_has_not_told_of_it,
             a_look_that_another_tick_has_overtaken_undoes_no_claim_in_the_mirror,
             what_a_first_sight_has_left_out_is_no_part_of_what_a_claim_alone_decides,
-            what_was_told_before_it_came_late_is_not_tried_again;
+            what_was_told_before_it_came_late_is_not_tried_again, a_hold_that_comes_with_an_end_is_mirrored_with_it;
         spooled: what_a_process_has_read_it_reads_no_more, what_another_process_has_done_is_known_to_the_next_call,
             a_record_that_somebody_has_taken_away_is_gone, whoever_remembers_sees_what_a_newcomer_reads;
         not_run: adjacent_missed_stretches_are_one, what_was_paused_or_held_is_one_stretch_each, stretches_that_do_not_touch_stay_apart,

@@ -199,9 +199,10 @@ fn stand_in(
 ///
 /// # Errors
 /// As `tick::recover`.
-pub async fn recover(env: &Env, folder: &Folder) -> Result<(), Error> {
-    let recovered = tick::recover(env, folder).await?;
-    tell(&recovered);
+pub async fn recover(session: &Session, env: &Env, folder: &Folder) -> Result<(), Error> {
+    for folder in former(session, folder).iter().chain([folder]) {
+        tell(&tick::recover(env, folder).await?);
+    }
     Ok(())
 }
 
@@ -211,7 +212,7 @@ pub async fn recover(env: &Env, folder: &Folder) -> Result<(), Error> {
 /// `RunLog`, after saying why.
 pub async fn recover_first(session: &Session, env: &Env) -> Result<(), Exit> {
     let Some(folder) = session.host_folder() else { return Ok(()) };
-    recover(env, &folder).await.map_err(|error| run_log_failed(&error))
+    recover(session, env, &folder).await.map_err(|error| run_log_failed(&error))
 }
 
 /// Says what was taken in.
@@ -229,6 +230,17 @@ pub fn tell(recovered: &Recovered) {
     for run in &recovered.unknown {
         print::note(&format!("warning: {run}: the run-log has no attempt for an outcome of the spool"));
     }
+}
+
+/// The folders, but for `folder`, of what the address of the run-log's file led to before: it was moved and has a link in its
+/// place, or the link was changed.
+pub fn former(session: &Session, folder: &Folder) -> Vec<Folder> {
+    // What a relative path means depends on who asks.
+    let is_absolute = session.run_log_file().is_some_and(|file| file.is_absolute());
+    let Some(shown) = session.run_log_shown().filter(|_| is_absolute) else { return Vec::new() };
+    let mut all = folders(&session.state_folder()).unwrap_or_default();
+    all.retain(|other| other.path() != folder.path() && keep::run_log(other).as_ref() == Some(&shown));
+    all
 }
 
 /// The folders of all run-logs that this host knows.

@@ -210,11 +210,15 @@ impl RunDue {
         {
             (env.run_log, *from_spool) = (foreseen.run_log, foreseen.records);
         }
-        if let Some(folder) = session.host_folder().filter(|_| self.now.is_none() && !self.dry_run) {
-            degraded::recover(&env, &folder).await?;
+        let folder = session.host_folder().filter(|_| self.now.is_none() && !self.dry_run);
+        if let Some(folder) = &folder {
+            degraded::recover(session, &env, folder).await?;
         }
         let report = tick::run_due(&env, pipelines, options).await;
         env.executor.close().await;
+        if let Some(folder) = &folder {
+            degraded::note_run_log(session, folder);
+        }
         report
     }
 

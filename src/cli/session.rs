@@ -11,7 +11,7 @@ use tokio::sync::watch;
 
 use super::exit::Exit;
 use super::outlets::{self, OutletArgs};
-use super::{print, program, typed, whose};
+use super::{degraded, print, program, typed, whose};
 use crate::clock::{Clock, Shifted, SystemClock};
 use crate::config::{self, Environment, Loaded, Severity};
 use crate::executor::{SubprocessExecutor, SupervisorProgram};
@@ -288,8 +288,12 @@ impl Session {
     /// Where this host keeps what it knows of the run-log, and what that does not know yet; none where none is wanted.
     pub fn host_folder(&self) -> Option<Folder> {
         let url = self.run_log_url().filter(|url| !is_memory(url))?;
-        let whose = self.run_log_file().map_or_else(|| whose::server(&url), |file| whose::file(&file));
-        Some(Folder::at(self.state_folder().join("host").join(format!("{:016x}", stable_hash(&whose)))))
+        let file = self.run_log_file();
+        let whose = file.as_deref().map_or_else(|| whose::server(&url), whose::file);
+        let folder = Folder::at(self.state_folder().join("host").join(format!("{:016x}", stable_hash(&whose))));
+        // Where the address leads to nothing it is the run-log that it led to before.
+        let is_new = file.is_some_and(|file| !file.exists()) && !folder.path().exists();
+        Some(degraded::former(self, &folder).pop().filter(|_| is_new).unwrap_or(folder))
     }
 
     /// Refuses a file that is gone or empty although this host has used it.

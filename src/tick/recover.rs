@@ -59,7 +59,8 @@ pub async fn recover(env: &Env, folder: &Folder) -> Result<Recovered, Error> {
     super::sights::take_in(env, folder).await?;
     take_in(env, &kept, &mut recovered, |name, stored| keep::remove(folder, name, stored)).await?;
     if let Some(outage) = untold {
-        let alert = of_outage(&env.owner.host, &outage, env.clock.now());
+        let why = "the run-log could not be used; it can again, and has what this host did meanwhile".into();
+        let alert = Alert { error: Some(why), ..of_outage(&env.owner.host, &outage, env.clock.now()) };
         env.in_time(env.run_log.post_alerts(vec![alert])).await?;
     }
     Ok(recovered)

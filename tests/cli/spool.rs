@@ -320,6 +320,52 @@ fn what_a_person_asks_for_is_judged_with_what_was_done_alone() {
     assert_eq!((sandbox.starts().len(), numbers), (2, vec![1, 2]), "{done:?}");
 }
 
+/// Runs `p` once without the run-log, which is back then.
+fn alone(sandbox: &Sandbox) {
+    sandbox.run("run-log migrate").expect(0);
+    let whole = fs::read(database(sandbox)).unwrap();
+    fs::write(database(sandbox), GARBAGE).unwrap();
+    sandbox.run(TICK);
+    fs::write(database(sandbox), whole).unwrap();
+    assert_eq!(sandbox.starts().len(), 1);
+}
+
+#[test]
+fn a_run_log_that_was_moved_and_left_a_link_gets_what_was_done_without_it() {
+    let sandbox = Sandbox::with(DAILY);
+    alone(&sandbox);
+    let moved = sandbox.path("moved.db");
+    fs::rename(database(&sandbox), &moved).unwrap();
+    std::os::unix::fs::symlink(&moved, database(&sandbox)).unwrap();
+    let done = sandbox.run(TICK).expect(0);
+    assert!(done.stderr.contains("recorded  1 from the spool of this host"), "{done:?}");
+    assert_eq!((sandbox.starts().len(), waiting(&sandbox)), (1, json!([])));
+}
+
+#[test]
+fn a_link_that_leads_to_nothing_any_more_is_a_run_log_that_is_gone() {
+    let sandbox = Sandbox::with(DAILY);
+    fs::create_dir_all(sandbox.state()).unwrap();
+    std::os::unix::fs::symlink(sandbox.path("first.db"), database(&sandbox)).unwrap();
+    sandbox.run(TICK).expect(0);
+    fs::remove_file(database(&sandbox)).unwrap();
+    std::os::unix::fs::symlink(sandbox.path("second.db"), database(&sandbox)).unwrap();
+    let done = sandbox.run(TICK).expect(0);
+    assert!(done.stderr.contains("is gone, and this host knows 1 of its pipelines"), "{done:?}");
+    assert_eq!((&done.json()["tick"]["degraded"], sandbox.starts().len()), (&json!(true), 1), "{done:?}");
+    sandbox.run("status").expect(4);
+}
+
+#[test]
+fn what_was_done_without_a_run_log_is_copied_with_it() {
+    let sandbox = Sandbox::with(DAILY);
+    alone(&sandbox);
+    let (from, to) = (database(&sandbox), sandbox.path("new.db"));
+    sandbox.call(&["run-log", "copy", from.to_str().unwrap(), to.to_str().unwrap()]).expect(0);
+    sandbox.run(&format!("{TICK} --run-log-url {}", to.display())).expect(0);
+    assert_eq!((sandbox.starts().len(), waiting(&sandbox)), (1, json!([])));
+}
+
 /// All files of the state folder, and what is in them; what SQLite keeps beside a file that is read is its own.
 fn files(sandbox: &Sandbox) -> Vec<(PathBuf, Vec<u8>)> {
     let (mut all, mut folders) = (Vec::new(), vec![sandbox.state()]);

@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use tickward::clock::Clock;
-use tickward::run::{KnownSchedule, Outcome, Row};
+use tickward::pipeline::OnGaveUp;
+use tickward::run::{KnownSchedule, Outcome, Policy, Row};
 use tickward::runlog::contract::{Batch, Imported, Query, Record, RunLog, Scope, Spooled, Transition, Verdict};
 use tickward::runlog::spool::beside::Mirrored;
 use tickward::runlog::spool::mirror::{self, Learned};
 use tickward::runlog::spool::{Folder, SpoolRunLog, Stored, keep};
 
-use crate::bench::{Bench, at, changing, claiming, end, id};
+use crate::bench::{Bench, at, changing, claiming, end, id, once};
 
 async fn commit(log: &dyn RunLog, transition: Transition) -> Verdict {
     log.commit(Batch { ends: Vec::new(), transitions: vec![transition] }).await.unwrap().verdicts[0]
@@ -96,5 +97,21 @@ pub async fn what_a_first_sight_has_left_out_is_no_part_of_what_a_claim_alone_de
         let kept = keep::records(&folder).unwrap();
         let [(_, Stored::Attempt { spooled, .. })] = &kept[..] else { panic!("{kept:?}") };
         assert_eq!(spooled.after, after, "seen since {since}");
+    }
+}
+
+/// An end is no look: without this the mirror would hear of the hold from the next tick only.
+pub async fn a_hold_that_comes_with_an_end_is_mirrored_with_it(bench: Bench) {
+    for (name, on_gave_up, is_held) in [("p", OnGaveUp::Hold, true), ("q", OnGaveUp::Next, false)] {
+        let folder = Folder::at(bench.folder().join(name));
+        let tick = Mirrored::new(bench.log.clone(), folder.clone(), bench.clock.clone());
+        let mut claim = claiming(bench.row(&id(name)).await, at("02:00"), 1);
+        let attempt = claim.claim.as_mut().unwrap();
+        attempt.policy = Policy { on_gave_up, ..once() };
+        let attempt = attempt.clone();
+        assert_eq!(commit(&tick, claim).await, Verdict::Won);
+        let ends = vec![end(&attempt, Outcome::Failed, at("02:30"))];
+        tick.commit(Batch { ends, transitions: Vec::new() }).await.unwrap();
+        assert_eq!(mirror::read(&folder).rows[&id(name)].standing.held.is_some(), is_held, "{name}");
     }
 }

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
+use tokio::sync::watch;
 
-use super::super::block_on;
 use super::super::exit::Exit;
 use super::super::print::{self, Format};
 use super::super::session::{ConfigArgs, RunLogArgs, Session, goes_on_when_asked_again, run_log_failed};
+use super::super::{block_on, degraded};
 use super::transfer::{Held, Source, Tally, hand_over};
 use crate::clock::SystemClock;
 use crate::runlog::contract::Adopted;
 use crate::runlog::{self, Error, Purpose, RunLog};
 use crate::scheme;
+use crate::tick::StopWish;
 
 /// Copies all that a run-log knows into another one, and compares both; ended in the middle, it goes on when called again
 #[derive(clap::Args, Debug)]
@@ -79,6 +81,10 @@ impl Copy {
             return Err(Exit::RunLog);
         }
         let run_log = session.run_log(Purpose::Work, Arc::new(SystemClock))?;
+        // What this host has done without it belongs to it, and waits for it by its place.
+        let (_asks, stop) = watch::channel(StopWish::None);
+        let env = session.env_with(run_log.clone(), Arc::new(SystemClock), stop);
+        block_on(degraded::recover_first(&session, &env)).flatten()?;
         Ok((Source::RunLog(run_log), Vec::new()))
     }
 

@@ -17,8 +17,8 @@ use async_trait::async_trait;
 
 use super::super::Error;
 use super::super::contract::{
-    Adopted, Batch, Committed, Condition, End, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning, Query,
-    Record, Renewed, Retention, RunLog, Scope, Settled, Spooled, Transition, Verdict, View, Waiting,
+    Adopted, Batch, Committed, Condition, End, Ended, Facts, Forgotten, Imported, Item, Mark, Outbox, Pruned, Pruning,
+    Query, Record, Renewed, Retention, RunLog, Scope, Settled, Spooled, Transition, Verdict, View, Waiting,
 };
 use super::mirror::{self, Learned};
 use super::{Folder, LOCK, keep};
@@ -26,6 +26,7 @@ use crate::alert::Alert;
 use crate::clock::Clock;
 use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Token};
+use crate::pipeline::OnGaveUp;
 use crate::run::{Attempt, Outcome, Row};
 
 /// A run-log and the folder of this host.
@@ -65,6 +66,29 @@ impl Mirrored {
             Ok(Some(completion)) => *end = End { completion, condition: Condition::Always },
             Ok(None) => {}
             Err(error) => tracing::debug!(%error, "nobody knows whether the spool has an outcome"),
+        }
+    }
+
+    /// Whether the mirror is that of all that the run-log has.
+    async fn is_mirrored(&self, view: &View) -> bool {
+        let (rows, now) = (mirror::digest(view.rows.values()), self.clock.now());
+        self.folder.work(move |folder| mirror::date(folder, &rows, now)).await.unwrap_or(false)
+    }
+
+    /// A hold that came with an end is to hold on without the run-log too; what else an end changes is for its next word.
+    async fn note_holds(&self, ends: &[Ended]) {
+        let holds = |attempt: &Attempt| attempt.gave_up && attempt.policy.on_gave_up == OnGaveUp::Hold;
+        let held = ends.iter().filter_map(|end| match end {
+            Ended::Folded(_, attempt) if holds(attempt) => Some(attempt.run.pipeline.clone()),
+            _ => None,
+        });
+        let held: Vec<PipelineId> = held.collect();
+        if held.is_empty() {
+            return;
+        }
+        match self.run_log.load(Scope::Only(held)).await {
+            Ok(view) => self.note(Learned { rows: view.rows.into_values().collect(), ..Learned::default() }).await,
+            Err(error) => tracing::debug!(%error, "a hold is not mirrored"),
         }
     }
 
@@ -121,6 +145,9 @@ impl RunLog for Mirrored {
         let is_all = scope == Scope::All;
         let before = mirror::digest_of(&self.folder).filter(|_| is_all);
         let view = self.run_log.load(scope).await?;
+        if is_all && self.is_mirrored(&view).await {
+            return Ok(view);
+        }
         let marks = self.run_log.start_marks();
         let active = view.open.values().flatten().filter(|attempt| attempt.is_active());
         let running = active.filter_map(|attempt| Some((attempt.clone(), marks.clone()?))).collect();
@@ -155,6 +182,7 @@ impl RunLog for Mirrored {
             unheard.settle();
         }
         let mut committed = committed?;
+        self.note_holds(&committed.ends).await;
         let mut verdicts: BTreeMap<usize, Verdict> = sent.keys().copied().zip(committed.verdicts).collect();
         let won = sent.into_iter().filter(|(place, _)| verdicts.get(place) == Some(&Verdict::Won));
         let rows: Vec<Row> = won.map(|(_, transition)| as_stored(transition)).collect();
