@@ -10,7 +10,7 @@ use crate::alerter;
 use crate::clock::SystemClock;
 use crate::config::{AlerterSpec, Environment, Loaded, Problem, Secret, SinkSpec, split_urls};
 use crate::sink;
-use crate::tick::{Outlet, Outlets};
+use crate::tick::{About, Outlet, Outlets};
 
 /// Where alerts and figures go
 #[derive(clap::Args, Clone, Default)]
@@ -32,8 +32,7 @@ impl std::fmt::Debug for OutletArgs {
 
 /// Opens all that is asked for. What is no good is added to the problems of `loaded`.
 pub fn open(arguments: &OutletArgs, variables: &Environment, loaded: &mut Loaded) -> Outlets {
-    let known = loaded.pipelines.iter().map(|pipeline| (pipeline.id.clone(), pipeline.clone())).collect();
-    let mut outlets = Outlets { known: Arc::new(known), ..Outlets::default() };
+    let mut outlets = Outlets::default();
     let given = given(&arguments.alerter, "--alerter", "ALERTERS", variables, &mut loaded.problems);
     let from = given.as_ref().map(|(_, from)| from.clone());
     let specs = match given {
@@ -58,6 +57,10 @@ pub fn open(arguments: &OutletArgs, variables: &Environment, loaded: &mut Loaded
             Ok(sink) => outlets.sinks.push(sink),
             Err(error) => loaded.problems.push(problem(spec.place, from.as_deref(), &error.to_string(), error.help())),
         }
+    }
+    if !outlets.alerters.is_empty() || !outlets.sinks.is_empty() {
+        let known = loaded.pipelines.iter().map(|pipeline| (pipeline.id.clone(), About::of(pipeline)));
+        outlets.known = Arc::new(known.collect());
     }
     outlets
 }

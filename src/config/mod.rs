@@ -129,7 +129,10 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
     let mut retention: Option<(Retention, Place)> = None;
     for index in 0..texts.len() {
         let document = document::read(&texts, index, environment, &mut seen);
-        loaded.pipelines.extend(document.pipelines);
+        match loaded.pipelines.is_empty() {
+            true => loaded.pipelines = document.pipelines,
+            false => loaded.pipelines.extend(document.pipelines),
+        }
         loaded.broken.extend(document.broken);
         references.extend(document.references);
         loaded.problems.extend(document.problems);

@@ -102,6 +102,15 @@ pub struct Decision {
 }
 
 impl Decision {
+    /// Nothing is committed, nothing waits, and nobody is told anything.
+    pub fn says_nothing(&self) -> bool {
+        let Decision { row: _, changed, claim, closed, not_run, stops, waiting, wake_at, more_is_due, notes, alerts } =
+            self;
+        let nothing_new = !changed && claim.is_none() && closed.is_empty() && not_run.is_empty() && stops.is_empty();
+        let nothing_comes = waiting.is_none() && wake_at.is_none() && !more_is_due;
+        nothing_new && nothing_comes && notes.is_empty() && alerts.is_empty()
+    }
+
     fn unchanged(row: &Row) -> Decision {
         Decision {
             row: row.clone(),

@@ -139,9 +139,8 @@ impl Registry {
         loaded.problems.splice(0..0, discovered.problems.into_iter().chain(mistakes));
         let is_mistaken =
             |pipeline: &Pipeline| self.entries.iter().any(|entry| entry.is_mistaken() && entry.is_of(&pipeline.id));
-        let (broken, right) = loaded.pipelines.into_iter().partition(is_mistaken);
-        loaded.pipelines = right;
-        loaded.broken.extend(broken.iter().map(|pipeline: &Pipeline| pipeline.id.name.to_string()));
+        let broken = loaded.pipelines.extract_if(.., |pipeline| is_mistaken(pipeline));
+        loaded.broken.extend(broken.map(|pipeline| pipeline.id.name.to_string()));
         loaded.pipelines.iter_mut().for_each(|pipeline| self.show(pipeline));
         loaded
     }

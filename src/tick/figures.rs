@@ -13,8 +13,9 @@ use tokio::task::JoinSet;
 
 use super::env::Env;
 use super::report::Report;
-use super::{Options, Pipelines, gather};
+use super::{Options, gather};
 use crate::metrics::{Figures, Runs, Snapshot};
+use crate::occurrence::PipelineId;
 use crate::run::{Attempt, Done, Row};
 use crate::runlog::contract::View;
 
@@ -22,7 +23,13 @@ use crate::runlog::contract::View;
 const LIMIT: Duration = Duration::from_secs(2);
 
 /// Hands over what `view` says, or what the run-log says now where the tick has changed something.
-pub async fn hand_over(env: &Env, options: &Options, pipelines: &Pipelines<'_>, report: &Report, view: View) {
+pub async fn hand_over<'a>(
+    env: &Env,
+    options: &Options,
+    known: impl Iterator<Item = &'a PipelineId>,
+    report: &Report,
+    view: View,
+) {
     let sinks = &options.outlets.sinks;
     if sinks.is_empty() || env.must_end_now() {
         return;
@@ -35,7 +42,7 @@ pub async fn hand_over(env: &Env, options: &Options, pipelines: &Pipelines<'_>, 
             Err(error) => return tracing::warn!(%error, "no figures: the run-log did not give them"),
         },
     };
-    let mut snapshot = snapshot(options, pipelines, report, &view);
+    let mut snapshot = snapshot(options, known, report, &view);
     if env.run_log.is_degraded() {
         // The counters are in the run-log: what this host knows without it would be a step back.
         snapshot = Snapshot { degraded: true, pipelines: BTreeMap::new(), ..snapshot };
@@ -61,8 +68,13 @@ pub async fn hand_over(env: &Env, options: &Options, pipelines: &Pipelines<'_>, 
     while tasks.join_next().await.is_some() {}
 }
 
-fn snapshot(options: &Options, pipelines: &Pipelines<'_>, report: &Report, view: &View) -> Snapshot {
-    let known = pipelines.keys().map(|id| (id.clone(), Figures::default()));
+fn snapshot<'a>(
+    options: &Options,
+    known: impl Iterator<Item = &'a PipelineId>,
+    report: &Report,
+    view: &View,
+) -> Snapshot {
+    let known = known.map(|id| (id.clone(), Figures::default()));
     let mut snapshot = Snapshot {
         at: report.ended_at,
         duration: Duration::try_from(report.ended_at.duration_since(report.started_at)).unwrap_or_default(),

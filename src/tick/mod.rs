@@ -46,7 +46,7 @@ pub use execute::rfc3339;
 pub use gather::take_over_left;
 pub use history::retention;
 pub use host::{SystemHost, host_name};
-pub use outlets::{Outlet, Outlets, tell_at_once};
+pub use outlets::{About, Outlet, Outlets, tell_at_once};
 pub use output_files::{Keep, OutputFile, find_output, output_file};
 pub use recover::{Recovered, of_outage, recover, take_in};
 pub use report::{Event, Report};
@@ -127,15 +127,16 @@ pub async fn run_due(env: &Env, pipelines: &[&Pipeline], options: &Options) -> R
     report.started_at = view.now;
     report.ended_at = view.now;
     let decide = |pipeline: &&Pipeline| decide(pipeline, &by_id, &view, options.interval);
-    let decided: Vec<Decision> = pipelines.iter().map(decide).collect();
+    // Of most pipelines there is nothing to say: a tick over thousands keeps no decision of theirs.
+    let decided: Vec<Decision> = pipelines.iter().map(decide).filter(|decision| !decision.says_nothing()).collect();
     if options.dry_run {
         note_dry_run(&mut report, decided);
         return Ok(report);
     }
-    let report = work::Work::new(env, by_id.clone(), options, time, report).until_done(decided).await;
+    let report = work::Work::new(env, by_id, options, time, report).until_done(decided).await;
     outlets::deliver(env, options, &report, view.alerts_pending).await;
     history::prune(env, options.retention.as_ref(), &report).await;
-    figures::hand_over(env, options, &by_id, &report, view).await;
+    figures::hand_over(env, options, pipelines.iter().map(|pipeline| &pipeline.id), &report, view).await;
     Ok(report)
 }
 
@@ -177,8 +178,7 @@ pub async fn run_by_hand(
         let work = work::Work::new(env, by_id, options, time, report).only(run.clone());
         let mut report = work.until_done(vec![decision]).await;
         outlets::deliver(env, options, &report, view.alerts_pending).await;
-        let known = options.outlets.known.iter().map(|(id, pipeline)| (id.clone(), pipeline)).collect();
-        figures::hand_over(env, options, &known, &report, view).await;
+        figures::hand_over(env, options, options.outlets.known.keys(), &report, view).await;
         history::prune(env, options.retention.as_ref(), &report).await;
         // What was taken over from others on the way is no part of this run's answer.
         report.ended.retain(|attempt| attempt.run == run);

@@ -35,8 +35,34 @@ pub struct Outlets {
     pub alerters: Vec<Outlet>,
     /// Where figures go.
     pub sinks: Vec<Arc<dyn Sink>>,
-    /// All pipelines of the configuration, also those that a tick does not look at: what is told of them goes out with it.
-    pub known: Arc<BTreeMap<PipelineId, Pipeline>>,
+    /// All pipelines of the configuration, also those that a tick does not look at: what is told of them goes out with it. Nobody needs them
+    /// where there is nobody to tell.
+    pub known: Arc<BTreeMap<PipelineId, About>>,
+}
+
+/// What people are told of a pipeline beside what has happened to it.
+#[derive(Clone, Debug, Default)]
+pub struct About {
+    /// What it does; empty where nobody says.
+    pub description: String,
+    /// Who looks after it; empty where nobody says.
+    pub owner: String,
+    /// What to do when it fails; empty where nobody says.
+    pub runbook: String,
+    /// Its tags.
+    pub tags: Vec<String>,
+}
+
+impl About {
+    /// What its configuration says.
+    pub fn of(pipeline: &Pipeline) -> About {
+        About {
+            description: pipeline.description.clone(),
+            owner: pipeline.owner.clone(),
+            runbook: pipeline.runbook.clone(),
+            tags: pipeline.tags.clone(),
+        }
+    }
 }
 
 /// An alerter, and what it wants to be told.
@@ -217,7 +243,7 @@ impl Settling {
 }
 
 /// Whether an alert is for it. Of a pipeline that is in no file here, nobody knows the tags: rather told than kept quiet.
-fn wants(spec: &AlerterSpec, alert: &Alert, known: &BTreeMap<PipelineId, Pipeline>) -> bool {
+fn wants(spec: &AlerterSpec, alert: &Alert, known: &BTreeMap<PipelineId, About>) -> bool {
     match id_of(alert).is_none_or(|id| known.contains_key(&id)) {
         true => spec.wants(alert),
         false => spec.wants(&Alert { tags: spec.tags.clone(), ..alert.clone() }),
@@ -229,14 +255,14 @@ fn id_of(alert: &Alert) -> Option<PipelineId> {
 }
 
 /// The alert with what the configuration says of its pipeline, and the last of what the command printed, if this tick saw it.
-fn dressed(alert: &Alert, known: &BTreeMap<PipelineId, Pipeline>, report: &Report) -> Alert {
+fn dressed(alert: &Alert, known: &BTreeMap<PipelineId, About>, report: &Report) -> Alert {
     let mut alert = alert.clone();
     let Some(id) = id_of(&alert) else { return alert };
-    if let Some(pipeline) = known.get(&id) {
-        alert.description.clone_from(&pipeline.description);
-        alert.owner.clone_from(&pipeline.owner);
-        alert.runbook.clone_from(&pipeline.runbook);
-        alert.tags.clone_from(&pipeline.tags);
+    if let Some(about) = known.get(&id) {
+        alert.description.clone_from(&about.description);
+        alert.owner.clone_from(&about.owner);
+        alert.runbook.clone_from(&about.runbook);
+        alert.tags.clone_from(&about.tags);
     }
     let is_its = |run_id: String, number: u32| run_id == alert.run_id && Some(number) == alert.attempt;
     let ended = report.ended.iter().find(|ended| ended.run.pipeline == id && is_its(ended.run.id(), ended.number));

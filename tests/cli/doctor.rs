@@ -189,6 +189,13 @@ fn a_password_that_everybody_may_read_is_found_and_not_shown() {
         ("x-a: webhook+https://h/alert?secret_env=HOOK_SECRET&a=b", 0o644, false),
         ("x-a: webhook+https://h/alert?secret_file=/etc/hook", 0o644, false),
         ("x-a: https://u:${PW:-}@h/${X} https://u:hunter2@h/", 0o644, true),
+        ("x-a: slack://hooks.slack.com/services/${SLACK:-}", 0o644, false),
+        ("x-a: [slack://hooks.slack.com/services/${A:-}/${B:-}, https://u:hunter2@h/]", 0o644, true),
+        ("x-a: slack://hooks.slack.com/services/T0/B0/hunter2", 0o644, true),
+        ("x-a: webhook+http://127.0.0.1:18099/hook?a=b", 0o644, false),
+        ("x-a: 'webhook+https://h/hook?token=hunter2'", 0o644, true),
+        ("x-a: smtps://mail:hunter2@h?from=a&to=b", 0o644, true),
+        ("x-a: smtp://mail.example.com?from=a&to=b", 0o644, false),
     ] {
         let sandbox = Sandbox::with(&format!("{line}\n{GOOD}\n"));
         std::fs::set_permissions(sandbox.path("tickward.yaml"), std::fs::Permissions::from_mode(mode)).unwrap();

@@ -1,5 +1,6 @@
 //! What a host did without the run-log is taken in: once, however often it comes, and in nobody's place.
 
+use std::slice::from_ref;
 use std::time::Duration;
 
 use tickward::lease::Lease;
@@ -339,7 +340,8 @@ pub async fn a_retry_is_handed_on_unless_what_ran_twice_was_the_last(_: Bench) {
 
 pub async fn a_record_that_no_tick_can_have_written_has_a_flaw(_: Bench) {
     let most = 1_000_000;
-    let rows: [(fn(&mut Attempt, u64), u64, Option<&str>); 8] = [
+    type Row = (fn(&mut Attempt, u64), u64, Option<&'static str>);
+    let rows: [Row; 8] = [
         (|attempt, n| attempt.number = n as u32, 0, Some("its attempt number, 0, is none")),
         (|attempt, n| attempt.number = n as u32, most, None),
         (|attempt, n| attempt.number = n as u32, most + 1, Some("its attempt number, 1000001, is none")),
@@ -403,7 +405,7 @@ pub async fn an_end_that_comes_later_changes_no_duplicate_but_for_the_retry_it_h
     let retry = Some(at("02:02"));
     let known = || Some(Attempt { policy: thrice(), ..running.clone() });
     let duplicate = ended_by("other", true, 2, Outcome::Failed);
-    assert_eq!(stored(known(), &[duplicate.clone()], ended(thrice(), retry)), [(1, false), (2, true)], "handed on");
+    assert_eq!(stored(known(), from_ref(&duplicate), ended(thrice(), retry)), [(1, false), (2, true)], "handed on");
     let active = Attempt { end: None, retry_at: None, ..duplicate.clone() };
     assert_eq!(stored(known(), &[active], ended(thrice(), retry)), [(1, true)], "the other one has not ended");
     let once = Some(Attempt { policy: once(), ..running.clone() });

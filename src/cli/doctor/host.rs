@@ -10,7 +10,7 @@ use nix::unistd::{AccessFlags, access, geteuid};
 
 use super::super::session::Session;
 use super::finding::{Findings, Level};
-use crate::config::secret::masked;
+use crate::config::secret::{MASK, masked};
 
 /// Free bytes below which a full disk is near.
 const LEAST_FREE: u64 = 256 << 20;
@@ -64,7 +64,7 @@ fn secrets(file: &Path, findings: &mut Findings) {
     let is_open = file.metadata().is_ok_and(|data| data.permissions().mode() & 0o004 != 0);
     let Some(text) = std::fs::read_to_string(file).ok().filter(|_| is_open) else { return };
     let has_one = |line: &str| {
-        let line = without_variables(line);
+        let line = without_harmless_addresses(&without_variables(line));
         masked(&line) != line
     };
     let lines: Vec<_> = text.lines().enumerate().filter(|(_, line)| has_one(line)).collect();
@@ -88,7 +88,7 @@ fn without_variables(line: &str) -> String {
     let mut rest = line;
     while let Some((before, inside)) = rest.split_once("${") {
         text += before;
-        text += crate::config::secret::MASK;
+        text += MASK;
         rest = inside.split_once('}').map_or("", |(_, after)| after);
     }
     text += rest;
@@ -98,6 +98,20 @@ fn without_variables(line: &str) -> String {
         text.truncate(scheme);
     }
     text
+}
+
+/// Addresses of alerters whose paths are shown to nobody, and are no passwords: without user, or with what a variable names.
+fn without_harmless_addresses(line: &str) -> String {
+    let is_end = |c: char| c.is_whitespace() || ['"', '\'', ',', '[', ']', '{', '}'].contains(&c);
+    let is_harmless = |word: &str| {
+        let Some((scheme, rest)) = word.split_once("://") else { return false };
+        let scheme = scheme.rsplit(is_end).next().unwrap_or(scheme);
+        let is_outlet = scheme == "slack" || scheme.starts_with("webhook+") || scheme.starts_with("smtp");
+        let names_a_secret = masked(&format!("https://h/?{}", rest.split_once('?').map_or("", |(_, query)| query)));
+        let has_token = scheme == "slack" && !rest.contains(MASK) && !rest.contains("endpoint=");
+        is_outlet && !rest.contains('@') && !has_token && !names_a_secret.contains(MASK)
+    };
+    line.split_inclusive(is_end).filter(|word| !is_harmless(word)).collect()
 }
 
 fn clock(now: Timestamp, findings: &mut Findings) {

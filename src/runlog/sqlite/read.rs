@@ -38,8 +38,11 @@ pub fn view(connection: &Connection, scope: &Scope, now: Timestamp) -> rusqlite:
     match scope {
         Scope::All => {
             let mut rows = connection.prepare_cached(PIPELINE)?;
-            let rows = rows.query_map((), |row| pipeline(row).map(|row| (row.pipeline.clone(), row)))?;
-            view.rows = rows.collect::<rusqlite::Result<_>>()?;
+            // One by one: a map that is collected has all of them in a list beside it first.
+            for row in rows.query_map((), pipeline)? {
+                let row = row?;
+                view.rows.insert(row.pipeline.clone(), row);
+            }
             // Without an ORDER BY the partial index is walked alone; with one, the planner prefers the primary key.
             let open = format!("{ATTEMPT} INDEXED BY tickward_attempt_open WHERE {OPEN}");
             for found in connection.prepare_cached(&open)?.query_map((), attempt_in)? {
