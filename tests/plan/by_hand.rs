@@ -256,4 +256,11 @@ fn what_was_run_by_hand_counts_for_itself_in_a_missed_stretch() {
          00:43 succeeded => over
          02:30 tick => noted",
     );
+    play(
+        "schedule: '@hourly'",
+        "00:30 tick => noted
+         00:40 run 03:00 => manual 03:00#1
+         00:41 succeeded => over
+         04:10 tick => missed 01:00-02:00 (2); catch_up 04:00#1",
+    );
 }

@@ -2,7 +2,11 @@
 
 use std::time::Duration;
 
-use crate::story::{play, play_on};
+use tickward::alert::{Alert, Kind};
+use tickward::plan::{Decision, Note, Waiting, WaitsFor};
+use tickward::run::{NotRun, Outcome, Reason, StopRequest};
+
+use crate::story::{Story, at, pipeline, play, play_on, run_of};
 
 #[test]
 fn under_queue_one_waits_and_a_newer_one_takes_its_place() {
@@ -245,4 +249,42 @@ fn hosts_with_different_files_lose_nothing_of_each_other() {
          03:06 succeeded => over
          03:06 tick old => catch_up 03:00#1; config split",
     );
+}
+
+/// A tick keeps nothing of what says nothing.
+#[test]
+fn a_decision_with_anything_in_it_says_something() {
+    let pipeline = pipeline("schedule: '@daily'");
+    let mut story = Story::new(&pipeline);
+    let (claimed, now) = (story.tick(&pipeline, at("00:00")), at("00:30"));
+    let (run, token) = (run_of(&pipeline, now), story.attempts[0].token);
+    story.end(Outcome::Succeeded, false, now);
+    let nothing = story.tick(&pipeline, now);
+    assert!(nothing.says_nothing() && !claimed.says_nothing());
+    let not_run = NotRun {
+        pipeline: pipeline.id.clone(),
+        first: now,
+        last: now,
+        count: 1,
+        at_least: false,
+        reason: Reason::Missed,
+        decided_at: now,
+        after: None,
+    };
+    let alert = Alert::of_pipeline(Kind::Missed, &pipeline.id, "", now);
+    let waiting = Waiting { run, for_what: WaitsFor::Resume };
+    for (what, decision) in [
+        ("changed", Decision { changed: true, ..nothing.clone() }),
+        ("claim", Decision { claim: claimed.claim, ..nothing.clone() }),
+        ("closed", Decision { closed: vec![token], ..nothing.clone() }),
+        ("not_run", Decision { not_run: vec![not_run], ..nothing.clone() }),
+        ("stops", Decision { stops: vec![(token, StopRequest { at: now, why: "".into() })], ..nothing.clone() }),
+        ("waiting", Decision { waiting: Some(waiting), ..nothing.clone() }),
+        ("wake_at", Decision { wake_at: Some(now), ..nothing.clone() }),
+        ("more_is_due", Decision { more_is_due: true, ..nothing.clone() }),
+        ("notes", Decision { notes: vec![Note::ConfigSplit], ..nothing.clone() }),
+        ("alerts", Decision { alerts: vec![alert], ..nothing.clone() }),
+    ] {
+        assert!(!decision.says_nothing(), "{what}");
+    }
 }
