@@ -35,7 +35,7 @@ thread_local! {
 
 fn opened() -> Store {
     let path = std::env::temp_dir().join(format!("tickward-fuzz-{}.db", std::process::id()));
-    let options = OpenOptions { clock: Arc::new(SystemClock), purpose: Purpose::Work };
+    let options = OpenOptions::new(Arc::new(SystemClock), Purpose::Work);
     let log = runlog::open(&format!("sqlite:{}", path.display()), options).expect("a run-log in the temporary folder");
     let raw = Connection::open(&path).expect("the same file");
     raw.execute_batch("PRAGMA synchronous = OFF").expect("a pragma");
