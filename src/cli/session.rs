@@ -293,7 +293,7 @@ impl Session {
         let folder = Folder::at(self.state_folder().join("host").join(format!("{:016x}", stable_hash(&whose))));
         // Where the address leads to nothing it is the run-log that it led to before.
         let is_new = file.is_some_and(|file| !file.exists()) && !folder.path().exists();
-        Some(degraded::former(self, &folder).pop().filter(|_| is_new).unwrap_or(folder))
+        Some(if is_new { degraded::former(self, &folder).pop().unwrap_or(folder) } else { folder })
     }
 
     /// Refuses a file that is gone or empty although this host has used it.
