@@ -16,7 +16,7 @@ use tokio::task::JoinSet;
 
 use super::exit::Exit;
 use super::session::{Session, run_log_failed};
-use super::{print, unrecorded};
+use super::{block_on, print, unrecorded};
 use crate::alert::Alert;
 use crate::clock::{Clock, SystemClock};
 use crate::config::secret::masked;
@@ -213,6 +213,16 @@ pub async fn recover(session: &Session, env: &Env, folder: &Folder) -> Result<()
 pub async fn recover_first(session: &Session, env: &Env) -> Result<(), Exit> {
     let Some(folder) = session.host_folder() else { return Ok(()) };
     recover(session, env, &folder).await.map_err(|error| run_log_failed(&error))
+}
+
+/// The same for a command that has opened nothing but `run_log`.
+///
+/// # Errors
+/// As `recover_first`.
+pub fn recover_into(session: &Session, run_log: &Arc<dyn RunLog>, clock: Arc<dyn Clock>) -> Result<(), Exit> {
+    let (_asks, stop) = watch::channel(StopWish::None);
+    let env = session.env_with(run_log.clone(), clock, stop);
+    block_on(recover_first(session, &env)).flatten()
 }
 
 /// Says what was taken in.

@@ -63,9 +63,7 @@ impl Place {
         let session = Session::load_quietly(&self.config, &self.run_log());
         let run_log = session.existing_run_log(self.now.is_some(), self.clock())?;
         if self.now.is_none() {
-            let (_asks, stop) = watch::channel(StopWish::None);
-            let env = session.env_with(run_log.clone(), self.clock(), stop);
-            block_on(degraded::recover_first(&session, &env)).flatten()?;
+            degraded::recover_into(&session, &run_log, self.clock())?;
         }
         Ok((session, run_log))
     }

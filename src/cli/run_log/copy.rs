@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
-use tokio::sync::watch;
 
 use super::super::exit::Exit;
 use super::super::print::{self, Format};
@@ -15,7 +14,6 @@ use crate::clock::SystemClock;
 use crate::runlog::contract::Adopted;
 use crate::runlog::{self, Error, Purpose, RunLog};
 use crate::scheme;
-use crate::tick::StopWish;
 
 /// Copies all that a run-log knows into another one, and compares both; ended in the middle, it goes on when called again
 #[derive(clap::Args, Debug)]
@@ -82,9 +80,7 @@ impl Copy {
         }
         let run_log = session.run_log(Purpose::Work, Arc::new(SystemClock))?;
         // What this host has done without it belongs to it, and waits for it by its place.
-        let (_asks, stop) = watch::channel(StopWish::None);
-        let env = session.env_with(run_log.clone(), Arc::new(SystemClock), stop);
-        block_on(degraded::recover_first(&session, &env)).flatten()?;
+        degraded::recover_into(&session, &run_log, Arc::new(SystemClock))?;
         Ok((Source::RunLog(run_log), Vec::new()))
     }
 
