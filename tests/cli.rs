@@ -27,6 +27,8 @@ mod environment;
 mod exit_codes;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/foreseen.rs"]
+mod foreseen;
 #[path = "cli/gone.rs"]
 mod gone;
 #[path = "outlets/http_server.rs"]

@@ -57,6 +57,8 @@ mod servers;
 mod spooled;
 #[path = "runlog/sqlite_file.rs"]
 mod sqlite_file;
+#[path = "runlog/taking_in.rs"]
+mod taking_in;
 #[path = "runlog/values.rs"]
 mod values;
 #[path = "runlog/views.rs"]
@@ -187,17 +189,25 @@ fn everywhere() -> Vec<Case> {
             before_the_first_decision_every_attempt_counts_as_decided,
             a_look_at_all_says_what_is_decided_to_who_only_looks;
         imports: what_is_imported_is_there_as_it_was_made,
-            what_is_imported_was_made_without_the_run_log_and_runs_until_its_end, the_same_records_may_come_again,
-            an_end_that_comes_later_is_folded, what_has_ended_is_left_as_it_is_by_an_older_record, a_retry_is_pending_unless_it_was_made,
+            what_is_imported_was_made_without_the_run_log_and_runs_until_its_end,
+            the_same_records_may_come_again,
+            an_end_that_comes_later_is_folded,
+            what_has_ended_is_left_as_it_is_by_an_older_record,
+            a_retry_is_pending_unless_it_was_made,
             a_key_that_is_taken_keeps_its_attempt_and_the_other_comes_beside_it,
-            a_retry_is_made_after_what_ran_twice, an_end_that_is_not_retried_leaves_what_ran_twice_as_it_was,
+            a_retry_is_made_after_what_ran_twice,
+            an_end_that_is_not_retried_leaves_what_ran_twice_as_it_was,
             what_another_host_gave_back_before_its_start_has_not_run_and_allows_no_second_start,
-            what_came_of_an_attempt_after_it_was_lost_is_taken_in_too, records_are_sorted_by_run_and_attempt,
-            only_what_a_host_did_beside_what_was_given_back_has_not_run_twice,
+            what_came_of_an_attempt_after_it_was_lost_is_taken_in_too,
+            records_are_sorted_by_run_and_attempt,
+            the_cursor_moves_where_nothing_is_left_out,
+            an_import_makes_older_decisions_lost;
+        taking_in: only_what_a_host_did_beside_what_was_given_back_has_not_run_twice,
             what_ran_twice_is_counted_as_the_attempt_whose_retry_it_takes_over,
-            a_retry_is_handed_on_unless_what_ran_twice_was_the_last, the_cursor_moves_where_nothing_is_left_out,
-            an_import_makes_older_decisions_lost, a_record_that_no_tick_can_have_written_has_a_flaw,
-            a_retry_that_its_host_has_made_since_is_not_pending, a_retry_that_its_host_has_closed_is_not_pending,
+            a_retry_is_handed_on_unless_what_ran_twice_was_the_last,
+            a_record_that_no_tick_can_have_written_has_a_flaw,
+            a_retry_that_its_host_has_made_since_is_not_pending,
+            a_retry_that_its_host_has_closed_is_not_pending,
             an_end_that_comes_later_changes_no_duplicate_but_for_the_retry_it_hands_on,
             the_same_end_of_a_lease_counted_anew_is_no_renewal;
         alone: what_runs_on_is_renewed_where_it_is_known_by_the_time_of_the_store,

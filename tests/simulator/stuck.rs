@@ -281,12 +281,15 @@ fn ended(end: End, stopped: Option<Stop>) -> Ended {
     Ended { end, stopped, started_at: None, duration, cpu, peak_memory_bytes: 0, output: Output::default() }
 }
 
-/// Bodies that fail at once.
-struct Failing;
+/// Bodies that fail at once; those of a world set its store's clock back by ten years.
+struct Failing(Option<Arc<World>>);
 
 #[async_trait]
 impl Executor for Failing {
     async fn run(&self, _: Job) -> Ended {
+        if let Some(world) = &self.0 {
+            world.time.step(SERVER, SignedDuration::from_hours(-87_600));
+        }
         ended(End::Exited(1), None)
     }
 
@@ -309,7 +312,7 @@ async fn by_hand(
 ) -> Report {
     let (_wish, stop) = watch::channel(StopWish::None);
     let mut env = env(world, 0, "by hand", stop);
-    env.executor = Arc::new(Failing);
+    env.executor = Arc::new(Failing(None));
     env.run_log = Arc::new(Stuck { commits_left: AtomicU32::new(commits), slowness, ..Stuck::over(world) });
     let mut pipeline = world.pipelines[0][0].clone();
     pipeline.retry.max_attempts = attempts;
@@ -396,31 +399,12 @@ fn a_claim_that_is_gone_is_renewed_no_more() {
     });
 }
 
-/// Bodies that fail, and set the store's clock back by ten years.
-struct SettingBack(Arc<World>);
-
-#[async_trait]
-impl Executor for SettingBack {
-    async fn run(&self, _: Job) -> Ended {
-        self.0.time.step(SERVER, SignedDuration::from_hours(-87_600));
-        ended(End::Exited(1), None)
-    }
-
-    fn extend(&self, _: Token, _: BootTime) {}
-
-    fn stop(&self, _: Token, _: Stop) {}
-
-    fn kill_all(&self) {}
-
-    async fn close(&self) {}
-}
-
 #[test]
 fn a_store_whose_clock_is_set_back_keeps_no_tick_that_waits_for_a_retry() {
     in_a_world("latest", async |world| {
         let (_wish, stop) = watch::channel(StopWish::None);
         let mut env = env(&world, 0, "tick", stop);
-        env.executor = Arc::new(SettingBack(world.clone()));
+        env.executor = Arc::new(Failing(Some(world.clone())));
         let mut pipeline = world.pipelines[0][0].clone();
         pipeline.retry.max_attempts = 2;
         pipeline.retry.delay = Duration::from_secs(10);
