@@ -17,6 +17,7 @@ pub mod occurrence;
 pub mod owner;
 pub mod pipeline;
 pub mod plan;
+pub mod rare;
 pub mod registry;
 pub mod run;
 pub mod runlog;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::occurrence::{Name, PipelineId};
+use crate::rare::Rare;
 use crate::schedule::Schedule;
 use crate::template::Template;
 
@@ -65,9 +66,9 @@ pub struct Pipeline {
     /// A name that it had before, in the same namespace.
     pub previously: Option<Name>,
     /// Where the body tells what it did.
-    pub results: Results,
+    pub results: Rare<Results>,
     /// What runs before and after the body.
-    pub hooks: Hooks,
+    pub hooks: Rare<Hooks>,
 }
 
 /// A pipeline that another one depends on.
@@ -94,7 +95,7 @@ pub struct Results {
 }
 
 /// What runs before and after a body, in its surroundings. Empty: nothing.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Hooks {
     /// Before it; if this fails, the attempt fails and the body does not start.
     pub before: Option<Hook>,
@@ -106,6 +107,9 @@ pub struct Hooks {
     pub on_failure: Option<Hook>,
 }
 
+crate::rare::nothing!(Results);
+crate::rare::nothing!(Hooks);
+
 impl Hooks {
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
@@ -114,7 +118,7 @@ impl Hooks {
 }
 
 /// A program that runs before or after a body.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Hook {
     /// The program.
     pub body: Body,
@@ -182,7 +186,7 @@ impl fmt::Debug for Filled {
 }
 
 /// The program of a pipeline.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Body {
     /// Program and arguments, each filled in as one element, never split. At least one element.
     Argv(Vec<Template>),

@@ -16,6 +16,7 @@ use crate::lease::Lease;
 use crate::occurrence::{PipelineId, Run, Token};
 use crate::owner::Owner;
 use crate::pipeline::{OnGaveUp, OnInterrupt, Pipeline, Retry};
+use crate::rare::Rare;
 
 pub mod micros;
 mod moved;
@@ -296,7 +297,7 @@ pub struct KnownSchedule {
     pub replaced_at: Option<Timestamp>,
     /// What a newer program has written beside: it is written back as it was.
     #[serde(flatten)]
-    pub rest: serde_json::Map<String, serde_json::Value>,
+    pub rest: Rare<serde_json::Map<String, serde_json::Value>>,
 }
 
 /// How long a replaced schedule is still taken for another host's, and not for an edit that was taken back.
@@ -331,7 +332,7 @@ pub struct Row {
     /// Failures in a row since the last success.
     pub failures_in_a_row: u64,
     /// What people have asked for, and what its runs came to.
-    pub standing: Standing,
+    pub standing: Rare<Standing>,
 }
 
 impl Row {
@@ -355,7 +356,7 @@ impl Row {
             totals: BTreeMap::new(),
             last: None,
             failures_in_a_row: 0,
-            standing: Standing::default(),
+            standing: Rare::default(),
         }
     }
 }

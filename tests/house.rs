@@ -11,7 +11,7 @@ mod coverage;
 
 /// The floors of the house, lowest first. Imports go down; rooms of one floor do not see one another.
 const FLOORS: [&[&str]; 8] = [
-    &["occurrence", "clock", "scheme", "owner", "failpoint", "http"],
+    &["occurrence", "clock", "scheme", "owner", "failpoint", "http", "rare"],
     &["schedule", "template", "lease", "alert", "metrics"],
     &["pipeline", "run"],
     &["plan", "config"],

@@ -180,7 +180,7 @@ fn line<'a>(pipelines: &Pipelines<'a>, view: &'a View, id: &PipelineId) -> Line<
         overdue_since: pipeline
             .zip(decision.as_ref())
             .and_then(|(pipeline, decision)| overdue_since(pipeline, decision, view)),
-        standing: row.map(|row| &row.standing),
+        standing: row.map(|row| &*row.standing),
         waits_for: decision.and_then(|decision| decision.waiting).map(|waiting| waiting.for_what),
         is_broken: false,
     }

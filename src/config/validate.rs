@@ -199,13 +199,14 @@ pub(super) fn pipeline<'a>(
         min_interval: taker.or(own.min_interval, &defaults.min_interval, Duration::ZERO),
         depends_on,
         previously: taker.option(own.previously, &Given::Absent),
-        results: taker.or(own.results, &defaults.results, Results::default()),
+        results: taker.or(own.results, &defaults.results, Results::default()).into(),
         hooks: Hooks {
             before: taker.option(own.before, &defaults.before),
             after: taker.option(own.after, &defaults.after),
             on_success: taker.option(own.on_success, &defaults.on_success),
             on_failure: taker.option(own.on_failure, &defaults.on_failure),
-        },
+        }
+        .into(),
     };
     if taker.is_broken || reader.errors > errors {
         return None;

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 
 use super::jitter::stable_hash;
 use super::{Decision, Note, Situation, upstream};
+use crate::rare::Rare;
 use crate::run::{KnownSchedule, ROLL_OUT, Row};
 
 /// How many schedules a row remembers.
@@ -103,8 +104,7 @@ fn first_sight(hash: String, situation: &Situation<'_>, decision: &mut Decision)
     let cursor = row.cursor.map(|cursor| cursor.max(since));
     // What the one before has decided is not decided again, though a wrong clock may have put that ahead of now.
     let since = cursor.unwrap_or(since);
-    let rest = serde_json::Map::new();
-    row.schedules.insert(0, KnownSchedule { hash, since, cursor, replaced_at: None, rest });
+    row.schedules.insert(0, KnownSchedule { hash, since, cursor, replaced_at: None, rest: Rare::default() });
     row.schedules.truncate(REMEMBERED);
     decision.changed = true;
     0

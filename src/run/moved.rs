@@ -16,7 +16,7 @@ impl Row {
 
     /// Whether it tells nothing but that there was one: it was forgotten, or goes on under another name.
     pub fn is_guard(&self) -> bool {
-        let standing = Standing { paused: None, moved_to: None, ..self.standing.clone() };
+        let standing = Standing { paused: None, moved_to: None, ..Standing::clone(&self.standing) };
         let is_paused_by_hand = self.standing.paused.is_some() && self.standing.moved_to.is_none();
         !is_paused_by_hand && self.tells_nothing() && standing == Standing::default()
     }
@@ -41,7 +41,7 @@ impl Row {
         let fence = self.fence.max(to.fence);
         let mut moved = Row { pipeline: to.pipeline.clone(), version: to.version, fence, ..self.clone() };
         if to.standing.moved_to.is_none() {
-            moved.standing.paused = to.standing.paused.clone().or(moved.standing.paused);
+            moved.standing.paused = to.standing.paused.clone().or(moved.standing.paused.take());
         }
         let mut left = self.forgotten();
         let note = format!("its name is `{}` now", to.pipeline);

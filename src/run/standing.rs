@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::micros;
 use crate::metrics::Histogram;
+use crate::rare::Rare;
 
 /// How a pipeline stands. All of it is absent at first.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -47,8 +48,10 @@ pub struct Standing {
     pub durations: Option<Histogram>,
     /// What a newer program has written beside.
     #[serde(flatten)]
-    pub rest: serde_json::Map<String, serde_json::Value>,
+    pub rest: Rare<serde_json::Map<String, serde_json::Value>>,
 }
+
+crate::rare::nothing!(Standing);
 
 impl Standing {
     /// The pause that is in force at `now`; one that has reached its end is none.
@@ -77,7 +80,7 @@ pub struct Told {
     pub split_at: Option<Timestamp>,
     /// What a newer program has written beside.
     #[serde(flatten)]
-    pub rest: serde_json::Map<String, serde_json::Value>,
+    pub rest: Rare<serde_json::Map<String, serde_json::Value>>,
 }
 
 impl Told {

@@ -63,7 +63,7 @@ pub fn job(
 /// What stands around the body; none where nothing does.
 fn around(env: &Env, pipeline: &Pipeline, fill: &dyn Fn(&Template) -> String) -> Option<Box<Around>> {
     let (hooks, results) = (&pipeline.hooks, &pipeline.results);
-    if hooks.is_empty() && *results == Results::default() {
+    if hooks.is_empty() && **results == Results::default() {
         return None;
     }
     let step = |hook: &Option<Hook>| {
@@ -75,7 +75,7 @@ fn around(env: &Env, pipeline: &Pipeline, fill: &dyn Fn(&Template) -> String) ->
         on_success: step(&hooks.on_success),
         on_failure: step(&hooks.on_failure),
         after: step(&hooks.after),
-        results: results.clone(),
+        results: Results::clone(results),
         result_file: results.json.then(|| result_file(env)),
         exit_codes: pipeline.exit_codes.clone(),
     }))

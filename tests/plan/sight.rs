@@ -163,7 +163,7 @@ fn a_schedule_that_was_seen_without_the_run_log_is_noted_as_if_it_had_been_then(
         since: at(since),
         cursor: cursor.map(at),
         replaced_at: replaced_at.map(at),
-        rest: serde_json::Map::new(),
+        rest: Default::default(),
     };
     let known = |since: &str, replaced_at: Option<&str>| schedule("known", since, Some("04:00"), replaced_at);
     let seen = schedule("seen", "03:00", None, None);

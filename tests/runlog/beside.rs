@@ -90,7 +90,7 @@ pub async fn what_a_first_sight_has_left_out_is_no_part_of_what_a_claim_alone_de
         let row = Row { cursor: Some(at("02:00")), ..Row::absent(id("p")) };
         assert_eq!(commit(&spool, changing(row.clone())).await, Verdict::Won);
 
-        let (rest, cursor) = (serde_json::Map::new(), Some(at("04:00")));
+        let (rest, cursor) = (Default::default(), Some(at("04:00")));
         let seen = KnownSchedule { hash: "hourly".into(), since: at(since), cursor, replaced_at: None, rest };
         let row = Row { version: 1, schedules: vec![seen], ..row };
         assert_eq!(commit(&spool, claiming(row, at("04:00"), 1)).await, Verdict::Won);

@@ -248,7 +248,7 @@ pub async fn the_cursor_moves_where_nothing_is_left_out(bench: Bench) {
             since: at("00:00"),
             cursor: row.cursor,
             replaced_at: None,
-            rest: serde_json::Map::new(),
+            rest: Default::default(),
         };
         row.schedules = vec![known];
         assert_eq!(bench.commit_one(changing(row)).await, Verdict::Won);

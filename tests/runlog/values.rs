@@ -31,7 +31,7 @@ pub async fn instants_are_kept_to_the_microsecond(bench: Bench) {
         let mut transition = claiming(Row::absent(id(&name)), instant, 1);
         let row = &mut transition.row;
         row.backlog_until = Some(instant);
-        row.standing = standing(instant);
+        row.standing = standing(instant).into();
         row.last = Some(LastEnd { scheduled_for: instant, attempt: 9, outcome: Outcome::Lost, ended_at: instant });
         row.schedules = [(text, None), ("old", Some(instant))]
             .map(|(hash, replaced_at)| KnownSchedule {
@@ -39,7 +39,7 @@ pub async fn instants_are_kept_to_the_microsecond(bench: Bench) {
                 since: instant,
                 cursor: replaced_at,
                 replaced_at,
-                rest: serde_json::Map::from_iter([("newer".into(), serde_json::json!({ "a": [1, null] }))]),
+                rest: serde_json::Map::from_iter([("newer".into(), serde_json::json!({ "a": [1, null] }))]).into(),
             })
             .into();
         let claim = transition.claim.as_mut().unwrap();
@@ -69,7 +69,7 @@ fn standing(instant: Timestamp) -> Standing {
         skips: vec![instant.as_microsecond()],
         told: Told { failure: true, missed_until: Some(instant), split_at: Some(instant), ..Told::default() },
         durations: Some(tickward::metrics::Histogram::default()),
-        rest: serde_json::Map::from_iter([("newer".into(), serde_json::json!({ "a": [1, null] }))]),
+        rest: serde_json::Map::from_iter([("newer".into(), serde_json::json!({ "a": [1, null] }))]).into(),
     }
 }
 

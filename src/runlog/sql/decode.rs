@@ -13,7 +13,7 @@ use super::columns::{ATTEMPT, CLAIMED, Cells, DEAD, Kind, NOT_RUN, OUTBOX, PIPEL
 use crate::clock::BootTime;
 use crate::lease::Lease;
 use crate::occurrence::{Name, PipelineId, Run, Token};
-use crate::run::{Attempt, Completion, LastEnd, NotRun, Outcome, Reason, Row, StopRequest, Trigger};
+use crate::run::{Attempt, Completion, KnownSchedule, LastEnd, NotRun, Outcome, Reason, Row, StopRequest, Trigger};
 
 /// A value that cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -118,7 +118,7 @@ pub fn row(cells: Cells) -> Result<Row, Unreadable> {
     row.fence = read.number()?;
     row.cursor = read.opt_instant()?;
     row.backlog_until = read.opt_instant()?;
-    row.schedules = read.json()?;
+    row.schedules = read.json::<Box<[KnownSchedule]>>()?.into_vec();
     row.totals = read.json()?;
     row.failures_in_a_row = read.number()?;
     let scheduled_for = read.opt_instant()?;

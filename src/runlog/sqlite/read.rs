@@ -16,7 +16,7 @@ use super::outbox;
 use crate::clock::BootTime;
 use crate::lease::Lease;
 use crate::occurrence::{Name, PipelineId, Run, Token};
-use crate::run::{Attempt, Completion, LastEnd, NotRun, Outcome, Reason, Row, StopRequest, Trigger};
+use crate::run::{Attempt, Completion, KnownSchedule, LastEnd, NotRun, Outcome, Reason, Row, StopRequest, Trigger};
 
 pub(super) const PIPELINE: &str = "SELECT namespace, pipeline, version, fence, cursor, backlog_until, schedules, totals, \
      failures_in_a_row, last_scheduled_for, last_attempt, last_outcome, last_ended_at, standing FROM tickward_pipeline";
@@ -165,7 +165,8 @@ pub fn pipeline(row: &SqlRow<'_>) -> rusqlite::Result<Row> {
         fence: number(row, 3)?,
         cursor: opt_instant(row, 4)?,
         backlog_until: opt_instant(row, 5)?,
-        schedules: json(row, 6)?,
+        // A list that is read has room for four.
+        schedules: json::<Box<[KnownSchedule]>>(row, 6)?.into_vec(),
         totals: json(row, 7)?,
         failures_in_a_row: number(row, 8)?,
         last,
