@@ -139,6 +139,25 @@ fn of_a_stretch_that_was_skipped_both_ends_and_their_number_are_told() {
 }
 
 #[test]
+fn what_is_paused_held_or_skipped_by_a_person_mails_nobody() {
+    let sandbox = Sandbox::with(
+        "pipelines:\n  one: { schedule: '0 * * * *', command: ENTER }\n  \
+         two: { schedule: '0 * * * *', on_gave_up: hold, command: ENTER; exit 1 }\n  \
+         three: { schedule: '0 * * * *', command: ENTER }\n",
+    );
+    sandbox.run("pause one --now 2026-03-02T01:30:00Z").expect(4);
+    let first = sandbox.run("run-due --now 2026-03-02T02:00:05Z").expect(1).stderr;
+    assert!(first.contains("held until reset"), "{first}");
+    sandbox.run("pause one --now 2026-03-02T02:30:00Z").expect(0);
+    sandbox.run("skip three --at 2026-03-02T03:00:00Z --now 2026-03-02T02:30:00Z").expect(0);
+    let told = "skipped   one of 2026-03-02T03:00:00Z (paused)\nskipped   two of 2026-03-02T03:00:00Z (held)\n\
+                skipped   three of 2026-03-02T03:00:00Z (skipped)\n";
+    let dry = sandbox.run("run-due --dry-run --now 2026-03-02T03:00:05Z").expect(0).stderr;
+    assert_eq!(dry, told);
+    assert_eq!(sandbox.run("run-due --now 2026-03-02T03:00:05Z").expect(0).stderr, "");
+}
+
+#[test]
 fn who_gave_up_is_held_until_it_is_reset() {
     let sandbox =
         Sandbox::with("pipelines: { one: { schedule: '0 * * * *', on_gave_up: hold, command: 'ENTER; test -e go' } }");

@@ -1,5 +1,6 @@
 //! How a tick is told: notes and what happened for people, one object for programs.
 
+use std::io::IsTerminal;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -40,12 +41,15 @@ pub fn print_notes(report: &Report) {
     unrecorded::print(report);
 }
 
-/// What happened and was not told while it happened; nothing at all for an idle tick.
+/// What happened and was not told while it happened; nothing at all for an idle tick, nor, where nobody looks on, for what people
+/// have asked for or were told of: cron mails what is printed, each minute of a pause.
 pub fn print_text(report: &Report, dry_run: Option<DryRun>) {
+    let is_known = |entry: &&NotRun| matches!(entry.reason, Reason::Paused | Reason::Held | Reason::Skipped);
+    let tells_all = dry_run.is_some() || std::io::stderr().is_terminal();
     if let Some(DryRun { from_spool: count @ 1.. }) = dry_run {
         print::note(&format!("would record {count} from the spool of this host"));
     }
-    for entry in &report.not_run {
+    for entry in report.not_run.iter().filter(|entry| tells_all || !is_known(entry)) {
         let (pipeline, more) = (&entry.pipeline, if entry.at_least { "at least " } else { "" });
         let (word, why) = match entry.reason {
             Reason::Missed => ("missed ", String::new()),
