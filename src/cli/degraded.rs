@@ -42,6 +42,19 @@ pub fn is_unavailable(error: &Error) -> bool {
     matches!(error, Error::Unavailable { .. } | Error::Unknown { .. })
 }
 
+/// Says why a command has no run-log, and what goes on without it.
+pub fn failed(session: &Session, error: &Error) -> Exit {
+    let exit = run_log_failed(error);
+    if is_unavailable(error) && session.host_folder().is_some_and(|folder| folder.path().exists()) {
+        print::note(&format!(
+            "help: ticks of this host do without it, by `on_run_log_error`: `tickward spool list` shows what they did; what was \
+             printed is under `{}`",
+            session.state_folder().join("output").display()
+        ));
+    }
+    exit
+}
+
 /// Does a tick over `pipelines` without the run-log, for this reason.
 ///
 /// # Errors

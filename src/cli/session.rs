@@ -183,7 +183,7 @@ impl Session {
     /// # Errors
     /// `Usage` for an address that is no good, `RunLog` for the rest, after saying why.
     pub fn run_log(&self, purpose: Purpose, clock: Arc<dyn Clock>) -> Result<Arc<dyn RunLog>, Exit> {
-        self.open_run_log(purpose, clock).map_err(|error| run_log_failed(&error))
+        self.open_run_log(purpose, clock).map_err(|error| degraded::failed(self, &error))
     }
 
     /// Opens the run-log to change what it knows, by the time of `clock`; one that is not there is not made.
@@ -213,7 +213,7 @@ impl Session {
         if let Some(url) = self.run_log_url() {
             runlog::check_file(&url).map_err(|error| run_log_failed(&error))?;
         }
-        self.must_not_be_gone().map_err(|error| run_log_failed(&error))?;
+        self.must_not_be_gone().map_err(|error| degraded::failed(self, &error))?;
         match self.run_log_file().filter(|path| is_blank(path)) {
             None => Ok(()),
             Some(path) => {
@@ -324,7 +324,7 @@ impl Session {
     /// # Errors
     /// As `run_log`.
     pub fn env(&self, now: Option<Timestamp>, dry_run: bool, stop: watch::Receiver<StopWish>) -> Result<Env, Exit> {
-        self.try_env(now, dry_run, stop).map_err(|error| run_log_failed(&error))
+        self.try_env(now, dry_run, stop).map_err(|error| degraded::failed(self, &error))
     }
 
     /// The same, and says nothing where the run-log cannot be opened.

@@ -247,6 +247,18 @@ fn a_database_that_is_locked_is_waited_for_and_then_done_without() {
     holder.execute_batch("CREATE TABLE t (x); BEGIN EXCLUSIVE").unwrap();
     let done = sandbox.run(TICK).expect(0);
     assert_eq!((sandbox.starts().len(), &done.json()["tick"]["degraded"]), (1, &json!(true)), "{done:?}");
+    let why = format!(
+        "the run-log `{}` has been locked by another program for longer than 10 s",
+        database(&sandbox).display()
+    );
+    assert!(done.stderr.starts_with(&format!("warning: {why}")), "{done:?}");
+}
+
+#[test]
+fn where_no_tick_has_been_none_goes_on() {
+    let sandbox = broken(DAILY, GARBAGE);
+    let status = sandbox.run("status").expect(4);
+    assert!(status.stderr.contains("begin anew") && !status.stderr.contains("help: ticks"), "{status:?}");
 }
 
 /// A run-log that refuses this from now on.

@@ -27,7 +27,16 @@ fn a_run_log_that_is_gone_or_empty_or_not_ours_is_no_new_one() {
         assert_eq!((&done.json()["tick"]["degraded"], sandbox.starts().len()), (&true.into(), 1), "{what}: {done:?}");
         assert_eq!(file.exists(), what != "is gone", "nothing is put in its place");
         let gone = sandbox.run("status").expect(4);
-        assert!(gone.stderr.contains(what), "{gone:?}");
+        let meanwhile = format!(
+            "help: ticks of this host do without it, by `on_run_log_error`: `tickward spool list` shows what they did; what was \
+             printed is under `{}`\n",
+            sandbox.state().join("output").display()
+        );
+        assert!(gone.stderr.contains(what) && gone.stderr.ends_with(&meanwhile), "{gone:?}");
+        for command in ["pause p", "why p", "logs p", "history p", "retry p", "run p"] {
+            let gone = sandbox.run(command).expect(4);
+            assert!(gone.stderr.contains(&meanwhile), "{command}: {gone:?}");
+        }
         let doctor = sandbox.run("doctor").expect(1);
         let wrong = format!("run_log.db` {what}, and this host knows 1 of its pipelines: put it back");
         assert!(doctor.stdout.contains(&wrong), "{doctor:?}");

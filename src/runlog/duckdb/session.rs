@@ -257,7 +257,7 @@ fn unopened(said: &str) -> Failure {
         return Failure::Unfit(format!("was written by another version of DuckDB: {said}"));
     }
     Failure::Unfit(format!(
-        "is damaged or no DuckDB file ({said}); it is left as it is: restore it from a backup, or move it away to begin anew"
+        "is damaged or no DuckDB file ({said}); it is left as it is: restore it from a backup, or move it away to begin anew, and the next tick says how"
     ))
 }
 

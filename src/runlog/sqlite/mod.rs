@@ -299,12 +299,23 @@ fn sorted(path: &Path, error: rusqlite::Error) -> Error {
         Some(NotADatabase | DatabaseCorrupt) => Error::Unavailable {
             message: format!(
                 "the run-log `{file}` is damaged or no SQLite file ({error}); it is left as it is: restore it from a \
-                 backup, or move it away to begin anew"
+                 backup, or move it away to begin anew, and the next tick says how"
             ),
             source: None,
         },
         Some(ReadOnly | PermissionDenied | AuthorizationForStatementDenied) => Error::Unavailable {
             message: format!("the run-log `{file}` cannot be written"),
+            source: Some(Box::new(error)),
+        },
+        Some(DatabaseBusy) => Error::Unavailable {
+            message: format!(
+                "the run-log `{file}` has been locked by another program for longer than {} s",
+                open::BUSY.as_secs()
+            ),
+            source: Some(Box::new(error)),
+        },
+        Some(DiskFull) => Error::Unavailable {
+            message: format!("there is no room for the run-log `{file}`"),
             source: Some(Box::new(error)),
         },
         Some(SystemIoFailure) => Error::Unknown {

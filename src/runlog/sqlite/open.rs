@@ -17,7 +17,7 @@ use super::{migrate, sorted};
 use crate::failpoint::{self, Point};
 
 /// How long a transaction waits for another process's.
-const BUSY: Duration = Duration::from_secs(10);
+pub(super) const BUSY: Duration = Duration::from_secs(10);
 /// How often the journal's change is tried while others get in between.
 const CHANGES: usize = 100;
 
