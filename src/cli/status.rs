@@ -78,6 +78,9 @@ impl Status {
                 let columns = if runs { header.len() } else { header.len() - 1 };
                 let rows = lines.iter().map(|line| as_row(line).into_iter().take(columns).collect());
                 print::out(&print::table(&header[..columns], rows.collect()));
+                if view.alerts_pending {
+                    print::note("alerts wait to be delivered: `tickward alert list` shows them and why");
+                }
                 if lines.iter().any(|line| line.overdue_since.is_some()) {
                     print::note("something is overdue: does cron, or what else calls `tickward run-due`, still do so?");
                 }

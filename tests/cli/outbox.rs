@@ -75,6 +75,11 @@ fn while_the_other_side_is_down_alerts_wait_and_then_arrive_once_and_in_order() 
     }
     assert_eq!(waiting(&sandbox), 10);
     assert!(outbox(&sandbox)["waiting"][0]["error"].as_str().unwrap().contains("503"));
+    let status = silent(sandbox.run("status")).expect(0).stderr;
+    assert_eq!(status.lines().next(), Some("alerts wait to be delivered: `tickward alert list` shows them and why"));
+    let doctor = silent(sandbox.run("doctor"));
+    let found = "alerts         10 that could not be delivered, the oldest of 2026-03-02 02:00:";
+    assert!(doctor.stdout.contains(found) && doctor.stdout.contains("503"), "{doctor:?}");
     server.behave(up());
     tick(&sandbox, "02:05:05").expect(1);
     let told = ids(&server.requests());
@@ -84,6 +89,9 @@ fn while_the_other_side_is_down_alerts_wait_and_then_arrive_once_and_in_order() 
         assert_eq!(of_it, expected);
     }
     assert_eq!((told.len(), waiting(&sandbox)), (12, 0));
+    assert!(
+        !sandbox.run("status").stderr.contains("alerts wait") && !sandbox.run("doctor").stdout.contains("  alerts")
+    );
     tick(&sandbox, "02:05:15").expect(0);
     assert!(server.requests().is_empty());
 }
@@ -182,6 +190,11 @@ fn what_is_refused_is_tried_for_a_day_and_then_dead() {
     let outbox = outbox(&sandbox);
     assert_eq!((&outbox["waiting"], &outbox["dead_ever"]), (&serde_json::json!([]), &1.into()));
     assert!(sandbox.run("alert list").stdout.contains("gave up: a@20260302T020000Z attempt 1"));
+    let doctor = sandbox.run("doctor").stdout;
+    assert!(
+        doctor.contains("advice alerts         1 that nobody was told within a day, the newest of 2026-03-02"),
+        "{doctor}"
+    );
 }
 
 #[test]

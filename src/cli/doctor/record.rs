@@ -13,6 +13,7 @@ use super::finding::{Findings, Level};
 use crate::clock::SystemClock;
 use crate::config::UNKNOWN_RUN_LOG;
 use crate::runlog::contract::{Facts, Query, Role, Scope, View};
+use crate::runlog::outbox::Outbox;
 use crate::runlog::{Error, Purpose, RunLog};
 use crate::tick::{Pipelines, would_decide};
 
@@ -36,7 +37,7 @@ pub fn look(session: &Session, findings: &mut Findings) {
         }
     }
     match session.open_run_log(Purpose::Read, Arc::new(SystemClock)).and_then(|run_log| read(&*run_log)) {
-        Ok((view, last, facts)) => {
+        Ok((view, last, facts, outbox)) => {
             let last =
                 last.map_or("nothing has run yet".into(), |at| format!("the last claim was at {}", print::instant(at)));
             match session.run_log_server() {
@@ -45,6 +46,7 @@ pub fn look(session: &Session, findings: &mut Findings) {
             }
             ticks(session, &view, findings);
             leases(&view, findings);
+            alerts(&outbox, findings);
         }
         Err(error) => {
             let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
@@ -74,14 +76,15 @@ fn on_a_server(server: &str, last: &str, facts: &Facts, findings: &mut Findings)
     }
 }
 
-type Told = (View, Option<jiff::Timestamp>, Facts);
+type Told = (View, Option<jiff::Timestamp>, Facts, Outbox);
 
 fn read(run_log: &dyn RunLog) -> Result<Told, Error> {
     let query = Query { attempts_only: true, limit: 1, ..Query::default() };
     let both = block_on(async {
         let view = run_log.load(Scope::All).await?;
         let history = run_log.history(query).await?;
-        Ok((view, history.first().map(|record| record.decided_at()), run_log.facts().await?))
+        let last = history.first().map(|record| record.decided_at());
+        Ok((view, last, run_log.facts().await?, run_log.outbox().await?))
     });
     both.unwrap_or_else(|_| Err(Error::Unavailable { message: "no event loop".into(), source: None }))
 }
@@ -118,5 +121,32 @@ fn leases(view: &View, findings: &mut Findings) {
             &what,
             "the next tick takes it over: see to it that one comes",
         );
+    }
+}
+
+/// Each tick delivers what waits: what still does was refused, or nobody answered.
+fn alerts(outbox: &Outbox, findings: &mut Findings) {
+    if let Some(oldest) =
+        outbox.waiting.iter().filter(|waiting| !waiting.error.is_empty()).min_by_key(|waiting| waiting.alert.at)
+    {
+        let count = outbox.waiting.len();
+        let what = format!(
+            "{count} that could not be delivered, the oldest of {}: {}",
+            print::instant(oldest.alert.at),
+            print::printable(&oldest.error)
+        );
+        findings.add(
+            Level::Wrong,
+            "alerts",
+            None,
+            &what,
+            "`tickward alert test` tries each alerter; `tickward alert list` has all",
+        );
+    }
+    if let Some(newest) = outbox.dead.iter().max_by_key(|dead| dead.alert.at) {
+        let count = outbox.dead_ever;
+        let what =
+            format!("{count} that nobody was told within a day, the newest of {}", print::instant(newest.alert.at));
+        findings.add(Level::Advice, "alerts", None, &what, "`tickward alert list` shows the last of them");
     }
 }
