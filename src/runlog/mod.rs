@@ -149,25 +149,37 @@ pub fn tables_of(name: &str) -> Option<&'static Schema> {
     DDL.iter().find(|kind| kind.name == row.names[0])
 }
 
+/// Refuses a kind of store, any of its names in an address, that there is not, or not in this build.
+///
+/// # Errors
+/// `Address`.
+pub fn must_be_built_in(name: &str) -> Result<(), Error> {
+    opener(name).map(drop)
+}
+
 /// Opens the run-log at `url`; a text without a scheme is a path for SQLite.
 ///
 /// # Errors
 /// `Address` where the URL is no good; else as the backend says.
 pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
     filled(url)?;
-    let scheme = scheme::of(url).unwrap_or("sqlite");
-    let open = scheme::find(SCHEMES, scheme)
-        .map_err(|miss| Error::Address { message: format!("run-log: {miss}"), help: miss.help().into() })?;
-    open(url, options)
+    opener(scheme::of(url).unwrap_or("sqlite"))?(url, options)
 }
 
-/// Refuses an address of a file, there or not, that cannot be read.
+fn opener(name: &str) -> Result<Open, Error> {
+    let found = scheme::find(SCHEMES, name);
+    found.map_err(|miss| Error::Address { message: format!("run-log: {miss}"), help: miss.help().into() })
+}
+
+/// Refuses an address of a store that this build does not have, or of a file, there or not, that cannot be read.
 ///
 /// # Errors
 /// `Address`.
 pub fn check_file(url: &str) -> Result<(), Error> {
     filled(url)?;
-    match scheme::of(url).unwrap_or("sqlite") {
+    let scheme = scheme::of(url).unwrap_or("sqlite");
+    must_be_built_in(scheme)?;
+    match scheme {
         #[cfg(feature = "sqlite")]
         "sqlite" => sqlite::check(url),
         #[cfg(feature = "duckdb")]

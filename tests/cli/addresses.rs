@@ -216,3 +216,22 @@ fn the_configuration_comes_from_flags_variables_input_or_the_usual_places() {
     let done = super::sandbox::Done::of(command.args(["-c", &shell]).output().unwrap()).expect(0);
     assert_eq!(each(&done.json(), "pipeline"), ["one"]);
 }
+
+/// As a tick would say, not that it will be made.
+#[test]
+fn who_looks_at_a_run_log_hears_what_this_build_lacks() {
+    if cfg!(feature = "duckdb") {
+        return;
+    }
+    let sandbox = Sandbox::with(CONFIG);
+    let lacks = "run-log: this build has no `duckdb` support";
+    for command in ["run-log check", "run-log ddl", "status", "doctor", "run-log migrate"] {
+        let words: Vec<&str> = command.split(' ').collect();
+        let done = sandbox.call_with(&words, &[("TICKWARD_RUN_LOG_URL", "duckdb:x.duckdb")]);
+        assert!(
+            done.stderr.contains(lacks) || done.stdout.contains(&format!("wrong  run-log        {lacks}")),
+            "{done:?}"
+        );
+        assert!(done.code != 0, "{done:?}");
+    }
+}

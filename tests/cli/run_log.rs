@@ -159,11 +159,16 @@ fn tables_are_made_and_brought_up_to_date_and_that_is_said() {
     let expected =
         "applied   0003_results\napplied   0004_outbox\napplied   0005_degraded\nolder.db: had form 2, has form 5\n";
     assert_eq!(brought, expected);
-    let unknown = sandbox.run("run-log ddl --dialect oracle").expect(2);
+    let none = sandbox.run("run-log ddl --dialect memory").expect(2);
     let servers = [("postgres", cfg!(feature = "postgres")), ("mysql", cfg!(feature = "mysql"))];
     let known = servers.map(|(name, is_built)| if is_built { format!(", {name}") } else { String::new() }).concat();
-    let said = format!("error: there are no tables of the kind `oracle`\nhelp: known are: sqlite{known}\n");
-    assert_eq!(unknown.stderr, said);
+    let said = format!("error: there are no tables of the kind `memory`\nhelp: known are: sqlite{known}\n");
+    assert_eq!(none.stderr, said);
+    let unknown = sandbox.run("run-log ddl --dialect oracle").expect(2).stderr;
+    assert!(
+        unknown.starts_with("error: run-log: unknown scheme `oracle`\nhelp: use one of: memory, sqlite"),
+        "{unknown}"
+    );
     // Whatever the address calls it.
     for (address, kind, is_built) in
         [("postgresql://h/d", "postgres", servers[0].1), ("mariadb://h/d", "mysql", servers[1].1)]

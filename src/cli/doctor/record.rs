@@ -14,11 +14,14 @@ use crate::clock::SystemClock;
 use crate::config::UNKNOWN_RUN_LOG;
 use crate::runlog::contract::{Facts, Query, Role, Scope, View};
 use crate::runlog::outbox::Outbox;
-use crate::runlog::{Error, Purpose, RunLog};
+use crate::runlog::{self, Error, Purpose, RunLog};
 use crate::tick::{Pipelines, would_decide};
 
 /// Looks at the run-log of the session.
 pub fn look(session: &Session, findings: &mut Findings) {
+    if let Err(error) = session.run_log_url().map_or(Ok(()), |url| runlog::check_file(&url)) {
+        return findings.add(Level::Wrong, "run-log", None, &error.to_string(), error.help());
+    }
     if let Err(gone) = session.must_not_be_gone() {
         return findings.add(Level::Wrong, "run-log", None, &gone.to_string(), "until then ticks go on without it");
     }

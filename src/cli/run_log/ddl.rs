@@ -2,8 +2,8 @@
 
 use super::super::exit::Exit;
 use super::super::print;
-use super::super::session::{ConfigArgs, RunLogArgs, Session};
-use crate::runlog::{DDL, Schema, tables_of};
+use super::super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
+use crate::runlog::{DDL, Schema, must_be_built_in, tables_of};
 use crate::scheme;
 
 /// Prints the statements that make the tables, in order, for a person to apply
@@ -50,6 +50,7 @@ impl Ddl {
             scheme::of(&url).unwrap_or("sqlite").to_owned()
         };
         let name = self.dialect.clone().unwrap_or_else(of_url);
+        must_be_built_in(&name).map_err(|error| run_log_failed(&error))?;
         tables_of(&name).ok_or_else(|| {
             let names: Vec<_> = DDL.iter().map(|dialect| dialect.name).collect();
             let help = format!("known are: {}", names.join(", "));
