@@ -27,8 +27,12 @@ fn write(folder: &Path, path: &Path, now: Timestamp) -> std::io::Result<()> {
     if !folder.exists() {
         DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
     }
-    let mut file = OpenOptions::new().create(true).write(true).truncate(true).mode(0o600).open(path)?;
-    file.write_all(format!("{now}\n").as_bytes())
+    let text = format!("{now:.6}\n");
+    // In place: a file that is cut to nothing first has its blocks given back and taken anew at every tick.
+    let mut file = OpenOptions::new().create(true).write(true).truncate(false).mode(0o600).open(path)?;
+    file.write_all(text.as_bytes())?;
+    let length = text.len() as u64;
+    if file.metadata()?.len() != length { file.set_len(length) } else { Ok(()) }
 }
 
 #[cfg(test)]
@@ -43,8 +47,11 @@ mod tests {
         assert_eq!(replace(&state, at("2026-01-01T00:00:00Z")), None);
         assert_eq!(replace(&state, at("2026-01-01T00:10:00Z")), Some(Duration::from_secs(600)));
         assert_eq!(replace(&state, at("2026-01-01T00:05:00Z")), None, "a clock that went back tells nothing");
-        std::fs::write(state.join(FILE), "torn").unwrap();
-        assert_eq!(replace(&state, at("2026-01-01T00:06:00Z")), None);
+        for torn in ["torn", "torn, and longer than the time of a tick ever is"] {
+            std::fs::write(state.join(FILE), torn).unwrap();
+            assert_eq!(replace(&state, at("2026-01-01T00:06:00Z")), None);
+            assert_eq!(std::fs::read_to_string(state.join(FILE)).unwrap(), "2026-01-01T00:06:00.000000Z\n");
+        }
         assert_eq!(replace(Path::new("/proc/nowhere"), at("2026-01-01T00:06:00Z")), None);
     }
 }
