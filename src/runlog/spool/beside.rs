@@ -69,10 +69,9 @@ impl Mirrored {
         }
     }
 
-    /// Whether the mirror is that of all that the run-log has.
-    async fn is_mirrored(&self, view: &View) -> bool {
-        let (rows, now) = (mirror::digest(view.rows.values()), self.clock.now());
-        self.folder.work(move |folder| mirror::date(folder, &rows, now)).await.unwrap_or(false)
+    /// Whether the mirror is that of all that the run-log has. Asked at each idle tick: a thread for it costs more than it does.
+    fn is_mirrored(&self, view: &View) -> bool {
+        mirror::date(&self.folder, &mirror::digest(view.rows.values()), self.clock.now()).unwrap_or(false)
     }
 
     /// A hold that came with an end is to hold on without the run-log too; what else an end changes is for its next word.
@@ -145,7 +144,7 @@ impl RunLog for Mirrored {
         let is_all = scope == Scope::All;
         let before = mirror::digest_of(&self.folder).filter(|_| is_all);
         let view = self.run_log.load(scope).await?;
-        if is_all && self.is_mirrored(&view).await {
+        if is_all && self.is_mirrored(&view) {
             return Ok(view);
         }
         let marks = self.run_log.start_marks();
