@@ -213,12 +213,15 @@ struct Settling {
     done: Done,
     /// How many alerters have still to take it.
     wanted: usize,
+    /// Why it was not delivered the last time.
     error: String,
+    /// What each alerter has said this time that has not taken it.
+    errors: Vec<String>,
 }
 
 impl Settling {
     fn new(entry: Waiting) -> Settling {
-        Settling { id: entry.alert.id, done: entry.done, wanted: 0, error: entry.error }
+        Settling { id: entry.alert.id, done: entry.done, wanted: 0, error: entry.error, errors: Vec::new() }
     }
 
     fn answered(&mut self, name: &str, answer: Result<(), SendError>, now: Timestamp) {
@@ -227,7 +230,7 @@ impl Settling {
             self.wanted -= 1;
             return;
         };
-        self.error = format!("{name}: {error}");
+        self.errors.push(format!("{name}: {error}"));
         match error {
             SendError::Retriable { after: None, .. } => {}
             SendError::Retriable { after: Some(after), .. } => self.done.wait(name, after, now),
@@ -238,7 +241,8 @@ impl Settling {
 
     fn settled(self) -> Settled {
         let verdict = if self.wanted == 0 { AlertVerdict::Delivered } else { AlertVerdict::Again };
-        Settled { id: self.id, done: self.done, verdict, error: self.error }
+        let error = if self.errors.is_empty() { self.error } else { self.errors.join("; ") };
+        Settled { id: self.id, done: self.done, verdict, error }
     }
 }
 

@@ -117,6 +117,16 @@ fn one_that_never_answers_delays_neither_a_run_nor_another_alerter() {
 }
 
 #[test]
+fn of_each_alerter_that_has_not_taken_it_is_told_why() {
+    let (down, refusing) = (Server::start(Manner::status(503)), Server::start(Manner::status(410)));
+    let sandbox = Sandbox::with(&alerters(&[&down, &refusing]));
+    tick(&sandbox, "02:00:05").expect(1);
+    let error = outbox(&sandbox)["waiting"][0]["error"].as_str().unwrap().to_owned();
+    assert!(error.starts_with("webhook-http: ") && error.contains("; webhook-http-2: "), "{error}");
+    assert!(error.contains("503") && error.contains("410"), "{error}");
+}
+
+#[test]
 fn what_a_killed_tick_has_not_delivered_the_next_one_does() {
     let server = Server::start(Manner::BlackHole);
     let sandbox = Sandbox::with(&alerters(&[&server]));
