@@ -119,11 +119,15 @@ fn what_blocks(situation: &Situation<'_>, kept: &Kept, held: bool, decision: &De
     if held || decision.claim.is_some() || overlap::is_full(situation) {
         return Some(Blocked::Busy);
     }
-    let last = situation.row.standing.claimed_at?;
-    let earliest = last.checked_add(SignedDuration::try_from(situation.pipeline.min_interval).ok()?).ok()?;
+    let earliest = earliest_start(situation)?;
+    (earliest > situation.now && !kept.run.is_empty()).then_some(Blocked::TooSoon(earliest))
+}
+
+/// When the shortest interval after the last start is over; none where nothing has started.
+fn earliest_start(situation: &Situation<'_>) -> Option<Timestamp> {
     // A clock that was wrong once holds nothing up for longer than the interval itself.
-    let is_sane = last <= situation.now;
-    (is_sane && earliest > situation.now && !kept.run.is_empty()).then_some(Blocked::TooSoon(earliest))
+    let last = situation.row.standing.claimed_at.filter(|last| *last <= situation.now)?;
+    last.checked_add(SignedDuration::try_from(situation.pipeline.min_interval).ok()?).ok()
 }
 
 /// How many occurrences are looked at one by one: what a person does not want costs nothing else its run.
@@ -198,9 +202,9 @@ fn miss(situation: &Situation<'_>, sight: &Sight, decision: &mut Decision, misse
     let within = |instant: &&Timestamp| (missed.first..=missed.last).contains(*instant) && is_occurrence(**instant);
     let mut decided = situation.decided.iter().filter(within).count() as u64;
     let waited_for_turn = match blocked {
-        Some(Blocked::Busy) => matches!(situation.pipeline.overlap, Overlap::Queue | Overlap::Replace),
+        Some(Blocked::Busy) => situation.pipeline.overlap != Overlap::Skip,
         Some(Blocked::TooSoon(_)) => true,
-        None => false,
+        None => waited(situation, missed),
     };
     let reason = match missed.count {
         _ if waited_for_turn => Reason::Superseded,
@@ -229,6 +233,16 @@ fn miss(situation: &Situation<'_>, sight: &Sight, decision: &mut Decision, misse
         pass_over(situation, sight, decision, Stretch { first, last, count, ..missed }, reason);
     }
     advance(situation, sight, decision, missed.last);
+}
+
+/// Whether all of it fell due while the last run went on, or the interval after its start, and so waited for its turn.
+fn waited(situation: &Situation<'_>, missed: Stretch) -> bool {
+    let lies_in = |begin: Timestamp, end: Timestamp| begin < missed.first && missed.last < end && end <= situation.now;
+    let queues = situation.pipeline.overlap != Overlap::Skip;
+    let last = situation.row.last.as_ref().filter(|_| queues);
+    let interval = situation.row.standing.claimed_at.zip(earliest_start(situation));
+    last.is_some_and(|last| lies_in(last.scheduled_for, last.ended_at))
+        || interval.is_some_and(|(start, end)| lies_in(start, end))
 }
 
 /// The ends of a stretch in which something is missed; what was run within it is counted, and not told apart.

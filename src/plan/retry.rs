@@ -36,7 +36,7 @@ pub fn settle<'a>(situation: &Situation<'a>, newest_due: Option<Timestamp>, deci
             continue;
         }
         let retry_at = in_reach(attempt, stored, situation, decision);
-        if is_superseded(attempt, situation, newest_due) {
+        if is_superseded(attempt, situation, newest_due, decision) {
             close(attempt, Reason::Superseded, situation, decision);
         } else if let Some(closed) = &closed {
             // Nothing that is due starts then anyway.
@@ -110,8 +110,17 @@ pub fn next_attempt(attempt: &Attempt) -> Draft {
     }
 }
 
-fn is_superseded(attempt: &Attempt, situation: &Situation<'_>, newest_due: Option<Timestamp>) -> bool {
-    let next_is_due = newest_due.is_some_and(|due| due > attempt.run.scheduled_for);
+fn is_superseded(
+    attempt: &Attempt,
+    situation: &Situation<'_>,
+    newest_due: Option<Timestamp>,
+    decision: &Decision,
+) -> bool {
+    // One may have been decided by a host that did not know of the retry. What fell due before the failure is none of those.
+    let pending_since = attempt.end.as_ref().map(|end| end.ended_at.max(attempt.run.scheduled_for));
+    let next_was_decided =
+        decision.row.cursor > Some(attempt.run.scheduled_for) && decision.row.cursor >= pending_since;
+    let next_is_due = next_was_decided || newest_due.is_some_and(|due| due > attempt.run.scheduled_for);
     let caught_up_in_order = matches!(situation.pipeline.catch_up, CatchUp::All { .. })
         && situation.row.backlog_until.is_some_and(|until| attempt.run.scheduled_for <= until);
     let never_started =

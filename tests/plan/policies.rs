@@ -20,7 +20,16 @@ fn under_queue_one_waits_and_a_newer_one_takes_its_place() {
          03:20 succeeded => over
          03:20 tick => catch_up 03:00#1
          03:30 succeeded => over
-         04:00 tick => schedule 04:00#1",
+         04:00 tick => schedule 04:00#1
+         05:00 tick => 05:00 waits its turn; more is due
+         05:15 succeeded => over
+         06:00 tick => superseded 05:00; schedule 06:00#1
+         06:30 succeeded => over
+         08:00 tick => missed 07:00; schedule 08:00#1
+         08:30 succeeded => over
+         11:30 run => manual 11:30#1
+         11:40 succeeded => over
+         12:00 tick => missed 09:00-11:00 (3); schedule 12:00#1",
     );
 }
 
@@ -49,7 +58,9 @@ fn under_allow_they_start_beside_each_other_up_to_the_bound() {
          03:10 succeeded => over
          03:10 tick => catch_up 03:00#1
          04:00 tick => 04:00 waits its turn; more is due
-         05:00 tick => missed 04:00; 05:00 waits its turn; more is due",
+         05:00 tick => superseded 04:00; 05:00 waits its turn; more is due
+         05:10 succeeded => over
+         06:00 tick => superseded 05:00; schedule 06:00#1",
     );
 }
 
@@ -205,7 +216,14 @@ fn starts_keep_their_shortest_interval() {
          00:11 succeeded => over
          00:20 tick => 00:20 waits out its interval until 00:35
          00:30 tick => superseded 00:20; 00:30 waits out its interval until 00:35
-         00:35 tick => catch_up 00:30#1",
+         00:35 tick => catch_up 00:30#1
+         00:36 succeeded => over
+         00:50 tick => superseded 00:40; 00:50 waits out its interval until 01:00
+         01:00 tick => superseded 00:50; schedule 01:00#1
+         01:01 succeeded => over
+         02:12 run => manual 02:12#1
+         02:13 succeeded => over
+         02:40 tick => missed 01:10-02:30 (9); schedule 02:40#1",
     );
 }
 

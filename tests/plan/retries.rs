@@ -1,6 +1,6 @@
 //! Pending retries: claimed in time, waited for, or superseded.
 
-use tickward::run::Outcome;
+use tickward::run::{Outcome, Reason};
 
 use crate::story::{Story, at, pipeline, play};
 
@@ -49,6 +49,30 @@ fn a_retry_is_superseded_when_the_next_occurrence_falls_due() {
          02:00 tick => superseded 01:00; schedule 02:00#1
          02:05 tick => nothing",
     );
+}
+
+/// By a host that has run it without the run-log, which had the retry.
+#[test]
+fn a_retry_is_superseded_by_what_was_decided_without_knowing_of_it() {
+    let pipeline = pipeline(TWICE);
+    for (ended, cursor, now, is_superseded) in [
+        ("01:20", "02:00", "02:40", true),
+        ("02:00", "02:00", "02:40", true),
+        // What fell due before the failure had its turn beside the run, or was passed over for it.
+        ("02:01", "02:00", "02:40", false),
+        ("01:20", "01:00", "01:40", false),
+    ] {
+        let mut story = Story::new(&pipeline);
+        story.tick(&pipeline, at("00:30"));
+        story.tick(&pipeline, at("01:00"));
+        story.end(Outcome::Failed, false, at(ended));
+        story.row.cursor = Some(at(cursor));
+        story.row.schedules[0].cursor = story.row.cursor;
+        let decision = story.tick(&pipeline, at(now));
+        let reasons: Vec<Reason> = decision.not_run.iter().map(|entry| entry.reason).collect();
+        let expected = if is_superseded { (vec![Reason::Superseded], false) } else { (vec![], true) };
+        assert_eq!((reasons, decision.claim.is_some()), expected, "{ended} {cursor} {now}");
+    }
 }
 
 #[test]
