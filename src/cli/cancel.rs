@@ -2,18 +2,20 @@
 //!
 //! The wish lies in the run-log; the tick that runs the command sees it when it renews its lease, every third of it.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use serde_json::json;
 
 use super::exit::Exit;
-use super::print;
+use super::print::{self, Format};
 use super::session::run_log_failed;
 use super::verb::{self, Needs, Several, Told, Verb};
 use super::{block_on, history};
+use crate::occurrence::Token;
 use crate::plan::{Decision, Situation, controls};
 use crate::run::Attempt;
-use crate::runlog::contract::Scope;
+use crate::runlog::contract::{Query, Record, Scope};
 
 /// Ends what runs, wherever it runs, and drops its retries; the schedule goes on
 #[derive(clap::Args, Debug)]
@@ -81,23 +83,41 @@ impl Cancel {
         (decision, told)
     }
 
-    /// Waits until none of the attempts that are told to end is active. A tick that is dead ends none: what it has left is
-    /// taken over.
+    /// Waits until none of the attempts that are told to end is active, and says how each has ended: it may have been faster. A
+    /// tick that is dead ends none: what it has left is taken over.
     async fn until_ended(&self, verb: &Verb) -> Exit {
         let clock = self.several.place.clock();
+        let mut ending = BTreeSet::new();
         loop {
             let view = match verb.run_log.load(Scope::Only(verb.ids.clone())).await {
                 Ok(view) => view,
                 Err(error) => return run_log_failed(&error),
             };
             let is_ending = |attempt: &Attempt| attempt.is_active() && attempt.stop.is_some();
-            if !view.open.values().flatten().any(is_ending) {
-                return Exit::Done;
+            let active: Vec<Token> =
+                view.open.values().flatten().filter(|a| is_ending(a)).map(|attempt| attempt.token).collect();
+            if active.is_empty() {
+                return self.tell_ends(verb, &ending).await;
             }
+            ending.extend(active);
             if let Err(exit) = verb::take_over(&verb.session, &verb.run_log, &self.several.place, &verb.ids).await {
                 return exit;
             }
             clock.sleep_until(clock.boot().plus(LOOK_AGAIN)).await;
         }
+    }
+
+    async fn tell_ends(&self, verb: &Verb, ended: &BTreeSet<Token>) -> Exit {
+        for token in ended.iter().filter(|_| self.several.place.output == Format::Text) {
+            let query = Query { token: Some(*token), attempts_only: true, limit: 1, ..Query::default() };
+            let found = match verb.run_log.history(query).await {
+                Ok(found) => found,
+                Err(error) => return run_log_failed(&error),
+            };
+            if let Some(Record::Attempt(attempt)) = found.first() {
+                print::note(&format!("{}: {}", attempt.run.id(), history::state_word(attempt)));
+            }
+        }
+        Exit::Done
     }
 }

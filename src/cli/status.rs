@@ -205,11 +205,11 @@ impl Line<'_> {
             _ if self.is_paused() => "paused",
             _ if self.is_held() => "held",
             _ if self.overdue_since.is_some() => "overdue",
-            (true, Some(_), _) => "retrying",
+            (true, Some(_), Some(_)) => "retrying",
             (true, None, Some(_)) if self.waits_for.is_some() => "waiting",
             (true, None, Some(_)) if self.next.is_some() => "scheduled",
             (true, None, Some(_)) => "idle",
-            (true, None, None) => "not configured",
+            (true, _, None) => "not configured",
         }
     }
 }
@@ -229,6 +229,7 @@ fn as_row(line: &Line<'_>) -> Vec<String> {
             print::printable(&if note.is_empty() { end } else { format!("{end} ({note})") })
         }
         _ if line.is_held() => "when reset".into(),
+        (None, Some(_)) if line.pipeline.is_none() => "a retry, when a file has it".into(),
         (None, Some(at)) => format!("{} (retry)", print::instant(at)),
         (None, None) if line.waits_for.is_some() => {
             format!("waits for {}", line.waits_for.as_ref().map(print::waits_for).unwrap_or_default())

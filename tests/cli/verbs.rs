@@ -207,7 +207,8 @@ pipelines:
     let tick = sandbox.start("run-due -o json --now 2026-03-02T02:00:05Z");
     sandbox.wait("it to run", || sandbox.starts().len() == 1);
     let cancelled = sandbox.run("cancel slow --why enough --wait --now 2026-03-02T02:00:06Z").expect(0);
-    assert_eq!(cancelled.stderr, "slow: 1 run is told to end: seen within 1.0s\n");
+    let told = "slow: 1 run is told to end: seen within 1.0s\nslow@20260302T020000Z: cancelled\n";
+    assert_eq!(cancelled.stderr, told);
     let report = Done::wait(tick).json();
     assert_eq!(each(&report["failed"], "outcome"), ["cancelled"], "{report}");
     let again = sandbox.run("cancel slow --now 2026-03-02T02:00:10Z").expect(0);

@@ -118,6 +118,23 @@ fn what_people_asked_for_is_told() {
     );
 }
 
+/// Its retry stays in the run-log.
+#[test]
+fn of_what_no_file_has_nothing_is_promised() {
+    let sandbox = Sandbox::with(
+        "pipelines: { one: { schedule: '@daily', retry: { max_attempts: 2, delay: 1h }, command: 'ENTER; exit 1' } }",
+    );
+    sandbox.run("run-due --interval 86400").expect(1);
+    let (sentence, _) = why(&sandbox, "one");
+    assert!(sentence.contains("now it waits: next attempt at"), "{sentence}");
+    sandbox.write("tickward.yaml", "pipelines: { other: { command: 'true' } }");
+    let (sentence, gate) = why(&sandbox, "one");
+    assert!(sentence.ends_with(" Now no file has it: nothing of it starts."), "{sentence}");
+    assert_eq!(gate.as_deref(), Some("configured"));
+    let status = sandbox.run("status").expect(0).stdout;
+    assert!(status.contains("not configured") && status.contains("a retry, when a file has it"), "{status}");
+}
+
 #[test]
 fn who_holds_the_claim_is_told() {
     let sandbox = Sandbox::with(

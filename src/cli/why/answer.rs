@@ -34,9 +34,14 @@ pub fn of(question: &Question<'_>) -> Answer {
     let standing = question.view.rows.get(question.id).map(|row| &row.standing);
     let is_paused = standing.is_some_and(|standing| standing.paused_at(question.view.now).is_some());
     let is_held = standing.is_some_and(|standing| standing.held.is_some());
-    for (is_so, gate) in [(is_paused, "paused"), (is_held, "held")] {
+    let is_in_no_file = question.pipeline.is_none() && !question.is_broken;
+    for (is_so, gate, what) in [
+        (is_paused, "paused", "it is paused"),
+        (is_held, "held", "it is held"),
+        (is_in_no_file, "configured", "no file has it"),
+    ] {
         if is_so && answer.stops != Some(gate) {
-            answer.sentence += &format!(" Now it is {gate}: nothing of it starts.");
+            answer.sentence += &format!(" Now {what}: nothing of it starts.");
             answer.stops = answer.stops.or(Some(gate));
         }
     }
