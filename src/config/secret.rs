@@ -2,23 +2,28 @@
 //!
 //! A `Secret` never shows its value. For texts that may hold one (a URL, a line of a file) this file says which bytes to
 //! mask: passwords and tokens before an `@`, values of parameters and keys that sound secret, and whatever follows a
-//! scheme whose address is itself the secret.
+//! scheme whose address is itself the secret. `clients` knows the flags of other programs, `values` names that sound secret.
 //!
-//! Holds always: in doubt more is masked, never less; text is only masked, never decoded.
+//! Holds always: in doubt more is masked, never less; what is shown is the text as it stands, never a decoded one.
 
 use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
 mod clients;
+mod flags;
 mod plain;
 mod values;
+mod words;
 
 /// Stands where a secret stood.
 pub const MASK: &str = "***";
 
+/// How many quotes inside one another are read.
+const DEEPEST: usize = 3;
+
 /// Parts of names whose values are secret.
-const SECRET_WORDS: [&str; 12] = [
+const SECRET_WORDS: [&str; 15] = [
     "pass",
     "pwd",
     "authorization",
@@ -29,7 +34,10 @@ const SECRET_WORDS: [&str; 12] = [
     "api_key",
     "api-key",
     "credential",
+    "account-key",
+    "account_key",
     "access_key",
+    "access-key",
     "private_key",
 ];
 
@@ -142,11 +150,23 @@ pub fn masked_line(line: &str) -> String {
 
 /// The bytes of a line that are secret: ascending, apart.
 pub(super) fn secrets_in(line: &str) -> Vec<Range<usize>> {
+    merged(secrets_at(line, 0))
+}
+
+/// The bytes of a line that are secret, and those of what is quoted in it, read without the escapes of the quotes.
+fn secrets_at(line: &str, depth: usize) -> Vec<Range<usize>> {
     let mut found = Vec::new();
     mask_urls(line, &mut found);
-    values::mask(line, &mut found);
-    clients::mask(line, &mut found);
-    merged(found)
+    let of_clients = clients::secrets(line);
+    values::mask(line, &of_clients, &mut found);
+    found.extend(of_clients);
+    if depth < DEEPEST {
+        for (text, places) in words::unescaped(line) {
+            let inside = secrets_at(&text, depth + 1);
+            found.extend(inside.into_iter().map(|secret| places[secret.start]..places[secret.end]));
+        }
+    }
+    found
 }
 
 /// Masks each URL of a text, and what looks like `user:password@` without a scheme.

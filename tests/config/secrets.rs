@@ -63,7 +63,7 @@ proptest::proptest! {
     #[test]
     fn no_text_makes_masking_or_loading_panic(
         text in "[ -~\\n\u{e9}\u{2003}]{0,60}",
-        parts in proptest::collection::vec("(://|@|:|password|\\?|=|&|'|\"|\\$\\{|\\}|\\{\\{|[a\u{e9} \u{2003}\n-]|p: |- |\\[|,)", 0..20),
+        parts in proptest::collection::vec("(://|@|:|pass(word)?|mysql |docker login|curl -|sqlplus| -[pHub]|\\\\|\\$\\(|`|\\?|=|&|'|\"|\\$\\{|\\}|\\{\\{|[a\u{e9} \u{2003}\n-]|p: |- |\\[|,)", 0..20),
     ) {
         for text in [text, parts.concat()] {
             tickward::config::secret::masked_line(&text);
@@ -78,5 +78,28 @@ proptest::proptest! {
         let url = format!("postgres://u:{password}@db.example/runs");
         assert!(!tickward::config::secret::masked_url(&url).contains("Zq9x"), "{url}");
         assert!(!tickward::config::secret::masked_line(&format!("run_log: {url}")).contains("Zq9x"), "{url}");
+    }
+
+    #[test]
+    fn a_password_of_any_characters_among_arguments_is_masked(before in "([!-~ ]|'|\"|\\\\|\\$\\(|pass:){0,8}", after in "[!-~ ]{0,8}") {
+        let password = format!("{before}Zq9x{after}");
+        proptest::prop_assume!(!password.contains("${"));
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+        let written = |text: &str| serde_json::to_string(text).unwrap();
+        for command in ["sshpass -p @ ssh h", "mysql -u a -p@ db", "curl -u a:@ h", "run --token=@ x", "PGPASSWORD=@ psql x"] {
+            for password in [quoted(&password), written(&password)] {
+                let command = command.replacen('@', &password, 1);
+                for line in [
+                    format!("sudo x 'a b' && {command} | y \"c d\""),
+                    format!("sh -c {} x", quoted(&command)),
+                    format!("  command: {} # x", written(&command)),
+                    format!("[sh, -c, {}, x]", written(&command)),
+                ] {
+                    assert!(!tickward::config::secret::masked_line(&line).contains("Zq9x"), "{line}");
+                }
+            }
+        }
+        let line = format!("[x, sshpass, -p, {}, ssh]", written(&password));
+        assert!(!tickward::config::secret::masked_line(&line).contains("Zq9x"), "{line}");
     }
 }
