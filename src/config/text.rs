@@ -77,7 +77,8 @@ impl SourceText {
         let source = self.text[start..].lines().next().unwrap_or_default();
         let before = self.text.get(start..at).unwrap_or_default();
         let column = before.chars().count() + 1;
-        let (shown, caret) = match goes_on_with_a_secret(&self.text[..start], source) {
+        let above = &self.text[..start];
+        let (shown, caret) = match goes_on_with_a_secret(above, source) || goes_on_with_a_command(above, source) {
             true => (format!("{}{}", " ".repeat(indent(source)), secret::MASK), indent(source)),
             false => shown_line(source, before.len().min(source.len())),
         };
@@ -112,6 +113,28 @@ fn goes_on_with_a_secret(above: &str, line: &str) -> bool {
     // A value that another word would belong to has not ended in its line.
     let longer = format!("{key} x");
     secret::secrets_in(&longer).last().is_some_and(|value| value.end == longer.len())
+}
+
+/// Whether a line has a secret that only who knows what stands above sees: the next element of a list, or of a command over several lines.
+fn goes_on_with_a_command(above: &str, line: &str) -> bool {
+    let depth = indent(line);
+    let element = |line| -> Option<&str> { str::trim_start(line).strip_prefix("- ").filter(|_| indent(line) == depth) };
+    let mut nearest = above.lines().rev().take(ABOVE);
+    let begun: Vec<&str> = match element(line) {
+        Some(_) => nearest.map_while(element).collect(),
+        None => nearest.by_ref().map_while(|above| above.trim_end().strip_suffix('\\')).collect(),
+    };
+    let (between, line) = element(line).map_or((" ", line), |element| (", ", element));
+    if begun.is_empty() {
+        return false;
+    }
+    let mut whole: String = begun.into_iter().rev().flat_map(|part| [part.trim(), between]).collect();
+    let start = whole.len();
+    whole.push_str(line);
+    let alone = secret::secrets_in(line);
+    let in_line = secret::secrets_in(&whole).into_iter().filter(|value| value.end > start);
+    let mut in_line = in_line.map(|value| value.start.saturating_sub(start)..value.end - start);
+    in_line.any(|value| !alone.iter().any(|known| known.start <= value.start && value.end <= known.end))
 }
 
 fn indent(line: &str) -> usize {
@@ -218,6 +241,12 @@ mod tests {
             ("env:\n  API_TOKEN: # as they say\n    x", "    ***"),
             ("env:\n  API_TOKEN: \"a\n    x", "    ***"),
             ("env:\n  API_TOKENS:\n    - x", "    ***"),
+            ("command:\n  - sshpass\n  - -p\n  - hunter2", "  ***"),
+            ("command:\n  - sshpass\n  - -p\n  - hunter2\n  - ssh", "  - ssh"),
+            ("command:\n  - run\n  - --token\n  - 'hunter 2'", "  ***"),
+            ("command:\n  - mysql\n  - -phunter2", "  ***"),
+            ("command: |\n  redis-cli \\\n    -a \\\n    hunter2", "    ***"),
+            ("command: |\n  redis-cli\n  -a\n  x", "  x"),
             ("env:\n  API_TOKEN: \"a\"\n  x", "  x"),
             ("env: { API_TOKEN: a,\n  x", "  x"),
             ("env:\n  NOTES: |\n    x", "    x"),

@@ -124,6 +124,33 @@ pipelines:
 }
 
 #[test]
+fn a_password_among_the_arguments_of_a_client_is_not_shown() {
+    for command in [
+        format!("'sshpass -p {SECRET} false'"),
+        format!("'sudo -n sshpass -p{SECRET} false'"),
+        format!("[sshpass, -p, {SECRET}, 'false']"),
+        format!("[/usr/bin/sshpass, '-p{SECRET}', 'false']"),
+        format!("[timeout, 60, redis-cli, -a, \"two {SECRET}\"]"),
+        format!("\"true && curl -H 'X-Api-Key: {SECRET}' --oauth2-bearer {SECRET}\""),
+        format!("[sh, -c, \"docker login -p '{SECRET} x' h; exit 3\"]"),
+        format!("'PGPASSWORD={SECRET} false'"),
+        format!("\"sqlplus ann/{SECRET}@db @x.sql\""),
+        format!("\"zip -P \\\"a {SECRET}\\\" b c\""),
+        format!("\n      - sshpass\n      - -p\n      - '{SECRET}{{{{ x'\n"),
+        format!("|\n      redis-cli \\\n        -a \\\n        {SECRET} {{{{ attempt }}}}\n"),
+    ] {
+        let sandbox = Sandbox::with(&format!(
+            "run_log: sqlite:runs.db\npipelines:\n  one:\n    schedule: '* * * * *'\n    command: {command}\n"
+        ));
+        for call in
+            ["validate", "list", "list -o json", "run-due", "why one", "status", "status -o json", "history -o json"]
+        {
+            assert_silent(&sandbox, &call.split(' ').collect::<Vec<_>>(), &[("PATH", "/nowhere")]);
+        }
+    }
+}
+
+#[test]
 fn a_run_log_that_cannot_be_written_is_named_without_its_parameters() {
     let sandbox = Sandbox::with(GOOD);
     let url = format!("sqlite:///proc/nowhere/runs.db?password={SECRET}");
