@@ -23,7 +23,7 @@ use crate::config::secret::masked;
 use crate::pipeline::{OnRunLogError, Pipeline};
 use crate::runlog::memory::{MemoryRunLog, Tables};
 use crate::runlog::spool::{Folder, SpoolRunLog, Stored, begin_after, keep, mirror};
-use crate::runlog::{Error, RunLog, contract::Spooled};
+use crate::runlog::{self, Error, RunLog, contract::Spooled};
 use crate::tick::{self, Env, Host, Options, Outage, Outlets, Recovered, Report, StopWish, SystemHost};
 
 mod heard;
@@ -45,7 +45,8 @@ pub fn is_unavailable(error: &Error) -> bool {
 /// Says why a command has no run-log, and what goes on without it.
 pub fn failed(session: &Session, error: &Error) -> Exit {
     let exit = run_log_failed(error);
-    if is_unavailable(error) && session.host_folder().is_some_and(|folder| folder.path().exists()) {
+    let keeps = |folder: &Folder| folder.path().exists() && !runlog::is_read_only(folder.path());
+    if is_unavailable(error) && session.host_folder().as_ref().is_some_and(keeps) {
         print::note(&format!(
             "help: ticks of this host do without it, by `on_run_log_error`: `tickward spool list` shows what they did; what was \
              printed is under `{}`",

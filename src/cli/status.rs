@@ -59,8 +59,8 @@ impl Status {
             Ok(only) => only,
             Err(exit) => return exit,
         };
-        let view = match self.view(&session) {
-            Ok(view) => view,
+        let (view, undelivered) = match self.view(&session) {
+            Ok(known) => known,
             Err(exit) => return exit,
         };
         let exit = tell_problems(&session);
@@ -78,8 +78,8 @@ impl Status {
                 let columns = if runs { header.len() } else { header.len() - 1 };
                 let rows = lines.iter().map(|line| as_row(line).into_iter().take(columns).collect());
                 print::out(&print::table(&header[..columns], rows.collect()));
-                if view.alerts_pending {
-                    print::note("alerts wait to be delivered: `tickward alert list` shows them and why");
+                if undelivered {
+                    print::note("alerts could not be delivered yet: `tickward alert list` shows them and why");
                 }
                 if lines.iter().any(|line| line.overdue_since.is_some()) {
                     print::note("something is overdue: does cron, or what else calls `tickward run-due`, still do so?");
@@ -89,13 +89,21 @@ impl Status {
         exit
     }
 
-    fn view(&self, session: &Session) -> Result<View, Exit> {
+    /// What is known, and whether an alert was tried in vain.
+    fn view(&self, session: &Session) -> Result<(View, bool), Exit> {
         let run_log = session.run_log(Purpose::Read, Arc::new(SystemClock))?;
-        let view = block_on(run_log.load(Scope::All))?.map_err(|error| run_log_failed(&error))?;
-        match foreseen::told(session, &run_log)? {
-            Some(foreseen) => block_on(foreseen.view(Scope::All, view))?.map_err(|error| run_log_failed(&error)),
-            None => Ok(view),
-        }
+        let failed = |error| run_log_failed(&error);
+        let view = block_on(run_log.load(Scope::All))?.map_err(failed)?;
+        let waiting = match view.alerts_pending {
+            true => block_on(run_log.outbox())?.map_err(failed)?.waiting,
+            false => Vec::new(),
+        };
+        let undelivered = waiting.iter().any(|waiting| !waiting.error.is_empty());
+        let view = match foreseen::told(session, &run_log)? {
+            Some(foreseen) => block_on(foreseen.view(Scope::All, view))?.map_err(failed)?,
+            None => view,
+        };
+        Ok((view, undelivered))
     }
 }
 

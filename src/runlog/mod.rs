@@ -41,6 +41,7 @@ pub mod sql;
 pub mod sqlite;
 
 pub use contract::RunLog;
+pub use disk::is_read_only;
 pub use error::Error;
 pub use facts::Schema;
 

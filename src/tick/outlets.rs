@@ -239,8 +239,10 @@ impl Settling {
         }
     }
 
-    fn settled(self) -> Settled {
+    fn settled(mut self) -> Settled {
         let verdict = if self.wanted == 0 { AlertVerdict::Delivered } else { AlertVerdict::Again };
+        // They answer in any order.
+        self.errors.sort();
         let error = if self.errors.is_empty() { self.error } else { self.errors.join("; ") };
         Settled { id: self.id, done: self.done, verdict, error }
     }

@@ -171,6 +171,9 @@ fn a_run_log_that_others_may_read_or_that_is_none_is_found() {
     .unwrap();
     std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
     sandbox.run("doctor").expect(1);
+    // As for who may not look into the folder.
+    sandbox.write("tickward.yaml", &format!("run_log: sqlite:tickward.yaml/x.db\n{GOOD}"));
+    assert_found(&sandbox, "wrong", "run-log", "the run-log `tickward.yaml/x.db` cannot be looked at: Not a directory");
 }
 
 #[test]

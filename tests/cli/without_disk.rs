@@ -91,6 +91,17 @@ fn a_disk_that_is_full_or_read_only_is_no_reason_not_to_run() {
             starts,
             "{what}"
         );
+        if what == "read-only" {
+            for look in ["status", "history p", "why p", "alert list", "run-due --dry-run", "run-log show p"] {
+                let looked = sandbox.run(look).expect(0);
+                assert!(!looked.stderr.contains("error"), "{look}: {looked:?}");
+            }
+            let pause = sandbox.run("pause p").expect(4);
+            assert!(pause.stderr.contains("cannot be opened: Read-only file system"), "{pause:?}");
+            assert!(!pause.stderr.contains("help: ticks"), "they keep nothing: {pause:?}");
+            let doctor = sandbox.run("doctor").stdout;
+            assert!(doctor.contains("run_log.db` lies on a disk that is read-only"), "{doctor}");
+        }
     }
 }
 

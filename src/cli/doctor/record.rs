@@ -26,15 +26,29 @@ pub fn look(session: &Session, findings: &mut Findings) {
         return findings.add(Level::Wrong, "run-log", None, &gone.to_string(), "until then ticks go on without it");
     }
     if let Some(file) = session.run_log_file().filter(|_| session.run_log_url().as_deref() != Some(UNKNOWN_RUN_LOG)) {
-        let Ok(data) = file.metadata() else {
-            let what = format!("`{}` will be made by the first tick", file.display());
-            return findings.add(Level::Good, "run-log", None, &what, "");
+        let data = match file.metadata() {
+            Ok(data) => data,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                let what = format!("`{}` will be made by the first tick", file.display());
+                return findings.add(Level::Good, "run-log", None, &what, "");
+            }
+            Err(error) => {
+                let what = format!("the run-log `{}` cannot be looked at: {error}", file.display());
+                let help = "run as the user whose it is: as this one, ticks would run all that is due without it";
+                return findings.add(Level::Wrong, "run-log", None, &what, help);
+            }
         };
         if data.is_file() && data.permissions().mode() & 0o077 != 0 {
             let what = format!("others may read `{}`, where ends of output are", file.display());
             findings.add(Level::Wrong, "run-log", None, &what, "chmod 600");
         }
-        if data.is_file() && nix::unistd::access(&file, nix::unistd::AccessFlags::W_OK).is_err() {
+        if data.is_file() && runlog::is_read_only(&file) {
+            let what = format!(
+                "`{}` lies on a disk that is read-only: ticks go on without it, and keep nothing",
+                file.display()
+            );
+            findings.add(Level::Wrong, "run-log", None, &what, "mount it for writing");
+        } else if data.is_file() && nix::unistd::access(&file, nix::unistd::AccessFlags::W_OK).is_err() {
             let what = format!("`{}` cannot be written", file.display());
             return findings.add(Level::Wrong, "run-log", None, &what, "change its owner, or run as that user");
         }

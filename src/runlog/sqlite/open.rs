@@ -4,10 +4,12 @@
 //! because SQLite's locks do not hold there.
 
 use std::fs::OpenOptions as FileOptions;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::super::form::must_be_new;
@@ -20,6 +22,8 @@ use crate::failpoint::{self, Point};
 pub(super) const BUSY: Duration = Duration::from_secs(10);
 /// How often the journal's change is tried while others get in between.
 const CHANGES: usize = 100;
+/// What does not stand for itself in the path of a URI.
+const URI_PATH: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
 
 /// Opens the file of `address`, ready for use; with it comes the form in which its tables were found.
 ///
@@ -35,6 +39,9 @@ pub fn open(address: &Address, options: &OpenOptions) -> Result<(Connection, usi
     };
     if reads && is_blank() {
         return empty(path, options);
+    }
+    if reads && disk::is_read_only(path) && is_whole(path) {
+        return as_it_lies(path, options);
     }
     create_file(path)?;
     failpoint::reached(Point::RunLogMade);
@@ -53,6 +60,22 @@ pub fn open(address: &Address, options: &OpenOptions) -> Result<(Connection, usi
             _ => empty(path, options),
         };
     }
+    let found = migrate::bring_up_to_date(&mut connection, path, options)?;
+    Ok((connection, found))
+}
+
+/// Whether nothing that was committed lies beside the file only.
+fn is_whole(path: &Path) -> bool {
+    disk::with_suffix(path, "-wal").metadata().map_or(true, |data| data.len() == 0)
+}
+
+/// A file that nobody can change is read without locks, and without the files beside it that SQLite wants to make for them.
+fn as_it_lies(path: &Path, options: &OpenOptions) -> Result<(Connection, usize), Error> {
+    let encoded = percent_encode(path.as_os_str().as_bytes(), URI_PATH);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_URI;
+    let opened = Connection::open_with_flags(format!("file:{encoded}?immutable=1"), flags);
+    let mut connection = opened.map_err(|error| sorted(path, error))?;
+    connection.set_prepared_statement_cache_capacity(32);
     let found = migrate::bring_up_to_date(&mut connection, path, options)?;
     Ok((connection, found))
 }
