@@ -31,7 +31,8 @@ pub fn start() {
             Targets::new().with_default(tracing::Level::WARN)
         }
     };
-    let file = variable("TICKWARD_LOG_FILE");
+    // To a hook the same name is that of the file its command's output is in.
+    let file = variable("TICKWARD_LOG_FILE").filter(|_| variable("TICKWARD_RUN_ID").is_none());
     let layer = layer(variable("TICKWARD_LOG_FORMAT").as_deref(), file.is_none(), writer(file.as_deref()));
     // A program that uses this crate may have a log of its own; then that one is used.
     let _ = tracing_subscriber::registry().with(layer.with_filter(filter)).try_init();

@@ -119,6 +119,19 @@ fn hooks_run_in_order_with_what_they_need_to_know() {
     }
 }
 
+/// Both the file that a command's output is in and the one that tickward logs to have this name.
+#[test]
+fn what_a_hook_runs_of_tickward_does_not_log_into_the_output() {
+    let program = env!("CARGO_BIN_EXE_tickward");
+    let hook = format!("TICKWARD_LOG=info {program} run due --no-run-log 2> hook.log");
+    let sandbox = Sandbox::with(&format!(
+        "pipelines:\n  p:\n    command: echo body\n    hooks: {{ on_success: '{hook}' }}\n  due: {{ schedule: '* * * * *', command: 'true' }}\n"
+    ));
+    sandbox.run("run p").expect(0);
+    assert_eq!(sandbox.run("logs p").expect(0).stdout, "body\n");
+    assert!(sandbox.read("hook.log").contains("INFO"), "it logs where it does elsewhere");
+}
+
 #[test]
 fn a_hook_that_fails_is_told_and_only_the_one_before_matters() {
     let sandbox = Sandbox::new();
