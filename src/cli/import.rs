@@ -1,15 +1,17 @@
 //! `tickward import crontab`: a crontab as a configuration, and a report of what could not be said.
 //!
-//! `crontab` reads the lines, `command` says what a command asks for that tickward has a key for, `name` finds names,
-//! `yaml` writes. The configuration goes to standard output or a new file, the report to standard error.
+//! `crontab` reads the lines, `command` says what a command asks for that tickward has a key for, `glue` what it does for
+//! itself, `name` finds names, `yaml` writes. The configuration goes to standard output or a new file, the report to standard error.
 //!
 //! Holds always: nothing of a line is lost without a remark with its number; no file is overwritten.
 
 mod command;
 mod crontab;
+mod glue;
 mod name;
 mod remark;
 mod shell;
+mod simple;
 mod yaml;
 
 use std::collections::HashMap;
@@ -90,13 +92,13 @@ impl Crontab {
         let zone = self.zone()?;
         let mut found = Vec::new();
         for (file, bytes) in self.read()? {
-            remarks.file = file;
+            remarks.turn_to(&file);
             let read = crontab::read(&bytes, system, &mut remarks);
-            found.extend(read.into_iter().map(|job| (remarks.file.clone(), job)));
+            found.extend(read.into_iter().map(|job| (file.clone(), job)));
         }
         let locks = locks(found.iter().map(|(_, job)| job));
         for (file, job) in found {
-            remarks.file = file;
+            remarks.turn_to(&file);
             jobs.push(self.pipeline(job, &zone, &locks, &mut names, &mut remarks));
         }
         let (count, left_out) = (jobs.len(), remarks.count(Sort::LeftOut));
@@ -276,7 +278,7 @@ fn host_zone() -> String {
 }
 
 fn tell(remarks: &Remarks) {
-    for remark in &remarks.all {
+    for remark in remarks.in_order() {
         let (word, colour) = match remark.sort {
             Sort::LeftOut => ("left out", AnsiColor::Red),
             Sort::Replaced => ("replaced", AnsiColor::Yellow),
@@ -285,7 +287,7 @@ fn tell(remarks: &Remarks) {
         print::note(&format!(
             "{} {}: {}",
             print::painted(word, colour),
-            print::printable(&remark.place),
+            print::printable(&remarks.place(remark)),
             print::printable(&remark.what)
         ));
         if !remark.help.is_empty() {

@@ -9,8 +9,15 @@ use serde_json::Value;
 
 use super::sandbox::{Done, Sandbox, each};
 
-const SAMPLES: [&str; 6] =
-    ["plain.crontab", "percent.crontab", "wrapped.crontab", "zones.crontab", "broken.crontab", "cron.d/system"];
+const SAMPLES: [&str; 7] = [
+    "plain.crontab",
+    "percent.crontab",
+    "wrapped.crontab",
+    "zones.crontab",
+    "broken.crontab",
+    "glue.crontab",
+    "cron.d/system",
+];
 const ZONE: &str = "Europe/Berlin";
 
 fn folder() -> PathBuf {
@@ -165,6 +172,37 @@ fn a_column_of_users_is_told_by_the_path_or_by_a_flag() {
     }
 }
 
+#[test]
+fn the_report_is_in_the_order_of_the_files_and_their_lines() {
+    let sandbox = Sandbox::new();
+    std::fs::create_dir(sandbox.path("cron.d")).unwrap();
+    sandbox.write("cron.d/a", "0 1 * * * root cd / && /srv/a\n* * * * * root\n0 2 * * * root cd /srv && /srv/b\n");
+    sandbox.write("cron.d/b", "MAILTO=\"\"\n0 1 * * * root cd / && /srv/c\n");
+    sandbox.write("cron.d/c", "0 1 * * * root cd / && /srv/d\n* * * * *\n");
+    let done = sandbox.run("import crontab cron.d").expect(3);
+    let place = |line: &str| line.get(9..)?.strip_prefix("cron.d/")?.split(": ").next().map(str::to_owned);
+    let places: Vec<_> = done.stderr.lines().filter_map(place).collect();
+    assert_eq!(places, ["a:1", "a:2", "a:3", "b:1", "b:2", "c:1", "c:2"], "{}", done.stderr);
+}
+
+#[test]
+fn the_path_of_a_hook_is_in_no_report() {
+    let sandbox = Sandbox::new();
+    let hook = "https://hooks.slack.com/services/T0AAA/B0BBB/hunter2";
+    sandbox.write(
+        "mine",
+        &format!(
+            "@daily /srv/a || curl -d x {hook}\n@daily /srv/b || wget --post-data x '{hook}'\n\
+             @daily /srv/c && curl \"{hook}?x=hunter2\"\n@daily /srv/d || (curl u:hunter2@hooks.slack.com/hunter2 -d x)\n\
+             @daily {{ /srv/e; }} || {{ curl \"{hook} ; }}\n@daily cd {hook} && /srv/f > {hook}\n"
+        ),
+    );
+    let done = sandbox.run("import crontab mine").expect(0);
+    assert!(!done.stderr.contains("hunter2") && !done.stderr.contains("T0AAA"), "{}", done.stderr);
+    assert_eq!(done.stderr.matches(" tells how it went").count(), 5, "{}", done.stderr);
+    assert_eq!(done.stdout.matches("hunter2").count(), 9, "{}", done.stdout);
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -224,6 +262,19 @@ fn any_line() -> impl Strategy<Value = Vec<u8>> {
         Just(" | "),
         Just("; "),
         Just("<<"),
+        Just(" || "),
+        Just("("),
+        Just("for i in 1 2; do "),
+        Just("until "),
+        Just(" && break"),
+        Just("; done"),
+        Just("case x in "),
+        Just(";; "),
+        Just("if "),
+        Just("; then "),
+        Just("; fi"),
+        Just("curl https://hooks.slack.com/x "),
+        Just("sleep 9"),
         Just(": "),
     ];
     let made = proptest::collection::vec(word, 0..9).prop_map(|words| {

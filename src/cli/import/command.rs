@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use super::glue;
 use super::remark::Sort;
 use super::shell::{Kind, Piece, pieces};
 
@@ -268,6 +269,9 @@ fn target<'l>(piece: &Piece<'l>) -> &'l str {
 /// What stays in the line and is worth knowing about.
 fn remark_on_rest(to: &mut Rewritten) {
     let line = to.line.clone();
+    let told = glue::remarks(&line);
+    let is_told = !told.is_empty();
+    to.remarks.extend(told);
     let Some(pieces) = pieces(&line) else { return };
     let is_file = |piece: &&Piece<'_>| is_output(piece) && !["", "-", "/dev/null"].contains(&target(piece));
     let file = pieces.iter().find(is_file);
@@ -278,7 +282,7 @@ fn remark_on_rest(to: &mut Rewritten) {
     let last_pipe = pieces.iter().rposition(|piece| piece.kind == Kind::Pipe).and_then(|at| pieces.get(at + 1));
     let name =
         last_pipe.filter(|piece| piece.is_plain()).map(|piece| piece.text.rsplit('/').next().unwrap_or_default());
-    match name {
+    match name.filter(|_| !is_told) {
         Some("logger" | "systemd-cat") => to.remarks.push((
             Sort::Note,
             "the output goes on to the system's log; the exit code is that of the logger".into(),

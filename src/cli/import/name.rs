@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 
-use super::shell::{Kind, pieces};
+use super::simple::{PUT_IN, commands, without_expansions};
 
 mod site;
 
@@ -12,7 +12,7 @@ mod site;
 const LONGEST: usize = 64;
 
 /// Names by which other programs are started.
-const WRAPPERS: [&str; 20] = [
+const WRAPPERS: [&str; 24] = [
     "nice",
     "ionice",
     "sudo",
@@ -31,8 +31,12 @@ const WRAPPERS: [&str; 20] = [
     "stdbuf",
     "doas",
     "cronitor",
-    "if",
     "runuser",
+    "taskset",
+    "unbuffer",
+    "systemd-inhibit",
+    "builtin",
+    "caffeinate",
 ];
 
 /// Programs that are told by a script which program to be.
@@ -43,12 +47,6 @@ const INTERPRETERS: [&str; 14] = [
 
 /// Those of them that are shells.
 const SHELLS: [&str; 5] = ["sh", "bash", "dash", "zsh", "ksh"];
-
-/// Commands that prepare something and are not what a line is for.
-const BEFORE: [&str; 16] = [
-    "cd", "test", "[", "[[", "sleep", "export", ".", "source", "umask", "set", "command", "ulimit", "true", "date",
-    "echo", "mkdir",
-];
 
 /// Endings that say what a script is written in.
 const ENDINGS: [&str; 10] = [".sh", ".bash", ".py", ".pl", ".rb", ".php", ".js", ".R", ".jar", ".cron"];
@@ -101,65 +99,19 @@ impl Names {
     }
 }
 
-/// What of a command says best what it does.
+/// What of a command says best what it does: its first real command, past what prepares it or asks whether it is wanted.
 fn found_in(command: &str, deepest: usize) -> Option<Found> {
     let line = without_expansions(command);
-    let mut commands: Vec<Vec<&str>> = vec![Vec::new()];
-    match pieces(&line) {
-        Some(pieces) => {
-            for piece in pieces {
-                match piece.kind {
-                    Kind::Word => commands.last_mut().into_iter().for_each(|words| words.push(piece.text)),
-                    Kind::Redirection => {}
-                    _ => commands.push(Vec::new()),
-                }
-            }
-        }
-        None => {
-            commands =
-                line.split(['|', ';', '&', '(', ')', '\n']).map(|part| part.split_whitespace().collect()).collect()
-        }
-    }
-    let programs: Vec<Found> = commands.iter().filter_map(|words| program_of(words, deepest)).collect();
-    let main = programs.iter().find(|found| !BEFORE.contains(&file_name(&found.word)));
-    main.or(programs.last()).cloned()
-}
-
-/// What stands for the result of another command: it says nothing.
-const PUT_IN: &str = "_";
-
-/// The line with `_` in the place of what commands within it put in, and of dollar signs within double quotes.
-fn without_expansions(line: &str) -> String {
-    let (mut plain, mut quoted) = (String::new(), false);
-    let mut rest = line;
-    while let Some(c) = rest.chars().next() {
-        let length = match c {
-            '\'' if !quoted => rest[1..].find('\'').map_or(rest.len(), |end| end + 2),
-            '\\' => 1 + rest[1..].chars().next().map_or(0, char::len_utf8),
-            '`' => rest[1..].find('`').map_or(rest.len(), |end| end + 2),
-            '$' if rest[1..].starts_with('(') => 1 + in_parentheses(&rest[1..]),
-            c => c.len_utf8(),
-        };
-        let is_put_in = c == '`' || c == '$' && (length > 1 || quoted) || c == '\\' && quoted;
-        plain.push_str(if is_put_in { PUT_IN } else { &rest[..length] });
-        quoted ^= c == '"';
-        rest = &rest[length..];
-    }
-    plain
-}
-
-/// The length of what stands in parentheses, others within it included.
-fn in_parentheses(text: &str) -> usize {
-    let mut depth = 0_usize;
-    for (at, c) in text.char_indices() {
-        match c {
-            '(' => depth += 1,
-            ')' if depth == 1 => return at + 1,
-            ')' => depth -= 1,
-            _ => {}
-        }
-    }
-    text.len()
+    let programs: Vec<(Found, bool)> = commands(&line)
+        .iter()
+        .filter_map(|command| {
+            let found = program_of(&command.words, deepest)?;
+            let is_before = command.is_before(file_name(&found.word));
+            Some((found, is_before))
+        })
+        .collect();
+    let main = programs.iter().find(|(_, is_before)| !is_before);
+    main.or(programs.last()).map(|(found, _)| found.clone())
 }
 
 /// The program of a simple command, past assignments, wrappers and interpreters.
@@ -169,7 +121,7 @@ fn program_of(words: &[&str], deepest: usize) -> Option<Found> {
     while let Some(word) = words.next() {
         let is_setting =
             word.split_once('=').is_some_and(|(name, _)| name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_'));
-        if is_setting || ["!", "{", PUT_IN].contains(&word) {
+        if is_setting || word == PUT_IN {
             continue;
         }
         let name = file_name(word);
@@ -201,11 +153,14 @@ fn program_of(words: &[&str], deepest: usize) -> Option<Found> {
                 | ("ionice", "-c" | "-n")
                 | ("sudo" | "runuser", "-u" | "-g")
                 | ("timeout", "-k" | "-s")
-                | ("flock", "-w" | "-E") => _ = words.next(),
+                | ("flock", "-w" | "-E")
+                | ("env", "-u" | "-C")
+                | ("taskset", "-c") => _ = words.next(),
                 _ => {}
             }
         }
-        if name == "timeout" || name == "flock" {
+        // Its time, its lock, its priority.
+        if ["timeout", "flock", "chrt"].contains(&name) {
             words.next();
         }
         if name == "flock" && words.next_if_eq(&"-c").is_some() {
@@ -306,6 +261,29 @@ mod tests {
             ("cd /", "cd"),
             ("\"$HOME/bin/run me\"", "run-me"),
             ("echo \"$(date \"x\")\"", "echo"),
+            ("for i in 1 2 3; do /opt/load.sh && break; sleep 60; done", "load"),
+            ("for i in $(seq 3); do /opt/load.sh \"$(date)\" && break; done", "load"),
+            ("for ((i=0; i<3; i++)); do /opt/load.sh && break; done", "load"),
+            ("for f in /srv/in/*.csv\ndo\n/opt/take.sh \"$f\"\ndone", "take"),
+            ("until /opt/sync.sh; do sleep 30; done", "sync"),
+            ("while ! curl -fs https://shop.example.com/cron/; do sleep 5; done", "example-cron"),
+            ("while read line; do /opt/feed \"$line\"; done < /srv/list", "feed"),
+            ("if [ -f /srv/go ]; then /opt/run-it.sh; else exit 1; fi", "run-it"),
+            ("if ! pgrep -f worker > /dev/null; then /opt/worker.sh; fi", "worker"),
+            ("until ping -c 1 db > /dev/null; do sleep 5; done; /opt/after.sh", "after"),
+            ("ping -c 1 db || /opt/absent.sh", "ping"),
+            ("! pgrep -x sync && /opt/start-sync", "start-sync"),
+            ("pgrep -f queue:work || php /srv/artisan queue:work", "artisan"),
+            ("pgrep -c httpd", "pgrep"),
+            ("mountpoint -q /mnt/b && { rsync -a / /mnt/b; }", "rsync"),
+            ("test -e /srv/off || exit 0; /opt/go.sh", "go"),
+            ("[[ -e /a && -e /b ]] && /opt/both.sh", "both"),
+            ("case $(date +\\%u) in 6|7) exit 0;; esac; /opt/weekday.sh", "weekday"),
+            ("env -u LANG -i A=b /opt/clean.sh", "clean"),
+            ("cd /srv && A=b flock -w 5 /run/l timeout -k 5 60 nice -n 5 ./all.sh || exit 1", "all"),
+            ("(cd /srv; ./inner.sh) || true", "inner"),
+            ("{ /opt/braced.sh; } 2>&1 | logger", "braced"),
+            ("/opt/x.sh || curl https://hooks.slack.com/services/T/B/x", "x"),
             ("~~~", "job"),
             ("команда", "job"),
         ] {
