@@ -17,6 +17,8 @@ pub(super) struct Mistake {
     pub(super) of: Option<(String, usize)>,
     pub(super) message: String,
     pub(super) help: String,
+    /// It is that a variable is not set.
+    pub(super) is_unset: bool,
 }
 
 const LINE_HELP: &str = "write `NAME=value`, or begin the line with `#`";
@@ -167,12 +169,12 @@ fn escape(after: &str) -> (&str, usize) {
 }
 
 fn mistake(at: usize, message: impl Into<String>, help: impl Into<String>) -> Mistake {
-    Mistake { at, of: None, message: message.into(), help: help.into() }
+    Mistake { at, of: None, message: message.into(), help: help.into(), is_unset: false }
 }
 
 /// A mistake of filling in. It names a variable, or tells what `:?` says, which is there to be told.
 fn of(found: interpolate::Mistake, at: usize) -> Mistake {
-    mistake(at + found.at, found.message, found.help.unwrap_or_default())
+    Mistake { is_unset: found.is_unset, ..mistake(at + found.at, found.message, found.help.unwrap_or_default()) }
 }
 
 #[cfg(test)]

@@ -35,8 +35,14 @@ pub(super) fn read<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option<BTre
         None => vec![entry.value],
     };
     for at in elements {
-        let Some((scalar, is_optional)) = element(reader, at) else { continue };
-        let Some(variables) = variables(reader, &scalar, is_optional) else { continue };
+        let before = reader.errors;
+        let named = element(reader, at);
+        let Some(variables) = named.and_then(|(scalar, is_optional)| variables(reader, &scalar, is_optional)) else {
+            if reader.errors > before {
+                reader.environment.lacks_a_file();
+            }
+            continue;
+        };
         for (name, value) in variables {
             reader.environment.set(&name, &value);
             if name == "PATH" {
@@ -105,6 +111,10 @@ fn variables<'a>(reader: &mut Reader<'a>, scalar: &Scalar<'a>, is_optional: bool
         Ok(variables) => Some(variables),
         Err(mistakes) => {
             for mistake in mistakes {
+                if mistake.is_unset && reader.environment.is_partial() {
+                    reader.errors += 1;
+                    continue;
+                }
                 reader.record(Problem::error(Some(place(&source, &mistake)), &mistake.message), &mistake.help);
             }
             None

@@ -27,6 +27,8 @@ pub(super) struct Mistake {
     pub(super) at: usize,
     pub(super) message: String,
     pub(super) help: Option<String>,
+    /// It is that a variable is not set.
+    pub(super) is_unset: bool,
 }
 
 /// The text as `environment` fills it in.
@@ -77,14 +79,15 @@ pub(super) fn closing(written: &str, open: usize) -> Result<usize, Mistake> {
         at += 1;
     }
     let help = "close it with `}`, or write `$${` for a literal `${`";
-    Err(Mistake { at: open, message: "`${` is never closed".into(), help: Some(help.into()) })
+    Err(Mistake { at: open, message: "`${` is never closed".into(), help: Some(help.into()), is_unset: false })
 }
 
 /// What stands for `${inner}` that starts at byte `at`.
 fn value_of<'a>(inner: &'a str, at: usize, environment: &'a Environment, depth: u32) -> Result<Cow<'a, str>, Mistake> {
     let end = inner.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(inner.len());
     let (name, rest) = inner.split_at(end);
-    let refuse = |message: String, help: String| Err(Mistake { at, message, help: Some(help) });
+    let refuse = |message: String, help: String| Err(Mistake { at, message, help: Some(help), is_unset: false });
+    let unset = |message: String, help: String| Err(Mistake { at, message, help: Some(help), is_unset: true });
     if name.is_empty() || name.starts_with(|c: char| c.is_ascii_digit()) {
         let help = "write `${NAME}`, or `$${` for a literal `${`";
         return refuse("`${…}` without a variable's name".into(), help.into());
@@ -93,7 +96,7 @@ fn value_of<'a>(inner: &'a str, at: usize, environment: &'a Environment, depth: 
     if rest.is_empty() {
         return match value {
             Some(value) => Ok(Cow::Borrowed(value)),
-            None => refuse(
+            None => unset(
                 format!("the variable `{name}` is not set"),
                 format!("set it, or give a default: `${{{name}:-default}}`"),
             ),
@@ -109,8 +112,8 @@ fn value_of<'a>(inner: &'a str, at: usize, environment: &'a Environment, depth: 
     if let Some(message) = rest.strip_prefix(":?") {
         return match not_empty {
             Some(value) => Ok(Cow::Borrowed(value)),
-            None if message.is_empty() => refuse(format!("the variable `{name}` is not set"), "set it".into()),
-            None => refuse(format!("the variable `{name}` is not set: {message}"), format!("set `{name}`")),
+            None if message.is_empty() => unset(format!("the variable `{name}` is not set"), "set it".into()),
+            None => unset(format!("the variable `{name}` is not set: {message}"), format!("set `{name}`")),
         };
     }
     refuse(
@@ -127,7 +130,7 @@ fn default_value<'a>(
 ) -> Result<Cow<'a, str>, Mistake> {
     let Some(open) = default.find("${") else { return Ok(Cow::Borrowed(default)) };
     if depth == 0 {
-        return Err(Mistake { at, message: "defaults stand too deep in defaults".into(), help: None });
+        return Err(Mistake { at, message: "defaults stand too deep in defaults".into(), help: None, is_unset: false });
     }
     let close = closing(default, open).map_err(|mistake| Mistake { at, ..mistake })?;
     let value = value_of(&default[open + 2..close], at, environment, depth - 1)?;
@@ -172,7 +175,8 @@ mod tests {
             ("${}", 0, "`${…}` without a variable's name", "write `${NAME}`, or `$${` for a literal `${`"),
             ("${A-x}", 0, "`${A…}` is not understood", "write `${A}`, `${A:-default}` or `${A:?message}`"),
         ] {
-            let expected = Mistake { at, message: message.into(), help: Some(help.into()) };
+            let is_unset = message.contains("is not set");
+            let expected = Mistake { at, message: message.into(), help: Some(help.into()), is_unset };
             assert_eq!(expand(written, &environment()), Err(expected), "{written}");
         }
     }

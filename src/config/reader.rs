@@ -29,7 +29,7 @@ pub(super) struct Reader<'a> {
     pub(super) problems: Vec<Problem>,
     /// Whose keys are being read.
     pub(super) pipeline: Option<&'a str>,
-    /// Mistakes recorded so far, warnings aside.
+    /// Mistakes so far, warnings aside; also those that follow from another and are not recorded.
     pub(super) errors: usize,
     /// What variables have filled into names that a failed start may tell.
     pub(super) filled: Vec<String>,
@@ -144,6 +144,11 @@ impl<'a> Reader<'a> {
         let written = self.written(at, what, expected)?;
         match interpolate::expand(written, &self.environment) {
             Ok(expanded) => Some(Scalar { at, written, text: expanded.text, filled: expanded.filled }),
+            // What is wrong is the file that could not be read, and that has been said.
+            Err(mistake) if mistake.is_unset && self.environment.is_partial() => {
+                self.errors += 1;
+                None
+            }
             Err(mistake) => {
                 let place = self.place_inside(at, written, Some(mistake.at));
                 self.record(Problem::error(Some(place), mistake.message), &mistake.help.unwrap_or_default());

@@ -112,7 +112,7 @@ fn advice(text: &str, start: usize, message: &str) -> Option<String> {
         return Some("indent with spaces, YAML allows no tabs".into());
     }
     let value = line.split_once(": ").map_or(line.trim_start(), |(_, value)| value.trim_start());
-    if value.starts_with(['*', '@', '%', '`', '!', '&']) || value.starts_with("{{") {
+    if needs_quotes(value) || needs_quotes(element(&line[..floor(line, start - line_start)], line)) {
         return Some("put the value in double quotes".into());
     }
     let is_text = |line: &&str| !line.trim().is_empty() && !line.trim().starts_with('#');
@@ -126,6 +126,17 @@ fn advice(text: &str, start: usize, message: &str) -> Option<String> {
     }
     let has_colon = message.contains("mapping values are not allowed");
     has_colon.then(|| "put a value that has `: ` in it into quotes".into())
+}
+
+/// Whether a value begins with a character that YAML has a use for.
+fn needs_quotes(value: &str) -> bool {
+    value.starts_with(['*', '@', '%', '`', '!', '&']) || value.starts_with("{{")
+}
+
+/// The value within brackets, braces or of a list, that begins last in `before` or right behind it.
+fn element<'l>(before: &str, line: &'l str) -> &'l str {
+    let ends = [": ", "- ", "[", "{", ","].iter().filter_map(|mark| before.rfind(mark).map(|at| at + mark.len()));
+    line[ends.max().unwrap_or(0)..].trim_start()
 }
 
 fn floor(text: &str, mut at: usize) -> usize {

@@ -202,3 +202,28 @@ fn syntax_errors_say_where() {
         assert!(loaded.pipelines.is_empty());
     }
 }
+
+#[test]
+fn what_begins_with_a_sign_of_yaml_is_to_be_quoted_wherever_it_stands() {
+    for (text, place) in [
+        ("pipelines:\n  p:\n    schedule: */5 * * * *\n", "3:15"),
+        ("pipelines:\n  p:\n    schedule: * * * * *\n", "3:15"),
+        ("pipelines:\n  p:\n    schedule:\n      */5 * * * *\n", "4:11"),
+        ("pipelines:\n  p:\n    schedule:\n      - */5 * * * *\n", "4:13"),
+        ("pipelines:\n  p:\n    schedule: [*/5 * * * *, '@hourly']\n", "3:20"),
+        ("pipelines:\n  p: { schedule: */5 * * * * }\n", "2:18"),
+        ("pipelines:\n  p: { schedule: * * * * * }\n", "2:18"),
+        ("pipelines:\n  p: { command: x, schedule: */5 * * * * }\n", "2:30"),
+        ("pipelines:\n  p: { schedule: @hourly, command: x }\n", "2:18"),
+        ("pipelines: { p: { schedule: */5 * * * *, command: x } }\n", "1:29"),
+        ("pipelines: { p: {\n  schedule: */5 * * * *,\n  command: x } }\n", "2:13"),
+        ("pipelines: {é: { schedule: *no } }\n", "1:28"),
+    ] {
+        let printed = printed(&loaded(text));
+        assert!(printed.contains(&format!("t.yaml:{place}\n")), "{text}: {printed}");
+        assert!(printed.contains("\nhelp: put the value in double quotes"), "{text}: {printed}");
+    }
+    for text in ["pipelines: { p: { command: x\n", "pipelines: { p: { command: x: y } }\n"] {
+        assert!(!printed(&loaded(text)).contains("double quotes"), "{text}");
+    }
+}

@@ -61,6 +61,58 @@ fn variables_of_a_pipelines_files_are_its_own() {
 }
 
 #[test]
+fn a_variable_that_may_be_in_a_file_that_cannot_be_read_is_no_second_mistake() {
+    let q = "  q: { command: ['${X}'] }\n";
+    for (text, files, expected, whole) in [
+        (
+            "env_files: [gone.env]\npipelines:\n  p: { command: ['${X}'], cwd: '/${Y:?m}' }\n",
+            vec![],
+            "t.yaml:1:13",
+            vec![],
+        ),
+        (
+            "env_files: [gone.env, a.env]\nrun_log: '${X}'\npipelines:\n  p: { command: [x] }\n",
+            vec![("a.env", "A=${X}\n", 0o600)],
+            "t.yaml:1:13",
+            vec![],
+        ),
+        (
+            "env_files: [a.env]\npipelines:\n  p: { command: ['${X}'] }\n",
+            vec![("a.env", "X='\n", 0o600)],
+            "a.env:1:3",
+            vec![],
+        ),
+        ("env_files: ['${GONE}.env']\npipelines:\n  p: { command: ['${X}'] }\n", vec![], "t.yaml:1:14", vec![]),
+        (
+            "pipelines:\n  p: { command: ['${X}'], env_files: gone.env }\n  r: { command: [x] }\n",
+            vec![],
+            "t.yaml:2:38",
+            vec!["r"],
+        ),
+    ] {
+        let (loaded, problems) = beside(text, &files, "");
+        assert_eq!(problems.matches("error: ").count(), 1, "{problems}");
+        assert!(problems.contains(&format!("--> {expected}\n")), "{problems}");
+        assert_eq!(names(&loaded), whole, "{text}");
+    }
+    // What is wrong for another reason is said all the same, and so is what another pipeline lacks.
+    for (text, message) in [
+        ("env_files: [gone.env]\npipelines:\n  p: { command: ['${X'] }\n".to_owned(), "`${` is never closed"),
+        (
+            format!("pipelines:\n  p: {{ command: [x], env_files: gone.env }}\n{q}"),
+            "error: pipeline `q`: the variable `X` is not set",
+        ),
+        (
+            format!("env_files: {{ path: gone.env, optional: true }}\npipelines:\n  p: {{ command: [x] }}\n{q}"),
+            "error: pipeline `q`: the variable `X` is not set",
+        ),
+    ] {
+        let (_, problems) = beside(&text, &[], "");
+        assert!(problems.contains(message), "{text}: {problems}");
+    }
+}
+
+#[test]
 fn mistakes_of_env_files_show_their_place_and_no_value() {
     let line = "env_files: [a.env]\npipelines: { p: { command: [x] } }\n";
     for (content, mode, expected) in [
