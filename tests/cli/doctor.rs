@@ -146,6 +146,23 @@ fn a_crowded_minute_is_named_unless_it_is_spread() {
 }
 
 #[test]
+fn a_pipeline_that_is_due_several_times_in_a_minute_is_one_of_it() {
+    let often = "  p: { schedule: '*-*-* *:*:0/5', command: 'true' }\n";
+    let others = |count: usize| {
+        let one = |n| format!("  o{n}: {{ schedule: '30 2 * * *', command: 'true' }}\n");
+        (0..count).map(one).collect::<String>()
+    };
+    let is_crowded = |others: &str| {
+        let sandbox = Sandbox::with(&format!("pipelines:\n{often}{others}"));
+        found(&sandbox, "").into_iter().find(|(_, check, ..)| check == "crowd")
+    };
+    assert_eq!(is_crowded(""), None);
+    assert_eq!(is_crowded(&others(8)), None);
+    let (_, _, _, what) = is_crowded(&others(9)).unwrap();
+    assert!(what.starts_with("10 pipelines are due at ") && what.ends_with(" 02:30Z"), "{what}");
+}
+
+#[test]
 fn cron_would_not_find_what_is_in_a_path_of_ones_own() {
     let sandbox = Sandbox::with("pipelines: { one: { command: [mine] } }");
     std::fs::create_dir(sandbox.path("bin")).unwrap();

@@ -98,8 +98,13 @@ fn crowds(pipelines: &[Pipeline], now: Timestamp, findings: &mut Findings) {
     for pipeline in pipelines {
         let Some(schedule) = &pipeline.schedule else { continue };
         let delay = constant_delay(&pipeline.id, pipeline.jitter).as_secs() as i64;
+        let mut last = None;
         for at in schedule.occurrences_between(now, until) {
-            *minutes.entry((at.as_second() + delay).div_euclid(60)).or_default() += 1;
+            let minute = (at.as_second() + delay).div_euclid(60);
+            // Once for each pipeline, however often it is due within the minute.
+            if last.replace(minute) != Some(minute) {
+                *minutes.entry(minute).or_default() += 1;
+            }
         }
     }
     let most = minutes.iter().max_by_key(|(minute, count)| (**count, -**minute)).filter(|(_, count)| **count >= CROWD);
