@@ -244,6 +244,11 @@ pub fn tell(recovered: &Recovered) {
     if recovered.taken > 0 {
         print::note(&format!("recorded  {} from the spool of this host", recovered.taken));
     }
+    tell_trouble(recovered);
+}
+
+/// Says what of it a person should look at.
+pub fn tell_trouble(recovered: &Recovered) {
     for run in &recovered.twice {
         print::note(&format!("warning: {run} ran twice: another host made it too while the run-log could not be used"));
     }

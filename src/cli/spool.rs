@@ -1,5 +1,7 @@
 //! `tickward spool`: what this host has done without the run-log and that does not know yet.
 
+mod lines;
+
 use std::io::Read;
 
 use serde_json::{Value, json};
@@ -12,6 +14,9 @@ use super::{block_on, signals};
 use crate::runlog::spool::Stored;
 use crate::runlog::spool::keep::{self, Flawed};
 use crate::tick::{self, Recovered, rfc3339};
+
+/// So many numbers of lines are told.
+const NAMED: usize = 10;
 
 /// What this host has done without the run-log, and that does not know yet
 #[derive(clap::Args, Debug)]
@@ -124,25 +129,25 @@ async fn import(session: &Session, file: &str) -> Result<Exit, Exit> {
         print::error(&format!("`{file}` cannot be read: {error}"), "");
         Exit::Usage
     })?;
-    let (mut kept, mut damaged, mut passed_over) = (Vec::new(), Vec::new(), 0);
-    for (number, line) in (1..).zip(text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii)) {
-        match Stored::parse(line) {
-            Some(stored) => kept.push((String::new(), stored)),
-            None if Stored::is_begun(line) => damaged.push(number),
-            None => passed_over += usize::from(!line.is_empty()),
-        }
-    }
-    for number in &damaged {
+    let lines = lines::read(&text);
+    for number in &lines.damaged {
         print::note(&format!(
             "warning: line {number} of `{file}` is not recorded: it is damaged, or of a newer tickward"
         ));
     }
-    let flawed = kept.extract_if(.., |(_, stored)| stored.flaw().is_some());
-    let flawed =
-        flawed.map(|(_, stored)| Flawed { run: stored.run(), why: stored.flaw().unwrap_or_default(), path: None });
-    let mut recovered = Recovered { flawed: flawed.collect(), ..Recovered::default() };
+    let mut kept = Vec::new();
+    let mut recovered = Recovered::default();
+    for (number, stored) in lines.records {
+        match stored.flaw() {
+            Some(why) => {
+                let run = format!("line {number} of `{file}`, {}", stored.run());
+                recovered.flawed.push(Flawed { run, why, path: None });
+            }
+            None => kept.push((String::new(), stored)),
+        }
+    }
     if kept.is_empty() && recovered.flawed.is_empty() {
-        let readable = if damaged.is_empty() { "" } else { " that can be read" };
+        let readable = if lines.damaged.is_empty() { "" } else { " that can be read" };
         print::error(
             &format!("`{file}` has no line of a spool{readable}"),
             "such lines begin with {\"tickward_spool\": ticks print them where they have no disk",
@@ -152,9 +157,21 @@ async fn import(session: &Session, file: &str) -> Result<Exit, Exit> {
     let env = session.env(None, false, signals::heeded())?;
     let taken = tick::take_in(&env, &kept, &mut recovered, |_, _| Ok(true)).await;
     taken.map_err(|error| run_log_failed(&error))?;
-    degraded::tell(&recovered);
-    if passed_over > 0 {
-        print::note(&format!("notice: {passed_over} other lines were passed over"));
+    let new = recovered.taken - recovered.known;
+    let known = if recovered.known > 0 { format!("; known already: {}", recovered.known) } else { String::new() };
+    print::note(&format!("recorded  {new} from `{file}`{known}"));
+    degraded::tell_trouble(&recovered);
+    tell_others(&lines.others);
+    let is_whole = lines.damaged.is_empty() && recovered.flawed.is_empty() && recovered.unknown.is_empty();
+    Ok(if is_whole { Exit::Done } else { Exit::Failed })
+}
+
+/// Says which lines were somebody else's, where they are few by their numbers.
+fn tell_others(lines: &[usize]) {
+    let numbers: Vec<String> = lines.iter().take(NAMED).map(usize::to_string).collect();
+    let more = if lines.len() > NAMED { ", …" } else { "" };
+    if !lines.is_empty() {
+        let (count, numbers) = (lines.len(), numbers.join(", "));
+        print::note(&format!("notice: lines passed over, in which nothing of a spool is: {count} ({numbers}{more})"));
     }
-    Ok(Exit::Done)
 }

@@ -13,6 +13,7 @@ use super::env::{Env, StoreTime};
 use super::gather::gather;
 use crate::alert::{Alert, Kind};
 use crate::failpoint::{self, Point};
+use crate::plan::Folded;
 use crate::run::Attempt;
 use crate::runlog::contract::{Batch, Condition, End, Ended, Imported, Scope, Spooled};
 use crate::runlog::spool::keep::{self, Flawed};
@@ -28,6 +29,8 @@ const AT_ONCE: usize = 200;
 pub struct Recovered {
     /// Attempts and outcomes that are in the run-log now.
     pub taken: usize,
+    /// How many of them the run-log had before.
+    pub known: usize,
     /// Runs that were made twice, by their ids.
     pub twice: Vec<String>,
     /// Runs whose outcome the run-log has no attempt for, by their ids.
@@ -109,7 +112,9 @@ pub async fn take_in(
                 Imported::Duplicate(_) => recovered.twice.push(spooled.attempt.run.id()),
                 Imported::Taken | Imported::Known => {}
             }
-            recovered.taken += usize::from(done(&entry.0, &entry.1));
+            let is_taken = usize::from(done(&entry.0, &entry.1));
+            recovered.taken += is_taken;
+            recovered.known += if imported == Imported::Known { is_taken } else { 0 };
         }
     }
     for (name, stored) in kept {
@@ -121,7 +126,10 @@ pub async fn take_in(
             tracing::error!(run, outcome = %completion.outcome, "no attempt for an outcome of the spool");
             recovered.unknown.push(run.clone());
         }
-        recovered.taken += usize::from(done(name, stored) && is_taken);
+        let is_taken = usize::from(done(name, stored) && is_taken);
+        recovered.taken += is_taken;
+        let is_known = matches!(committed.ends.first(), Some(Ended::Folded(Folded::Already, _)));
+        recovered.known += if is_known { is_taken } else { 0 };
     }
     Ok(())
 }

@@ -246,10 +246,10 @@ fn a_byte_that_is_no_text_costs_no_record() {
     files[1..].iter().for_each(|file| fs::remove_file(file).unwrap());
     mend(&sandbox);
     assert_eq!(sandbox.run(TICK).expect(0).stderr, "recorded  2 from the spool of this host\n");
-    let done = sandbox.run("spool import log").expect(0);
+    let done = sandbox.run("spool import log").expect(1);
     let told = "warning: line 3 of `log` is not recorded: it is damaged, or of a newer tickward
-recorded  1 from the spool of this host
-notice: 2 other lines were passed over
+recorded  1 from `log`
+notice: lines passed over, in which nothing of a spool is: 2 (1, 5)
 ";
     assert_eq!(done.stderr, told);
     assert_eq!((sandbox.attempts().len(), waiting(&sandbox)), (3, json!([])));
@@ -359,4 +359,32 @@ fn what_was_done_without_a_run_log_is_copied_with_it() {
     sandbox.call(&["run-log", "copy", from.to_str().unwrap(), to.to_str().unwrap()]).expect(0);
     sandbox.run(&format!("{TICK} --run-log-url {}", to.display())).expect(0);
     assert_eq!((sandbox.starts().len(), waiting(&sandbox)), (1, json!([])));
+}
+
+#[test]
+fn what_is_imported_is_told_apart_from_what_was_there_and_from_what_was_not_understood() {
+    let sandbox = broken(DAILY, GARBAGE);
+    let files = many(&sandbox, 4);
+    let [a, b, c, d] = [0, 1, 2, 3].map(|at| fs::read_to_string(&files[at]).unwrap());
+    files.iter().for_each(|file| fs::remove_file(file).unwrap());
+    mend(&sandbox);
+    let import = |text: &str, code: i32| {
+        fs::write(sandbox.path("log"), text).unwrap();
+        let done = sandbox.run("spool import log").expect(code);
+        (done.stderr, sandbox.attempts().len())
+    };
+    let once = |text: &str| (text.to_owned(), 1);
+    assert_eq!(import(&a, 0), once("recorded  1 from `log`\n"));
+    assert_eq!(import(&a, 0), once("recorded  0 from `log`; known already: 1\n"));
+    let behind = format!("{a}\n2026-11-30T01:02:03Z host tickward: {b}\n{b}\n");
+    assert_eq!(import(&behind, 0), ("recorded  1 from `log`; known already: 2\n".into(), 2));
+    let flawed = d.replace("\"fence\":", "\"fence\":18446744073709551615,\"other\":");
+    let torn = format!("{}\nhost: {c}\n{flawed}\n{}\nall is well\n", &c[..40], &c[40..]);
+    let told = "warning: line 1 of `log` is not recorded: it is damaged, or of a newer tickward
+warning: line 4 of `log` is not recorded: it is damaged, or of a newer tickward
+recorded  1 from `log`
+warning: line 3 of `log`, p@20260101T030000Z is not recorded: its fence, 18446744073709551615, is none
+notice: lines passed over, in which nothing of a spool is: 1 (5)
+";
+    assert_eq!(import(&torn, 1), (told.into(), 3));
 }

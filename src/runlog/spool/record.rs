@@ -58,11 +58,6 @@ impl Stored {
             Err(_) => serde_json::from_str(&String::from_utf8_lossy(text)).ok(),
         }
     }
-
-    /// Whether it begins as a line of a spool does, be it whole or not.
-    pub fn is_begun(line: &[u8]) -> bool {
-        line.starts_with(b"{\"tickward_spool\"")
-    }
 }
 
 /// The longest part of a file's name that is taken from a name.
