@@ -1,13 +1,14 @@
 //! `tickward skip`: what would run next of a pipeline does not.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 
 use jiff::Timestamp;
 use serde_json::json;
 
 use super::exit::Exit;
-use super::typed;
 use super::verb::{Needs, Place, Several, Told, Verb};
+use super::{typed, why};
 use crate::occurrence::whole_micros;
 use crate::plan::controls::NoSkip;
 use crate::plan::{Decision, Situation, controls};
@@ -36,9 +37,18 @@ impl Skip {
             Ok(verb) => verb,
             Err(exit) => return exit,
         };
+        let mut became = HashMap::new();
+        if let Some(at) = self.at.map(whole_micros).filter(|_| self.undo) {
+            for id in &verb.ids {
+                match why::became(&verb.run_log, id, at) {
+                    Ok(told) => became.extend(told.map(|told| (id.clone(), told))),
+                    Err(exit) => return exit,
+                }
+            }
+        }
         let is_refused = Cell::new(false);
         let exit = verb.obey(self.place.output, |situation| match (self.undo, self.at.map(whole_micros)) {
-            (true, at) => undo(situation, at),
+            (true, at) => undo(situation, at, became.get(&situation.pipeline.id).map(String::as_str)),
             (false, None) => next(situation),
             (false, Some(at)) => {
                 let (decision, told, refused) = one(situation, at);
@@ -78,15 +88,21 @@ fn one(situation: &Situation<'_>, at: Timestamp) -> (Decision, Told, bool) {
     (decision, told, why.is_some())
 }
 
-fn undo(situation: &Situation<'_>, at: Option<Timestamp>) -> (Decision, Told) {
+/// `became` is what the history has of the occurrence of `at`.
+fn undo(situation: &Situation<'_>, at: Option<Timestamp>, became: Option<&str>) -> (Decision, Told) {
     let (decision, instant) = controls::unskip(situation, at);
+    let is_passed = at.is_some_and(|at| situation.row.cursor.is_some_and(|cursor| cursor >= at));
+    let decided = became.or(is_passed.then_some("the run-log has no more of it"));
     let told = Told {
         done: format!("its occurrence of {} is skipped no more", instant.map(rfc3339).unwrap_or_default()),
-        already: match at {
-            Some(at) => format!("its occurrence of {} is not skipped", rfc3339(at)),
-            None => "nothing of it is skipped".into(),
+        already: match (at.map(rfc3339), decided) {
+            (Some(at), Some(decided)) => {
+                format!("its occurrence of {at} has been decided, and nothing is to be taken back: {decided}")
+            }
+            (Some(at), None) => format!("its occurrence of {at} is not skipped"),
+            (None, _) => "nothing of it is skipped".into(),
         },
-        more: json!({ "skipped": null, "undone": instant.map(rfc3339) }),
+        more: json!({ "skipped": null, "undone": instant.map(rfc3339), "decided": decided }),
     };
     (decision, told)
 }

@@ -149,6 +149,15 @@ fn subject(
     due.or(active.map(|attempt| attempt.run.scheduled_for)).or(latest).or(last)
 }
 
+/// What became of the occurrence of `at`, as a fragment; none where the history has nothing of it.
+///
+/// # Errors
+/// `RunLog`, after saying why.
+pub fn became(run_log: &Arc<dyn RunLog>, id: &PipelineId, at: Timestamp) -> Result<Option<String>, Exit> {
+    let (attempts, not_run) = recorded(run_log, None, id, Some(at))?;
+    Ok(answer::became(attempts.first(), not_run.as_ref()))
+}
+
 /// What the history has of the run of `at`: its attempts, the last one first, and why it was not run.
 fn recorded(
     run_log: &Arc<dyn RunLog>,

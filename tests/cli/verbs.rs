@@ -233,6 +233,16 @@ fn an_occurrence_is_skipped_by_its_instant_and_a_skip_is_taken_back() {
         ("--at 2026-03-02T03:00:00Z --undo", 0, "its occurrence of 2026-03-02T03:00:00Z is not skipped"),
         ("--at 2026-03-02T05:00:00Z", 0, "its occurrence of 2026-03-02T05:00:00Z is skipped"),
         ("--undo", 0, "its occurrence of 2026-03-02T05:00:00Z is skipped no more"),
+        (
+            "--at 2026-03-02T02:00:00Z --undo",
+            0,
+            "its occurrence of 2026-03-02T02:00:00Z has been decided, and nothing is to be taken back: attempt 1 succeeded",
+        ),
+        (
+            "--at 2026-03-02T01:00:00Z --undo",
+            0,
+            "its occurrence of 2026-03-02T01:00:00Z has been decided, and nothing is to be taken back: the run-log has no more of it",
+        ),
     ] {
         let done = sandbox.run(&format!("skip one {line} --now 2026-03-02T02:10:00Z")).expect(code);
         assert_eq!(done.stderr, format!("one: {told}\n"), "{line}");
@@ -249,6 +259,14 @@ fn an_occurrence_is_skipped_by_its_instant_and_a_skip_is_taken_back() {
     assert_eq!(each(&sandbox.tick("2026-03-02T04:00:05Z")["skipped"], "reason"), ["skipped"]);
     assert_eq!(each(&sandbox.tick("2026-03-02T05:00:05Z")["ran"], "run_id"), ["one@20260302T050000Z"]);
     assert_eq!(sandbox.run("skip one --undo --now 2026-03-02T05:10:00Z").stderr, "one: nothing of it is skipped\n");
+    let decided = "it was not run because a person said so";
+    let late = sandbox.run("skip one --at 2026-03-02T04:00:00Z --undo --now 2026-03-02T05:10:00Z").expect(0);
+    let told = format!(
+        "one: its occurrence of 2026-03-02T04:00:00Z has been decided, and nothing is to be taken back: {decided}\n"
+    );
+    assert_eq!(late.stderr, told);
+    let late = sandbox.run("skip one --at 2026-03-02T04:00:00Z --undo -o json --now 2026-03-02T05:10:00Z").expect(0);
+    assert_eq!((&late.json()[0]["changed"], &late.json()[0]["decided"]), (&json!(false), &json!(decided)));
 }
 
 #[test]

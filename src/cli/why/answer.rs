@@ -167,6 +167,16 @@ fn participle(attempt: &Attempt) -> String {
     }
 }
 
+/// What became of an occurrence by its last attempt, or by why it was not run.
+pub fn became(last: Option<&Attempt>, not_run: Option<&NotRun>) -> Option<String> {
+    match (last, not_run) {
+        (Some(attempt), _) if attempt.is_active() => Some(format!("attempt {} runs", attempt.number)),
+        (Some(attempt), _) => Some(format!("attempt {} {}", attempt.number, participle(attempt))),
+        (None, Some(entry)) => Some(format!("it was not run because {}", why_not(entry.reason))),
+        (None, None) => None,
+    }
+}
+
 /// What a tick would do with the instant now.
 fn would_happen(question: &Question<'_>) -> Option<Answer> {
     let (at, decision) = (question.at?, question.decision.as_ref()?);
