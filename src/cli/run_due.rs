@@ -32,7 +32,7 @@ pub struct RunDue {
     #[command(flatten)]
     run_log: RunLogArgs,
     /// How far back a pipeline or schedule seen for the first time reaches, in seconds or as 90s, 5m
-    #[arg(long, value_name = "D", default_value = "60", value_parser = parse_duration)]
+    #[arg(long, value_name = "D", default_value = "60", value_parser = interval)]
     interval: Duration,
     /// Pretend that it is this instant, for tests and rehearsals
     #[arg(long, value_name = "T", value_parser = typed::rehearsed)]
@@ -94,6 +94,17 @@ pub fn parse_duration(text: &str) -> Result<Duration, String> {
             crate::config::duration(text).ok_or_else(|| "write seconds, or a duration such as 90s, 5m, 1h30m".into())
         }
     }
+}
+
+/// The longest interval: whoever writes more has mistaken the unit.
+const LONGEST_INTERVAL: Duration = Duration::from_secs(366 * 86_400);
+
+fn interval(text: &str) -> Result<Duration, String> {
+    let interval = parse_duration(text)?;
+    if interval > LONGEST_INTERVAL {
+        return Err("it is longer than 366 days: write how often ticks come, such as 60, 5m, 1h".into());
+    }
+    Ok(interval)
 }
 
 impl RunDue {

@@ -170,6 +170,23 @@ fn the_interval_says_how_far_back_a_new_pipeline_reaches() {
 }
 
 #[test]
+fn an_interval_of_more_than_a_year_is_refused() {
+    let sandbox = Sandbox::with("pipelines: { one: { schedule: '0 2 * * *', command: ENTER } }");
+    for (interval, code) in
+        [("366d", 0), ("31622400", 0), ("31622401", 2), ("9999999999", 2), ("18446744073709551616", 2)]
+    {
+        let done = sandbox.run(&format!("run-due --dry-run --interval {interval}")).expect(code);
+        let told = format!("error: invalid value '{interval}' for '--interval <D>': ");
+        assert_eq!(done.stderr.contains(&told), code == 2, "{done:?}");
+    }
+    let done = sandbox.run("run-due --interval 9999999999").expect(2);
+    assert!(
+        done.stderr.contains("it is longer than 366 days: write how often ticks come, such as 60, 5m, 1h"),
+        "{done:?}"
+    );
+}
+
+#[test]
 fn a_time_budget_stops_what_runs_and_says_so() {
     let sandbox = Sandbox::with(
         "pipelines:
