@@ -1,5 +1,6 @@
 //! validate, schema, init, version, completions.
 
+use std::os::unix::process::CommandExt;
 use std::process::Command;
 
 use serde_json::json;
@@ -124,6 +125,38 @@ fn what_init_writes_and_prints_works_at_once() {
         let cron = as_cron(&sandbox, &done.stdout).expect(0);
         assert_eq!(cron.stdout, "", "cron mails what is printed");
         assert!(sandbox.path("cron-state/tickward/run_log.db").exists(), "{cron:?}");
+    }
+}
+
+/// Where a link leads may change: `current` to the next release, the program to the next version.
+#[test]
+fn init_shows_paths_as_they_were_typed() {
+    use std::os::unix::fs::symlink;
+    let sandbox = Sandbox::new();
+    for folder in ["release-1", "bin"] {
+        std::fs::create_dir(sandbox.path(folder)).unwrap();
+    }
+    symlink("release-1", sandbox.path("current")).unwrap();
+    symlink(env!("CARGO_BIN_EXE_tickward"), sandbox.path("bin/tick")).unwrap();
+    let shown = |path: &str| sandbox.path(path).display().to_string();
+    let work = sandbox.work().to_owned();
+    let current = sandbox.path("current");
+    for (program, folder, typed, config, variable) in [
+        ("bin/tick", &work, "current/a.yaml", "current/a.yaml", None),
+        ("../bin/tick", &current, "b.yaml", "release-1/b.yaml", None),
+        ("../bin/tick", &current, "./c.yaml", "current/c.yaml", Some(("PWD", shown("current")))),
+        ("../bin/tick", &current, "d.yaml", "release-1/d.yaml", Some(("PWD", "/".into()))),
+        ("tick", &work, &shown("current/e.yaml"), "current/e.yaml", Some(("PATH", shown("bin")))),
+    ] {
+        let mut command = Command::new(sandbox.path("bin/tick"));
+        sandbox.dress(&mut command);
+        command.arg0(program).args(["init", typed]).current_dir(folder).envs(variable);
+        let done = Done::of(command.output().unwrap()).expect(0);
+        let config = shown(config);
+        assert!(done.stdout.starts_with(&format!("Wrote {config}.\n")), "{typed}: {done:?}");
+        let line = done.stdout.lines().last().unwrap();
+        assert!(line.ends_with(&format!("/tick run-due -c {config}")), "{typed}: {done:?}");
+        assert!(!line.contains(env!("CARGO_BIN_EXE_tickward")), "{typed}: {done:?}");
     }
 }
 
