@@ -83,6 +83,21 @@ fn a_good_run_log_is_told_so_and_left_as_it_was() {
 }
 
 #[test]
+fn the_page_shows_the_check_as_it_is_printed() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/run-log.md")).unwrap();
+    let shown = page.split("$ tickward run-log check\n").nth(1).unwrap().split("```").next().unwrap();
+    let sandbox = Sandbox::with("pipelines: { one: { schedule: '@daily', command: 'true' } }");
+    sandbox.run("run-due").expect(0);
+    let address = sandbox.state().join("run_log.db").display().to_string();
+    let printed = sandbox.run("run-log check").expect(0).stdout.replace(&address, "/var/lib/tickward/run_log.db");
+    let (checks, calls) = printed.split_once("\n\n").unwrap();
+    let (shown_checks, shown_calls) = shown.split_once("\n\n").unwrap();
+    assert_eq!(checks, shown_checks);
+    let names = |table: &str| table.lines().map(|line| line.split(' ').next().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(names(calls), names(shown_calls));
+}
+
+#[test]
 fn what_is_no_good_is_told_with_its_reason() {
     let sandbox = ran();
     sandbox.write("torn.db", "this is no database, however long it may be, and never was one in all its life");
