@@ -48,7 +48,7 @@ impl Pause {
             Until::At(at) => at,
             Until::After(after) => {
                 let after = SignedDuration::try_from(after).unwrap_or(SignedDuration::MAX);
-                now.checked_add(after).unwrap_or(Timestamp::MAX)
+                end_of_second(now.checked_add(after).unwrap_or(Timestamp::MAX))
             }
         });
         if until.is_some_and(|until| until <= now) {
@@ -81,6 +81,12 @@ impl Pause {
         };
         (decision, told)
     }
+}
+
+/// The first whole second that is not before `at`: nobody counts a pause in fractions.
+fn end_of_second(at: Timestamp) -> Timestamp {
+    let is_whole = at.subsec_nanosecond() == 0;
+    Timestamp::from_second(at.as_second() + i64::from(!is_whole)).unwrap_or(at)
 }
 
 /// Until when, and why.

@@ -37,6 +37,25 @@ fn a_month_of_pause_floods_nothing() {
     assert_eq!(sandbox.starts().len(), 2);
 }
 
+#[test]
+fn a_pause_of_some_time_ends_at_a_whole_second_and_is_kept_as_it_is_told() {
+    let sandbox = Sandbox::with("pipelines: { one: { schedule: '* * * * *', command: ENTER } }");
+    sandbox.tick("2026-03-02T02:00:05Z");
+    for (until, whole) in
+        [("3m", vec!["02:33:00", "02:33:01", "02:33:02"]), ("90s", vec!["02:31:30", "02:31:31", "02:31:32"])]
+    {
+        let words = format!("pause one --until {until} -o json --now 2026-03-02T02:30:00Z");
+        let told = sandbox.run(&words).expect(0).json()[0]["until"].clone();
+        let whole: Vec<_> = whole.iter().map(|time| json!(format!("2026-03-02T{time}Z"))).collect();
+        assert!(whole.contains(&told), "{told}");
+        let kept = sandbox.run("run-log show one -o json").expect(0).json();
+        assert_eq!(kept["paused"]["until"], told, "{kept}");
+    }
+    let typed = "one: paused until 2026-03-02T02:40:00.5Z\n";
+    let told = sandbox.run("pause one --until 2026-03-02T02:40:00.5Z --now 2026-03-02T02:30:00Z").expect(0);
+    assert_eq!(told.stderr, typed, "as somebody has typed it");
+}
+
 /// Whoever resumes after the end of a pause changes nothing: what fell due since then is the next tick's.
 #[test]
 fn resuming_a_pause_that_is_over_takes_nothing_from_the_next_tick() {
