@@ -24,6 +24,7 @@ pub mod runlog;
 pub mod schedule;
 pub mod scheme;
 pub mod sink;
+mod small_file;
 pub mod template;
 pub mod tick;
 

@@ -11,7 +11,7 @@ mod coverage;
 
 /// The floors of the house, lowest first. Imports go down; rooms of one floor do not see one another.
 const FLOORS: [&[&str]; 8] = [
-    &["occurrence", "clock", "scheme", "owner", "failpoint", "http", "rare"],
+    &["occurrence", "clock", "scheme", "owner", "failpoint", "http", "rare", "small_file"],
     &["schedule", "template", "lease", "alert", "metrics"],
     &["pipeline", "run"],
     &["plan", "config"],

@@ -42,9 +42,10 @@ pub(super) fn verdict(answer: Result<Answer, NoAnswer>, now: Timestamp) -> Resul
 /// `Retry-After` (RFC 9110, 10.2.3): seconds, or a date.
 fn wait(text: &str, now: Timestamp) -> Option<Duration> {
     let text = text.trim();
-    let wait = match text.parse().ok() {
-        Some(seconds) => Duration::from_secs(seconds),
-        None => {
+    let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let wait = match is_number {
+        true => text.parse().map_or(LONGEST_WAIT, Duration::from_secs),
+        false => {
             let date = jiff::fmt::rfc2822::DateTimeParser::new().parse_timestamp(text).ok()?;
             Duration::try_from(date.duration_since(now)).unwrap_or_default()
         }
@@ -88,6 +89,7 @@ mod tests {
             (429, Some("soon"), retry(None)),
             (429, Some("-1"), retry(None)),
             (429, Some("99999999"), retry(Some(86_400))),
+            (429, Some("99999999999999999999999"), retry(Some(86_400))),
             (500, None, retry(None)),
             (503, Some("7"), retry(Some(7))),
             (503, Some("Thu, 01 Jan 2026 01:00:00 GMT"), retry(Some(3600))),

@@ -3,12 +3,18 @@
 //! The form is that of the specification at standardwebhooks.com, for which there are libraries in most languages: an
 //! HMAC-SHA256 over `ID.TIMESTAMP.BODY`, in base64 after `v1,`.
 
+use std::path::Path;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use ring::hmac::{HMAC_SHA256, Key, sign};
 
 use super::{Address, Error};
 use crate::config::Environment;
+use crate::small_file;
+
+/// A secret has no more bytes than this.
+const MOST_BYTES: u64 = 64 << 10;
 
 /// A variable's name, to be shown; nothing where it looks like something else: it may be the secret itself.
 fn as_a_name(name: &str) -> String {
@@ -29,8 +35,8 @@ impl Signer {
                 let message = format!("the variable that `secret_env` names{} is not set", as_a_name(name));
                 Error::new(&message, "set it to the webhook's secret where the tick runs")
             })?,
-            (None, Some(path)) => std::fs::read_to_string(path).map_err(|error| {
-                let message = format!("the file that `secret_file` names cannot be read: {}", error.kind());
+            (None, Some(path)) => small_file::read(Path::new(path), MOST_BYTES).map_err(|error| {
+                let message = format!("the file that `secret_file` names cannot be read: {error}");
                 Error::new(&message, "check the path and its permissions; write a `/` of it as it is")
             })?,
         };

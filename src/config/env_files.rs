@@ -6,9 +6,8 @@
 //! Holds always: of a line of an env file nothing is shown but the name of its variable.
 
 use std::collections::BTreeMap;
-use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::discover::reason;
 use super::env_file;
@@ -18,6 +17,7 @@ use super::secret::MASK;
 use super::text::SourceText;
 use super::tree::NodeId;
 use super::value;
+use crate::small_file;
 use crate::template::Template;
 
 /// Bytes that an env file may have.
@@ -90,17 +90,17 @@ fn variables<'a>(reader: &mut Reader<'a>, scalar: &Scalar<'a>, is_optional: bool
         reader.refuse(scalar.at, format!("the env file `{}` cannot be read: {why}", scalar.written), help);
         None
     };
-    let text = match text_of(&path) {
+    let text = match small_file::read(&path, MAX_BYTES) {
         Ok(text) => text,
         Err(error) if is_optional && error.kind() == std::io::ErrorKind::NotFound => return None,
+        Err(error) if error.kind() == std::io::ErrorKind::FileTooLarge => {
+            return refuse(reader, "it is larger than 1 MiB", "check that it is the right one");
+        }
         Err(error) => {
             let help = "it is looked for beside the configuration file; write `{ path: …, optional: true }` if it may be missing";
             return refuse(reader, &reason(&error), help);
         }
     };
-    if text.len() as u64 > MAX_BYTES {
-        return refuse(reader, "it is larger than 1 MiB", "check that it is the right one");
-    }
     if path.metadata().is_ok_and(|data| data.permissions().mode() & 0o004 != 0) {
         let message = format!("everybody on this host may read the env file `{}`", scalar.written);
         reader.warn(scalar.at, 0, &message, "if it holds secrets: chmod 600, as the user that runs the tick");
@@ -120,12 +120,6 @@ fn variables<'a>(reader: &mut Reader<'a>, scalar: &Scalar<'a>, is_optional: bool
             None
         }
     }
-}
-
-fn text_of(path: &Path) -> std::io::Result<String> {
-    let mut text = String::new();
-    std::fs::File::open(path)?.take(MAX_BYTES + 1).read_to_string(&mut text)?;
-    Ok(text)
 }
 
 /// The place of a mistake, whose line shows nothing but the name of the variable, and that only where it stands.

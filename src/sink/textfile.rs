@@ -60,7 +60,14 @@ fn write(path: &Path, text: &str, now: Timestamp) -> Result<(), RecordError> {
     if path.is_dir() {
         return Err(RecordError(folder(path)));
     }
-    let failed = |error: io::Error| RecordError(format!("cannot write `{}`: {}", path.display(), error.kind()));
+    // It is replaced, not written to: a device or a pipe would be gone.
+    if path.metadata().is_ok_and(|data| !data.is_file()) {
+        return Err(RecordError(format!("`{}` is no file", path.display())));
+    }
+    let failed = |error: io::Error| match error.kind() {
+        io::ErrorKind::NotFound => RecordError(format!("cannot write `{}`: its folder is not there", path.display())),
+        kind => RecordError(format!("cannot write `{}`: {kind}", path.display())),
+    };
     let (Some(parent), Some(name)) = (path.parent(), path.file_name()) else {
         return Err(RecordError(folder(path)));
     };

@@ -63,7 +63,9 @@ pub async fn recover(env: &Env, folder: &Folder) -> Result<Recovered, Error> {
     take_in(env, &kept, &mut recovered, |name, stored| keep::remove(folder, name, stored)).await?;
     if let Some(outage) = untold {
         let why = "the run-log could not be used; it can again, and has what this host did meanwhile".into();
-        let alert = Alert { error: Some(why), ..of_outage(&env.owner.host, &outage, env.clock.now()) };
+        let begun = of_outage(&env.owner.host, &outage, env.clock.now());
+        // Another than the one that some have heard: who has seen an id does not look again.
+        let alert = Alert { error: Some(why), id: format!("{}/over", begun.id), ..begun };
         env.in_time(env.run_log.post_alerts(vec![alert])).await?;
     }
     Ok(recovered)

@@ -40,7 +40,7 @@ pub(super) fn silent(done: Done) -> Done {
     done
 }
 
-fn ids(requests: &[Request]) -> Vec<String> {
+pub(super) fn ids(requests: &[Request]) -> Vec<String> {
     requests.iter().map(|request| request.header("webhook-id").unwrap().to_owned()).collect()
 }
 

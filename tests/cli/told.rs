@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use super::http_server::{Manner, Server};
-use super::outbox::{FAILS, SECRET, alerters, kinds, silent, tick, up, url};
+use super::outbox::{FAILS, SECRET, alerters, ids, kinds, silent, tick, up, url};
 use super::sandbox::Sandbox;
 
 #[test]
@@ -153,6 +153,23 @@ fn each_alerter_is_told_of_an_outage_until_it_has_heard() {
     assert_eq!([both(), both()], [[1, 1], [0, 1]]);
     deaf.behave(up());
     assert_eq!([both(), both()], [[0, 1], [0, 0]]);
+}
+
+/// Who has seen an id is not to look again.
+#[test]
+fn that_an_outage_is_over_is_told_under_another_id() {
+    let (hears, deaf) = (Server::start(up()), Server::start(Manner::status(503)));
+    let sandbox = Sandbox::with(&alerters(&[&hears, &deaf]).replace("* * * * *", "@daily"));
+    fs::create_dir_all(sandbox.state()).unwrap();
+    let file = sandbox.state().join("run_log.db");
+    fs::write(&file, [b'x'; 5000]).unwrap();
+    sandbox.write("ok", "");
+    silent(sandbox.run("run-due --interval 86400")).expect(0);
+    fs::remove_file(&file).unwrap();
+    silent(sandbox.run("run-due --interval 86400")).expect(0);
+    let told = hears.requests();
+    let [begun, over] = ids(&told).try_into().unwrap();
+    assert_eq!((kinds(&told), over), (vec!["degraded".to_string(); 2], format!("{begun}/over")));
 }
 
 #[test]

@@ -72,7 +72,7 @@ const WRONG: &[(&str, &str, &str)] = &[
     ),
     (
         "webhook+https://h/S?secret_file=/not/there",
-        "the file that `secret_file` names cannot be read: entity not found",
+        "the file that `secret_file` names cannot be read: No such file or directory (os error 2)",
         "check the path and its permissions; write a `/` of it as it is",
     ),
     ("webhook+https://h/S?secret_evn=X", "`webhook+https` has a parameter `secret_evn`", "did you mean `secret_env`?"),

@@ -144,8 +144,14 @@ fn refused() {
     assert_eq!(error.to_string(), format!("`{}` is a folder, and metrics go into a file", path.display()));
     let sink = open(&format!("textfile://{}/no/x.prom", folder.path().display()));
     let error = runtime().block_on(sink.record(&snapshot(1))).unwrap_err();
-    assert_eq!(error.to_string(), format!("cannot write `{}/no/x.prom`: entity not found", folder.path().display()));
-    assert_eq!(names(folder.path()), ["x.prom"]);
+    let expected = format!("cannot write `{}/no/x.prom`: its folder is not there", folder.path().display());
+    assert_eq!(error.to_string(), expected);
+    let pipe = folder.path().join("y.prom");
+    nix::unistd::mkfifo(&pipe, nix::sys::stat::Mode::S_IRWXU).unwrap();
+    let error = runtime().block_on(open(&format!("textfile://{}", pipe.display())).record(&snapshot(1))).unwrap_err();
+    assert_eq!(error.to_string(), format!("`{}` is no file", pipe.display()));
+    assert!(!pipe.metadata().unwrap().is_file(), "it is not replaced");
+    assert_eq!(names(folder.path()), ["x.prom", "y.prom"]);
 }
 
 fn memory() {
