@@ -250,7 +250,9 @@ pub fn tell(recovered: &Recovered) {
 /// Says what of it a person should look at.
 pub fn tell_trouble(recovered: &Recovered) {
     for run in &recovered.twice {
-        print::note(&format!("warning: {run} ran twice: another host made it too while the run-log could not be used"));
+        print::note(&format!(
+            "warning: {run} ran twice: another host, or this one before, made it too while the run-log could not be used"
+        ));
     }
     for record in &recovered.flawed {
         let see = record.path.as_ref().map(|path| format!("; see `{}`", path.display())).unwrap_or_default();

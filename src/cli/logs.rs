@@ -105,7 +105,7 @@ impl Logs {
         let Some(end) = &attempt.end else { return };
         if end.output_bytes == 0 {
             let why = end.error.as_deref().map(|error| format!(": {}", print::printable(error))).unwrap_or_default();
-            return print::note(&format!("note: it printed nothing; it {}{why}", end.outcome));
+            return print::note(&format!("note: it printed nothing; the attempt is `{}`{why}", end.outcome));
         }
         if end.output_bytes > end.tail.len() as u64 {
             print::note("note: the file is not on this host; this is the end that the run-log keeps");

@@ -61,6 +61,8 @@ fn a_retry_is_superseded_by_what_was_decided_without_knowing_of_it() {
         // What fell due before the failure had its turn beside the run, or was passed over for it.
         ("02:01", "02:00", "02:40", false),
         ("01:20", "01:00", "01:40", false),
+        // By a clock that was set back meanwhile.
+        ("00:50", "01:00", "01:40", false),
     ] {
         let mut story = Story::new(&pipeline);
         story.tick(&pipeline, at("00:30"));
