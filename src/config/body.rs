@@ -136,7 +136,9 @@ pub(super) fn env<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option<BTree
     let mut variables = BTreeMap::new();
     for inner in reader.entries(entry.value, "`env`")? {
         let name = inner.name;
-        if name.is_empty() || name.contains(['=', '\0']) {
+        if name.is_empty() {
+            reader.refuse(inner.key, "the name of a variable is empty", "write `NAME: value`");
+        } else if name.contains(|c: char| c == '=' || c.is_control()) {
             reader.refuse(inner.key, format!("`{name}` is no name of a variable"), "use letters, digits and _");
         }
         if OURS.contains(&name) {

@@ -84,6 +84,10 @@ fn full_name<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option<(Option<Na
 fn accepts<'a>(reader: &mut Reader<'a>, entry: Entry<'a>) -> Option<bool> {
     let words = [("succeeded", false), ("partial", true)];
     let nodes = reader.elements(entry.value).map_or_else(|| vec![entry.value], |nodes| nodes.to_vec());
+    if nodes.is_empty() {
+        let help = "name what counts: [succeeded] or [succeeded, partial], or leave it out for both";
+        reader.refuse(entry.value, "`accept` is an empty list", help);
+    }
     let each: Vec<_> = nodes.into_iter().map(|at| value::word(reader, Entry { value: at, ..entry }, &words)).collect();
     Some(each.into_iter().collect::<Option<Vec<bool>>>()?.contains(&true))
 }

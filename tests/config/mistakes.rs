@@ -18,6 +18,7 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("depends_on: [a b]", "3:18", "`depends_on`: name `a b` contains ' '", "use letters, digits and . _ / - only, 128 at most"),
     ("depends_on: { accept: partial }", "3:17", "an element of `depends_on` names no `pipeline`", "write `{ pipeline: NAME, … }`"),
     ("depends_on: { pipeline: good, acept: x }", "3:35", "unknown key `acept` in `depends_on`", "did you mean `accept`?"),
+    ("depends_on: { pipeline: good, accept: [] }", "3:43", "`accept` is an empty list", "name what counts: [succeeded] or [succeeded, partial], or leave it out for both"),
     ("overlap: { policy: skip, max: 3 }", "3:30", "`max` goes only with `policy: allow`", "write `policy: allow`, or leave it out"),
     ("overlap: { max: 3 }", "3:14", "`overlap` has no `policy`", "write `{ policy: allow, max: 3 }`"),
     ("on_gave_up: stop", "3:17", "`on_gave_up`: unknown value `stop`", "use one of: next, hold"),
@@ -71,6 +72,9 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("env: { A: {{ attempt }} }", "3:15", "variable `A` is a YAML mapping", "put the template into double quotes"),
     ("env: { TICKWARD_RUN_ID: x }", "3:12", "`TICKWARD_RUN_ID` is set by tickward itself", "use another name"),
     ("env: { A=B: x }", "3:12", "`A=B` is no name of a variable", "use letters, digits and _"),
+    ("env: { \"A\\nB\": x }", "3:12", "`A\u{fffd}B` is no name of a variable", "use letters, digits and _"),
+    ("env: { \"A\\0B\": x }", "3:12", "`A\u{fffd}B` is no name of a variable", "use letters, digits and _"),
+    ("env: { '': x }", "3:12", "the name of a variable is empty", "write `NAME: value`"),
     ("stdin: { txt: x }", "3:14", "unknown key `txt` in `stdin`", "did you mean `text`?"),
     ("stdin: {}", "3:12", "`stdin` needs one key", "write `{ text: … }` or `{ file: … }`"),
     // variables
