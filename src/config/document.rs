@@ -52,6 +52,8 @@ pub(super) struct Document {
     pub(super) problems: Vec<Problem>,
     /// Which pipeline names which other one, and where.
     pub(super) references: Vec<Reference>,
+    /// Which pipelines had another name, and where they say so.
+    pub(super) renamed: HashMap<PipelineId, Place>,
 }
 
 /// Reads `sources[index]`; the names in `seen` are taken.
@@ -264,8 +266,11 @@ impl<'a> Reading<'a, '_> {
     }
 
     fn finished(&mut self, id: Option<PipelineId>, key: NodeId, own: Settings<'a>) -> Option<Pipeline> {
+        let renamed_at = if let Given::Is(_, at) = &own.previously { Some(*at) } else { None };
         let pipeline = validate::pipeline(&mut self.reader, id, key, own, &self.inherited);
         let (pipeline, references) = pipeline.filter(|_| !self.inherited.is_broken)?;
+        let renamed_at = renamed_at.map(|at| self.reader.source.place(self.reader.tree.node(at).start));
+        self.document.renamed.extend(renamed_at.map(|place| (pipeline.id.clone(), place)));
         self.document.references.extend(references);
         Some(pipeline)
     }

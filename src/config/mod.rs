@@ -125,6 +125,7 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
     }
     let mut seen = HashMap::new();
     let mut references = Vec::new();
+    let mut renamed = HashMap::new();
     let mut run_log: Option<(Secret, Place)> = None;
     let mut retention: Option<(Retention, Place)> = None;
     for index in 0..texts.len() {
@@ -135,6 +136,7 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
         }
         loaded.broken.extend(document.broken);
         references.extend(document.references);
+        renamed.extend(document.renamed);
         loaded.problems.extend(document.problems);
         may_name_a_run_log |= document.may_name_a_run_log;
         outlets::add(&mut loaded.alerters, document.alerters);
@@ -161,7 +163,7 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
     loaded.retention = retention.map(|(kept, _)| kept);
     let lost = upstreams::check(&references, &mut loaded.pipelines, &mut loaded.broken);
     loaded.problems.extend(lost);
-    loaded.problems.extend(renamed::check(&mut loaded.pipelines, &mut loaded.broken));
+    loaded.problems.extend(renamed::check(&renamed, &mut loaded.pipelines, &mut loaded.broken));
     outlets::number(&mut loaded.alerters);
     outlets::number(&mut loaded.metrics);
     loaded.run_log = run_log.map(|(url, _)| url);

@@ -2,12 +2,18 @@
 //!
 //! Holds always: no name is given up by one pipeline while another has it, or wants it too.
 
-use super::problem::Problem;
+use std::collections::HashMap;
+
+use super::problem::{Place, Problem};
 use crate::occurrence::PipelineId;
 use crate::pipeline::Pipeline;
 
-/// Takes out the pipelines whose earlier name is in use, and says why.
-pub(super) fn check(pipelines: &mut Vec<Pipeline>, broken: &mut Vec<String>) -> Vec<Problem> {
+/// Takes out the pipelines whose earlier name is in use, and says why at these places.
+pub(super) fn check(
+    places: &HashMap<PipelineId, Place>,
+    pipelines: &mut Vec<Pipeline>,
+    broken: &mut Vec<String>,
+) -> Vec<Problem> {
     let mut problems = Vec::new();
     let known: Vec<PipelineId> = pipelines.iter().map(|pipeline| pipeline.id.clone()).collect();
     let mut wanted: Vec<PipelineId> = Vec::new();
@@ -24,7 +30,8 @@ pub(super) fn check(pipelines: &mut Vec<Pipeline>, broken: &mut Vec<String>) -> 
             wanted.push(before);
             return true;
         };
-        problems.push(Problem::error(None, message).with_help(help).in_pipeline(pipeline.id.name.as_str()));
+        let place = places.get(&pipeline.id).cloned();
+        problems.push(Problem::error(place, message).with_help(help).in_pipeline(pipeline.id.name.as_str()));
         broken.push(pipeline.id.name.to_string());
         false
     });

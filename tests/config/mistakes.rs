@@ -19,6 +19,7 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("depends_on: { accept: partial }", "3:17", "an element of `depends_on` names no `pipeline`", "write `{ pipeline: NAME, … }`"),
     ("depends_on: { pipeline: good, acept: x }", "3:35", "unknown key `acept` in `depends_on`", "did you mean `accept`?"),
     ("depends_on: { pipeline: good, accept: [] }", "3:43", "`accept` is an empty list", "name what counts: [succeeded] or [succeeded, partial], or leave it out for both"),
+    ("previously: p", "3:17", "`previously`: a pipeline is still called `p`", "rename or remove that one, or take `previously` out"),
     ("overlap: { policy: skip, max: 3 }", "3:30", "`max` goes only with `policy: allow`", "write `policy: allow`, or leave it out"),
     ("overlap: { max: 3 }", "3:14", "`overlap` has no `policy`", "write `{ policy: allow, max: 3 }`"),
     ("on_gave_up: stop", "3:17", "`on_gave_up`: unknown value `stop`", "use one of: next, hold"),
