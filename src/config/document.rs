@@ -64,7 +64,7 @@ pub(super) fn read(sources: &[SourceText], index: usize, environment: &Environme
         Ok(Some(parsed)) => parsed,
         Ok(None) => {
             let help = "write `pipelines:` and a pipeline below it, or remove the file";
-            let problem = Problem::error(Some(Place::whole(source.name())), "the file is empty").with_help(help);
+            let problem = Problem::error(Some(source.place(0)), "the file is empty").with_help(help);
             // As one is that is being written.
             return Document { may_name_a_run_log: source.text().trim().is_empty(), ..refused(problem) };
         }

@@ -189,10 +189,16 @@ fn read_file(path: &Path) -> Result<String, Problem> {
         let message = format!("the file is larger than {} MiB", MAX_BYTES >> 20);
         return Err(discover::of_file(path, &message, "split it into several, or check that it is the right one"));
     }
-    String::from_utf8(bytes).map_err(|error| {
-        let valid = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
-        let message = format!("line {line} is not UTF-8");
-        discover::of_file(path, &message, "save the file as UTF-8")
-    })
+    String::from_utf8(bytes).map_err(|error| not_utf8(path, error.as_bytes(), error.utf8_error().valid_up_to()))
+}
+
+/// Where a file stops being UTF-8.
+fn not_utf8(path: &Path, bytes: &[u8], at: usize) -> Problem {
+    let is_utf16 = bytes.starts_with(b"\xff\xfe") || bytes.starts_with(b"\xfe\xff");
+    let text = if is_utf16 { String::new() } else { String::from_utf8_lossy(bytes).into_owned() };
+    let whole = text.len();
+    let source = SourceText::new(path.display().to_string(), text);
+    let place = source.place(at - (whole - source.text().len()));
+    let message = if is_utf16 { "the file is UTF-16".into() } else { format!("line {} is not UTF-8", place.line) };
+    Problem::error(Some(place), message).with_help("save the file as UTF-8")
 }

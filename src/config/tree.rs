@@ -9,10 +9,13 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use granit_parser::{Event, Parser, ScalarStyle, Tag};
+use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, Tag};
 
 /// Bytes and nodes that aliases may stand for in all.
 const MAX_EXPANDED: u64 = 16 << 20;
+
+/// How many lists, and how many mappings, may stand in each other.
+const MAX_DEPTH: usize = 64;
 
 /// Number of a node in its tree.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,11 +77,20 @@ impl<'a> Tree<'a> {
     /// The root of the first and only document; none where the text holds nothing but comments.
     pub(super) fn parse(text: &'a str) -> Result<Option<(Tree<'a>, NodeId)>, SyntaxError> {
         let mut builder = Builder::new(text);
-        let options = granit_parser::options! { emit_comments: false, block_nesting_limit: 64, flow_nesting_limit: 64 };
+        let options = granit_parser::options! {
+            emit_comments: false, block_nesting_limit: MAX_DEPTH, flow_nesting_limit: MAX_DEPTH
+        };
         for next in Parser::new_from_str_with_options(text, options) {
             let (event, span) = next.map_err(|error| {
                 let start = error.marker().byte_offset().unwrap_or(0).min(text.len());
-                SyntaxError { start, message: error.info(), help: advice(text, start, &error.info()) }
+                match of_kind(error.kind()) {
+                    Some(help) => SyntaxError {
+                        start: culprit(text, start, error.kind()),
+                        message: error.info(),
+                        help: Some(help),
+                    },
+                    None => SyntaxError { start, message: error.info(), help: advice(text, start, &error.info()) },
+                }
             })?;
             builder.take(event, span.start.byte_offset().unwrap_or(0))?;
         }
@@ -101,6 +113,32 @@ impl<'a> Tree<'a> {
     pub(super) fn children(&self, range: &Range<u32>) -> &[NodeId] {
         &self.children[range.start as usize..range.end as usize]
     }
+}
+
+/// Advice where the kind of a mistake says all.
+fn of_kind(kind: &ErrorKind) -> Option<String> {
+    match kind {
+        ErrorKind::RecursionLimitExceeded => {
+            Some(format!("use fewer: lists and mappings may stand {MAX_DEPTH} deep in each other at most"))
+        }
+        ErrorKind::UnexpectedCharacter { character: '\0' } => {
+            Some("take it out; UTF-16 has it beside each letter: save the file as UTF-8".into())
+        }
+        ErrorKind::UnexpectedCharacter { character } if character.is_control() => {
+            let code = u32::from(*character);
+            Some(format!("take it out, or write it as an escape in double quotes: \"\\x{code:02x}\""))
+        }
+        _ => None,
+    }
+}
+
+/// The byte of what a mistake is about; the parser may tell that of the value it is in.
+fn culprit(text: &str, start: usize, kind: &ErrorKind) -> usize {
+    let found = match kind {
+        ErrorKind::UnexpectedCharacter { character } => text.get(start..).and_then(|rest| rest.find(*character)),
+        _ => None,
+    };
+    start + found.unwrap_or(0)
 }
 
 /// Advice for the mistakes that people make most.
@@ -239,7 +277,11 @@ impl<'a> Builder<'a> {
                 self.attach(target, weight);
                 Ok(())
             }
-            _ => Err(SyntaxError { start, message: "an alias inside of what it stands for".into(), help: None }),
+            _ => {
+                let help = "write out what is meant, or move the anchor (`&name`) to what has no alias of it inside";
+                let message = "an alias inside of what it stands for".into();
+                Err(SyntaxError { start, message, help: Some(help.into()) })
+            }
         }
     }
 

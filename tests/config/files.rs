@@ -26,10 +26,19 @@ fn a_broken_file_does_not_stop_the_others() {
         (&b"pipelines: [\n"[..], "error: "),
         (
             b"",
-            "error: the file is empty\n  --> bad.yaml\nhelp: write `pipelines:` and a pipeline below it, or remove the file\n",
+            "error: the file is empty\n  --> bad.yaml:1:1\nhelp: write `pipelines:` and a pipeline below it, or remove the file\n",
         ),
-        (b"# nothing\n\n", "error: the file is empty\n"),
-        (b"a: \xff\n", "error: line 1 is not UTF-8\n  --> bad.yaml\nhelp: save the file as UTF-8\n"),
+        (b"# nothing\n\n", "error: the file is empty\n  --> bad.yaml:1:1\n   |\n 1 | # nothing\n   | ^\nhelp: "),
+        (
+            b"\xef\xbb\xbfx: 1\n\xc3\xa9: \xff\n",
+            "error: line 2 is not UTF-8\n  --> bad.yaml:2:4\n   |\n 2 | \u{e9}: \u{fffd}\n   |    ^\nhelp: save the file as UTF-8\n",
+        ),
+        (
+            b"\xef\xbb\xbfp: postgres://u:hunter2@h \xff\n",
+            "error: line 1 is not UTF-8\n  --> bad.yaml:1:27\n   |\n 1 | p: postgres://u:***@h \u{fffd}\n   |                       ^\nhelp: save the file as UTF-8\n",
+        ),
+        (b"\xff\xfea\0", "error: the file is UTF-16\n  --> bad.yaml:1:1\nhelp: save the file as UTF-8\n"),
+        (b"\xfe\xff\0a", "error: the file is UTF-16\n  --> bad.yaml:1:1\nhelp: save the file as UTF-8\n"),
         (
             b"just words\n",
             "error: the document is a single value\n  --> bad.yaml:1:1\n   |\n 1 | just words\n   | ^\nhelp: write a mapping: `key: value` pairs, indented below it\n",

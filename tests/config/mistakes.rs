@@ -1,5 +1,7 @@
 //! The exact words for every kind of mistake in a pipeline.
 
+use tickward::config::Problem;
+
 use super::{document, loaded, names, printed};
 
 /// Lines of a pipeline; line and column of the mistake in the document; message; help.
@@ -95,6 +97,11 @@ const MISTAKES: &[(&str, &str, &str, &str)] = &[
     ("namespace: a b", "3:16", "`namespace`: name `a b` contains ' '", "use letters, digits and . _ / - only, 128 at most"),
 ];
 
+/// Line and column; nothing where it has none.
+fn at(problem: &Problem) -> String {
+    problem.place.as_ref().map(|place| format!("{}:{}", place.line, place.column)).unwrap_or_default()
+}
+
 #[test]
 fn every_mistake_has_its_words_and_its_place() {
     let mut wrong = String::new();
@@ -103,10 +110,7 @@ fn every_mistake_has_its_words_and_its_place() {
         let found: Vec<_> = loaded
             .problems
             .iter()
-            .map(|p| {
-                let at = p.place.as_ref().map(|place| format!("{}:{}", place.line, place.column)).unwrap_or_default();
-                (at, p.message.as_str(), p.help.as_deref().unwrap_or_default())
-            })
+            .map(|p| (at(p), p.message.as_str(), p.help.as_deref().unwrap_or_default()))
             .collect();
         if found != [((*place).to_owned(), *message, *help)] {
             wrong.push_str(&format!("{lines}\n  is    {found:?}\n  not   {:?}\n", (place, message, help)));
@@ -230,5 +234,30 @@ fn what_begins_with_a_sign_of_yaml_is_to_be_quoted_wherever_it_stands() {
     }
     for text in ["pipelines: { p: { command: x\n", "pipelines: { p: { command: x: y } }\n"] {
         assert!(!printed(&loaded(text)).contains("double quotes"), "{text}");
+    }
+}
+
+#[test]
+fn mistakes_of_the_parser_s_own_say_what_to_do() {
+    let deep = "use fewer: lists and mappings may stand 64 deep in each other at most";
+    let nul = "take it out; UTF-16 has it beside each letter: save the file as UTF-8";
+    let control = "take it out, or write it as an escape in double quotes: \"\\x07\"";
+    for (text, place, message, help) in [
+        ("a: ".to_owned() + &"[".repeat(100), "1:68", "recursion limit exceeded", deep),
+        ((0..80).map(|depth| " ".repeat(depth) + "a:\n").collect(), "65:65", "recursion limit exceeded", deep),
+        (
+            "pipelines: &all\n  p: *all\n".into(),
+            "2:6",
+            "an alias inside of what it stands for",
+            "write out what is meant, or move the anchor (`&name`) to what has no alias of it inside",
+        ),
+        ("a: b\0c\n".into(), "1:5", "unexpected character: `\\u{0}'", nul),
+        ("a\0:\0 \0b\0".into(), "1:2", "unexpected character: `\\u{0}'", nul),
+        ("a: b\u{7}c\n".into(), "1:5", "unexpected character: `\\u{7}'", control),
+        ("a: \"b\u{7}c\"\n".into(), "1:6", "unexpected character: `\\u{7}'", control),
+    ] {
+        let loaded = loaded(&text);
+        let found: Vec<_> = loaded.problems.iter().map(|p| (at(p), p.message.as_str(), p.help.as_deref())).collect();
+        assert_eq!(found, [(place.to_owned(), message, Some(help))], "{text:?}");
     }
 }
