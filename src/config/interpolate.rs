@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use std::ops::Range;
 
 use super::environment::Environment;
+use super::secret;
+use super::text::{QUOTED, cut};
 
 /// How deep defaults may stand in defaults.
 const MAX_DEPTH: u32 = 8;
@@ -113,7 +115,11 @@ fn value_of<'a>(inner: &'a str, at: usize, environment: &'a Environment, depth: 
         return match not_empty {
             Some(value) => Ok(Cow::Borrowed(value)),
             None if message.is_empty() => unset(format!("the variable `{name}` is not set"), "set it".into()),
-            None => unset(format!("the variable `{name}` is not set: {message}"), format!("set `{name}`")),
+            None => {
+                let message = secret::masked(message);
+                let message = cut(&message, QUOTED);
+                unset(format!("the variable `{name}` is not set: {message}"), format!("set `{name}`"))
+            }
         };
     }
     refuse(

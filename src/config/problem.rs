@@ -1,14 +1,14 @@
 //! What is wrong with a configuration, in words and with the place.
 //!
 //! Holds always: neither message nor help nor shown line has a control character or a secret that `secret` knows to
-//! recognise.
+//! recognise; what a message quotes has a bounded length.
 
 use std::fmt;
 
 use serde::Serialize;
 
 use super::secret;
-use super::text::printable;
+use super::text::{QUOTED, brief, cut, printable};
 
 /// How bad a problem is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -63,7 +63,7 @@ impl Place {
 impl Problem {
     /// An error that belongs to no pipeline yet and has no advice.
     pub fn error(place: Option<Place>, message: impl AsRef<str>) -> Problem {
-        let message = printable(&secret::masked(message.as_ref()));
+        let message = brief(&printable(&secret::masked(message.as_ref())));
         Problem { severity: Severity::Error, pipeline: None, message, place: place.map(Box::new), help: None }
     }
 
@@ -75,7 +75,7 @@ impl Problem {
 
     /// The same, as a mistake of that pipeline.
     pub fn in_pipeline(mut self, name: &str) -> Problem {
-        self.pipeline = Some(printable(&secret::masked(name)));
+        self.pipeline = Some(cut(&printable(&secret::masked(name)), QUOTED).into_owned());
         self
     }
 

@@ -3,6 +3,7 @@
 //! Holds always: lines and columns count from 1, columns in characters; a shown line has no secret that `secret` knows
 //! to recognise, no control characters, and a bounded length.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -12,6 +13,10 @@ use super::secret;
 
 /// Characters of a line that are shown at most.
 const SHOWN: usize = 160;
+/// Characters of a value that a message quotes at most.
+pub(super) const QUOTED: usize = 200;
+/// Characters of a message at most, however much it quotes.
+const MESSAGE: usize = 2000;
 /// Lines above that are looked at for the key of a value of several lines.
 const ABOVE: usize = 200;
 
@@ -190,6 +195,22 @@ pub(super) fn printable(text: &str) -> String {
             }
         })
         .collect()
+}
+
+/// The begin of a text of more than `most` characters, with a sign that it goes on. For what has been masked: half an address
+/// looks like none.
+pub(super) fn cut(text: &str, most: usize) -> Cow<'_, str> {
+    match text.char_indices().nth(most) {
+        Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),
+        None => Cow::Borrowed(text),
+    }
+}
+
+/// A message in which what stands in backticks can be read at a glance.
+pub(super) fn brief(message: &str) -> String {
+    let parts = message.split('`').enumerate();
+    let cut_parts = parts.map(|(index, part)| if index % 2 == 1 { cut(part, QUOTED) } else { part.into() });
+    cut(&cut_parts.collect::<Vec<_>>().join("`"), MESSAGE).into_owned()
 }
 
 #[cfg(test)]

@@ -261,3 +261,55 @@ fn mistakes_of_the_parser_s_own_say_what_to_do() {
         assert_eq!(found, [(place.to_owned(), message, Some(help))], "{text:?}");
     }
 }
+
+#[test]
+fn what_is_too_long_to_be_read_is_cut() {
+    let long = |c: &str| c.repeat(20_000);
+    let cut = |c: &str| c.repeat(200) + "…";
+    for (lines, place, message) in [
+        (format!("schedule: {}", long("x")), "3:15", format!("schedule `{}` is not understood", cut("x"))),
+        (
+            format!("owner: \"${{NOT_SET:?{}}}\"", long("é")),
+            "3:13",
+            format!("the variable `NOT_SET` is not set: {}", cut("é")),
+        ),
+        (
+            format!("owner: \"${{NOT_SET:?{}postgres://u:hunter2@h/d}}\"", "x ".repeat(93)),
+            "3:13",
+            format!("the variable `NOT_SET` is not set: {}postgres://u:*…", "x ".repeat(93)),
+        ),
+        (
+            format!("owner: a\ntimeout: \"${{N}}{}\"", long("x")),
+            "4:14",
+            format!(
+                "`timeout`: `{}` with its variables filled in is not a duration like 90s or 1h30m",
+                format!("${{N}}{}", long("x")).chars().take(200).chain(['…']).collect::<String>()
+            ),
+        ),
+        (
+            format!("command: [x, \"{} {{{{ {} }}}}\"]", "y ".repeat(300), long("x")),
+            "3:623",
+            format!("unknown template value `{}`", cut("x")),
+        ),
+        (format!("{}: x", "k".repeat(1000)), "3:5", format!("unknown key `{}`", cut("k"))),
+    ] {
+        let loaded = loaded(&document(&lines));
+        let [problem] = loaded.problems.as_slice() else { panic!("{:?}", loaded.problems.len()) };
+        assert_eq!((at(problem).as_str(), &problem.message), (place, &message));
+        let printed = problem.to_string();
+        assert!(!printed.contains("hunter"), "{printed}");
+        assert!(printed.lines().all(|line| line.chars().count() < 700), "{printed}");
+        let (shown, caret) = (printed.lines().nth(3).unwrap(), printed.lines().nth(4).unwrap());
+        let pointed_at = shown.chars().nth(caret.chars().count() - 1);
+        assert_eq!(pointed_at, lines.lines().last().and_then(|line| line.chars().nth(pointed(place))), "{printed}");
+    }
+    let quotes = loaded(&document(&format!("timeout: \"{}\"", "`a".repeat(10_000))));
+    assert!(quotes.problems[0].message.chars().count() <= 2001, "however it is divided");
+    let name = loaded(&format!("pipelines: {{ {}: {{ command: [x] }} }}\n", "k".repeat(1000)));
+    assert_eq!(name.problems[0].pipeline.as_deref(), Some(&*("k".repeat(200) + "…")));
+}
+
+/// How many characters stand before a place in its line of a pipeline, which has been indented by four.
+fn pointed(place: &str) -> usize {
+    place.split_once(':').and_then(|(_, column)| column.parse::<usize>().ok()).map_or(0, |column| column - 5)
+}
