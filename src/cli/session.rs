@@ -1,6 +1,6 @@
 //! Opens the world for a command: configuration, state folder, run-log, and the tick's `Env`.
 //!
-//! Flag beats environment beats file beats default.
+//! Which run-log that is, `named` says.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -22,6 +22,10 @@ use crate::runlog::spool::beside::Mirrored;
 use crate::runlog::spool::mirror;
 use crate::runlog::{self, Error, OpenOptions, Purpose, Reach, RunLog};
 use crate::tick::{Env, Outlets, StopWish, SystemHost, held_file};
+
+mod named;
+
+use named::is_memory;
 
 /// Where the configuration is
 #[derive(clap::Args, Debug, Clone)]
@@ -130,33 +134,6 @@ impl Session {
         Err(Exit::Usage)
     }
 
-    /// The run-log's URL; none where none is wanted.
-    pub fn run_log_url(&self) -> Option<String> {
-        // One that cannot be filled in is refused by who opens it.
-        let given =
-            |url: &str| Some(self.variables.fill(url).unwrap_or_else(|_| url.into())).filter(|url| !url.is_empty());
-        if self.run_log.no_run_log {
-            return None;
-        }
-        if let Some(url) = &self.run_log.run_log_url {
-            return given(url);
-        }
-        if let Some(url) = self.variables.get("TICKWARD_RUN_LOG_URL") {
-            return given(url);
-        }
-        if let Some(url) = self.variables.get("EMATIX_FLOW_RUN_LOG_URL") {
-            if !url.is_empty() {
-                let notice = "notice: EMATIX_FLOW_RUN_LOG_URL is used because TICKWARD_RUN_LOG_URL is not set";
-                self.noticed.call_once(|| print::note(notice));
-            }
-            return given(url);
-        }
-        match &self.loaded.run_log {
-            Some(secret) => Some(secret.expose().to_string()).filter(|url| !url.is_empty()),
-            None => Some(self.state_folder().join("run_log.db").to_string_lossy().into_owned()),
-        }
-    }
-
     /// The same, on another run-log.
     pub fn on_run_log(mut self, url: String) -> Session {
         self.run_log = RunLogArgs { run_log_url: Some(url), no_run_log: false };
@@ -223,16 +200,6 @@ impl Session {
         }
     }
 
-    /// The run-log's URL as it may be shown; none where none is wanted.
-    pub fn run_log_shown(&self) -> Option<String> {
-        // All of it is an address: what stands behind a space belongs to it.
-        let is_url = |url: &str| url.contains("://") || url.contains('?');
-        self.run_log_url().map(|url| match is_url(&url) {
-            true => config::secret::masked_url(&url),
-            false => config::secret::masked(&url),
-        })
-    }
-
     /// The same as `run_log`, and says nothing where that fails.
     ///
     /// # Errors
@@ -265,24 +232,6 @@ impl Session {
     fn options(&self, clock: Arc<dyn Clock>, purpose: Purpose) -> OpenOptions {
         let host = self.run_log_file().and_then(|_| Some(self.host_folder()?.path().into()));
         OpenOptions { host, ..OpenOptions::new(clock, purpose) }
-    }
-
-    /// The file of the run-log; none where it is no file.
-    pub fn run_log_file(&self) -> Option<PathBuf> {
-        let url = self.run_log_url()?;
-        let path = match url.strip_prefix("sqlite:").or_else(|| url.strip_prefix("duckdb:")) {
-            _ if is_memory(&url) => return None,
-            Some(rest) => rest.split('?').next().unwrap_or(rest),
-            None if url.contains("//") => return None,
-            None => &url,
-        };
-        Some(PathBuf::from(path.strip_prefix("//").unwrap_or(path)))
-    }
-
-    /// The address of the run-log as it may be shown, where that is on a server.
-    pub fn run_log_server(&self) -> Option<String> {
-        let is_server = self.run_log_file().is_none();
-        self.run_log_shown().filter(|url| is_server && !is_memory(url)).map(|url| format!("`{url}`"))
     }
 
     /// Where this host keeps what it knows of the run-log, and what that does not know yet; none where none is wanted.
@@ -392,9 +341,4 @@ pub fn goes_on_when_asked_again(error: &Error) -> Exit {
 /// Whether a file is not there, or has nothing in it.
 fn is_blank(path: &Path) -> bool {
     path.metadata().map_or(true, |data| data.is_file() && data.len() == 0)
-}
-
-/// Whether a run-log is gone with its process.
-fn is_memory(url: &str) -> bool {
-    url.starts_with("memory:") || url.starts_with("duckdb://:memory:")
 }
