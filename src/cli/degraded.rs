@@ -44,7 +44,7 @@ pub fn is_unavailable(error: &Error) -> bool {
 
 /// Says why a command has no run-log, and what goes on without it.
 pub fn failed(session: &Session, error: &Error) -> Exit {
-    let exit = run_log_failed(error);
+    let exit = session.run_log_failed(error);
     let keeps = |folder: &Folder| folder.path().exists() && !runlog::is_read_only(folder.path());
     if is_unavailable(error) && session.host_folder().as_ref().is_some_and(keeps) {
         print::note(&format!(

@@ -11,7 +11,7 @@ use super::exit::Exit;
 use super::last_tick;
 use super::outlets::OutletArgs;
 use super::print::{self, Format};
-use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
+use super::session::{ConfigArgs, RunLogArgs, Session};
 use super::{block_on, degraded, detach, foreseen, progress, signals, typed, unrecorded};
 use crate::clock::{Clock, SystemClock};
 use crate::pipeline::Pipeline;
@@ -161,7 +161,7 @@ impl RunDue {
         let mut from_spool = 0;
         let report = self.report(session, pipelines, &options, &mut from_spool).await;
         progress.finish();
-        let mut report = report.map_err(|error| run_log_failed(&error))?;
+        let mut report = report.map_err(|error| session.run_log_failed(&error))?;
         unrecorded::keep_and_tell(session, &options, &mut report, signals::heeded()).await;
         let exit = exit_of(&report).or_worse(session.exit());
         if self.detached {

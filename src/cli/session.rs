@@ -188,7 +188,7 @@ impl Session {
     /// `RunLog`, after saying so with this advice; `Usage` for an address that is no good.
     pub fn must_be_there(&self, help: &str) -> Result<(), Exit> {
         if let Some(url) = self.run_log_url() {
-            runlog::check_file(&url).map_err(|error| run_log_failed(&error))?;
+            runlog::check_file(&url).map_err(|error| self.run_log_failed(&error))?;
         }
         self.must_not_be_gone().map_err(|error| degraded::failed(self, &error))?;
         match self.run_log_file().filter(|path| is_blank(path)) {
@@ -265,6 +265,17 @@ impl Session {
             // Whoever has made it meanwhile has noted what this host knows of it.
             Err(error) if found().is_some() => Err(error),
             _ => Ok(()),
+        }
+    }
+
+    /// Says why the run-log cannot be used: where its address is no good, at its place in the file that has it.
+    pub fn run_log_failed(&self, error: &Error) -> Exit {
+        match self.of_address(error) {
+            Some(problem) => {
+                print::note(&print::printable(&problem.to_string()));
+                Exit::Usage
+            }
+            None => run_log_failed(error),
         }
     }
 

@@ -19,10 +19,13 @@ pub struct Validate {
 
 impl Validate {
     pub fn execute(&self) -> Exit {
-        let no_run_log = RunLogArgs { run_log_url: None, no_run_log: true };
-        let session = Session::load_quietly(&self.config, &no_run_log);
+        let run_log = RunLogArgs { run_log_url: None, no_run_log: false };
+        let mut session = Session::load_quietly(&self.config, &run_log);
+        let misnamed = session.misnamed_run_log();
+        let runs_nothing = misnamed.is_some() || session.is_run_log_unknown() || session.loaded.pipelines.is_empty();
+        session.loaded.problems.extend(misnamed);
         let loaded = &session.loaded;
-        let exit = match (loaded.has_errors(), loaded.pipelines.is_empty()) {
+        let exit = match (loaded.has_errors(), runs_nothing) {
             (false, _) => Exit::Done,
             (true, true) => Exit::Usage,
             (true, false) => Exit::PartlyInvalid,

@@ -67,6 +67,8 @@ pub struct Loaded {
     pub broken: Vec<String>,
     /// The URL of the run-log. Empty: none is wanted. None: no file says anything.
     pub run_log: Option<Secret>,
+    /// Where a file names it; none also where what it names cannot be read, which is a problem of its own.
+    pub run_log_place: Option<Place>,
     /// Who is told about what, over all files; what is written twice counts once. No two have one name.
     pub alerters: Vec<AlerterSpec>,
     /// Where figures go, as `alerters`.
@@ -83,6 +85,11 @@ impl Loaded {
     /// Something that cannot be read may name the run-log: where nothing else does, there is none, and not the one that is built in.
     pub fn run_log_is_unknown(&mut self) {
         self.run_log.get_or_insert_with(|| Secret::new(UNKNOWN_RUN_LOG));
+    }
+
+    /// Whether the run-log is one that nobody knows.
+    pub fn is_run_log_unknown(&self) -> bool {
+        self.run_log.as_ref().is_some_and(|url| url.expose() == UNKNOWN_RUN_LOG)
     }
 
     /// Whether something of the configuration is not in force. Warnings do not count.
@@ -166,7 +173,10 @@ pub fn load(sources: &[Source], environment: &Environment) -> Loaded {
     loaded.problems.extend(renamed::check(&renamed, &mut loaded.pipelines, &mut loaded.broken));
     outlets::number(&mut loaded.alerters);
     outlets::number(&mut loaded.metrics);
-    loaded.run_log = run_log.map(|(url, _)| url);
+    if let Some((url, place)) = run_log {
+        loaded.run_log_place = Some(place).filter(|_| url.expose() != UNKNOWN_RUN_LOG);
+        loaded.run_log = Some(url);
+    }
     if may_name_a_run_log {
         loaded.run_log_is_unknown();
     }

@@ -85,6 +85,59 @@ fn a_variable_that_is_not_set_makes_no_file_of_its_name() {
     sandbox.call_with(&called, &[("NAME", "stdout://")]).expect(0);
 }
 
+/// What a tick would refuse, `validate` tells before there is one.
+#[test]
+fn an_address_that_is_no_good_is_told_where_a_file_has_it() {
+    let built = [("postgres", cfg!(feature = "postgres")), ("mysql", cfg!(feature = "mysql"))];
+    let built: String = built.iter().filter(|(_, is)| *is).map(|(name, _)| format!(", {name}")).collect();
+    let mut rows = vec![
+        (
+            "ftp://u:hunter2@h/x",
+            "ftp://u:***@h/x",
+            "run-log: unknown scheme `ftp`",
+            format!("use one of: memory, sqlite{built}"),
+        ),
+        (
+            "sqlite://",
+            "sqlite://",
+            "an SQLite address has no host: two slashes are one too few or two too many",
+            "write sqlite:///absolute/path or sqlite:relative/path".into(),
+        ),
+        (
+            "sqlite:a.db?x=y",
+            "sqlite:a.db?x=y",
+            "the run-log's address has a parameter `x` that SQLite does not take so",
+            "known is: network_fs=allow".into(),
+        ),
+    ];
+    if cfg!(not(any(feature = "postgres", feature = "mysql"))) {
+        let help = "build with `--features postgres`, or use one of: memory, sqlite";
+        let message = "run-log: this build has no `postgres` support";
+        rows.push(("postgres://u:hunter2@h/d", "postgres://u:***@h/d", message, help.into()));
+    }
+    for (url, shown, message, help) in rows {
+        let sandbox = Sandbox::with(&format!("run_log: {url}\n{CONFIG}"));
+        let place = format!("tickward.yaml:1:10\n   |\n 1 | run_log: {shown}\n   |          ^");
+        let told = format!("error: {message}\n  --> {place}\nhelp: {help}\n");
+        let done = sandbox.call(&["validate"]).expect(2);
+        assert_eq!(done.stderr, told, "{url}");
+        assert!(done.stdout.ends_with("1 valid, 0 broken; 1 errors, 0 warnings\n"), "{done:?}");
+        let json = sandbox.call(&["validate", "-o", "json"]).expect(2).json();
+        let problem = &json["problems"][0];
+        assert_eq!((&json["rc"], &problem["line"], &problem["column"]), (&2.into(), &1.into(), &10.into()), "{json}");
+        assert_eq!((problem["message"].as_str(), problem["help"].as_str()), (Some(message), Some(&*help)));
+        assert!(!sandbox.state().exists() && std::fs::read_dir(sandbox.work()).unwrap().count() == 1, "{url}");
+        for command in ["run-due", "run-due --dry-run", "run one", "status", "history", "pause one", "run-log check"] {
+            let words: Vec<&str> = command.split(' ').collect();
+            assert_eq!(sandbox.call(&words).expect(2).stderr, told, "{url} {command}");
+        }
+        sandbox.call_with(&["validate"], &[("TICKWARD_RUN_LOG_URL", "other.db")]).expect(0);
+        sandbox.call(&["run-due", "--interval", "0", "--run-log-url", "other.db"]).expect(0);
+    }
+    let sandbox = Sandbox::with(&format!("run_log: ''\n{CONFIG}"));
+    sandbox.call(&["validate"]).expect(0);
+}
+
 /// By the one that is built in all would be due again.
 #[test]
 fn a_run_log_that_cannot_be_read_is_replaced_by_no_other() {
@@ -96,7 +149,9 @@ fn a_run_log_that_cannot_be_read_is_replaced_by_no_other() {
             assert!(is_placed || command == ["status"], "{written} {command:?}: {}", done.stderr);
             assert!(done.stderr.contains("the run-log is not known"), "{written} {command:?}: {}", done.stderr);
         }
+        sandbox.call(&["validate"]).expect(2);
         assert!(!sandbox.state().join("run_log.db").exists(), "{written}");
+        sandbox.call_with(&["validate"], &[("TICKWARD_RUN_LOG_URL", "other.db")]).expect(3);
         sandbox.call(&["run-due", "--interval", "0", "--run-log-url", "other.db"]).expect(3);
     }
 }

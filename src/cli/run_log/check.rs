@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::super::exit::Exit;
 use super::super::print::{self, Format};
-use super::super::session::{Session, run_log_failed};
+use super::super::session::Session;
 use super::super::{block_on, typed};
 use super::Address;
 use super::race::{Latencies, Racer};
@@ -71,7 +71,7 @@ impl Check {
         let looked = self.look_until_it_fails(session, &mut lines).await;
         let latencies = match looked {
             Ok(latencies) => latencies,
-            Err((_, error @ Error::Address { .. })) => return Err(run_log_failed(&error)),
+            Err((_, error @ Error::Address { .. })) => return Err(session.run_log_failed(&error)),
             Err((check, error)) => {
                 let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
                 let help = if error.help().is_empty() { String::new() } else { format!("; {}", error.help()) };

@@ -6,9 +6,36 @@ use std::path::PathBuf;
 
 use super::Session;
 use crate::cli::print;
-use crate::config;
+use crate::config::{self, Problem};
+use crate::runlog::{self, Error};
 
 impl Session {
+    /// Whether no flag or variable names the run-log.
+    fn is_run_log_of_file(&self) -> bool {
+        let variables = ["TICKWARD_RUN_LOG_URL", "EMATIX_FLOW_RUN_LOG_URL"];
+        let is_flag = self.run_log.no_run_log || self.run_log.run_log_url.is_some();
+        !is_flag && variables.iter().all(|name| self.variables.get(name).is_none())
+    }
+
+    /// Whether nothing that needs the run-log can run by the configuration: nobody knows which it is.
+    pub fn is_run_log_unknown(&self) -> bool {
+        self.is_run_log_of_file() && self.loaded.is_run_log_unknown()
+    }
+
+    /// What is wrong with the address of the run-log, where it is that of a file. Nothing is opened or made.
+    pub fn misnamed_run_log(&self) -> Option<Problem> {
+        let url = self.loaded.run_log.as_ref().filter(|url| !url.expose().is_empty())?;
+        self.of_address(&runlog::check_file(url.expose()).err()?)
+    }
+
+    /// The error as a mistake of the file that has the address of the run-log; none where it is none.
+    pub(super) fn of_address(&self, error: &Error) -> Option<Problem> {
+        let Error::Address { message, help } = error else { return None };
+        let place = self.loaded.run_log_place.clone().filter(|_| self.is_run_log_of_file())?;
+        let problem = Problem::error(Some(place), message);
+        Some(if help.is_empty() { problem } else { problem.with_help(help) })
+    }
+
     /// The run-log's URL; none where none is wanted.
     pub fn run_log_url(&self) -> Option<String> {
         // One that cannot be filled in is refused by who opens it.
