@@ -188,7 +188,7 @@ impl Session {
     /// `RunLog`, after saying so with this advice; `Usage` for an address that is no good.
     pub fn must_be_there(&self, help: &str) -> Result<(), Exit> {
         if let Some(url) = self.run_log_url() {
-            runlog::check_file(&url).map_err(|error| self.run_log_failed(&error))?;
+            runlog::check_address(&url).map_err(|error| self.run_log_failed(&error))?;
         }
         self.must_not_be_gone().map_err(|error| degraded::failed(self, &error))?;
         match self.run_log_file().filter(|path| is_blank(path)) {

@@ -172,11 +172,12 @@ fn opener(name: &str) -> Result<Open, Error> {
     found.map_err(|miss| Error::Address { message: format!("run-log: {miss}"), help: miss.help().into() })
 }
 
-/// Refuses an address of a store that this build does not have, or of a file, there or not, that cannot be read.
+/// Refuses what `open` would for its address alone: of a store that this build does not have, or that cannot be read. Nothing is
+/// opened, there or not.
 ///
 /// # Errors
 /// `Address`.
-pub fn check_file(url: &str) -> Result<(), Error> {
+pub fn check_address(url: &str) -> Result<(), Error> {
     filled(url)?;
     let scheme = scheme::of(url).unwrap_or("sqlite");
     must_be_built_in(scheme)?;
@@ -185,6 +186,10 @@ pub fn check_file(url: &str) -> Result<(), Error> {
         "sqlite" => sqlite::check(url),
         #[cfg(feature = "duckdb")]
         "duckdb" => duckdb::check(url),
+        #[cfg(feature = "postgres")]
+        "postgres" | "postgresql" => postgres::check(url),
+        #[cfg(feature = "mysql")]
+        "mysql" | "mariadb" => mysql::check(url),
         _ => Ok(()),
     }
 }

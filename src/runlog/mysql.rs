@@ -81,6 +81,14 @@ pub fn peer(url: &str) -> Result<Option<Foreign>, Error> {
     sql::peer::read(&backend, &prefix)?.map(Some).ok_or_else(none)
 }
 
+/// Refuses an address that cannot be read.
+///
+/// # Errors
+/// `Address`.
+pub fn check(url: &str) -> Result<(), Error> {
+    backend(url).map(drop)
+}
+
 fn backend(url: &str) -> Result<Backend, Error> {
     let address = Address::parse(url, &KNOWN, false)?;
     let unreadable = || address::unreadable("mysql://user:password@host:3306/database");

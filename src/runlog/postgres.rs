@@ -66,6 +66,14 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
     sql::open(backend(url)?, options)
 }
 
+/// Refuses an address that cannot be read.
+///
+/// # Errors
+/// `Address`.
+pub fn check(url: &str) -> Result<(), Error> {
+    backend(url).map(drop)
+}
+
 /// What ematix-flow keeps at `url`.
 ///
 /// # Errors

@@ -115,17 +115,35 @@ fn an_address_that_is_no_good_is_told_where_a_file_has_it() {
         let message = "run-log: this build has no `postgres` support";
         rows.push(("postgres://u:hunter2@h/d", "postgres://u:***@h/d", message, help.into()));
     }
+    #[cfg(feature = "postgres")]
+    rows.push((
+        "postgres://u:hunter2@h/d?connect_timeout=x",
+        "postgres://u:***@h/d?connect_timeout=x",
+        "the run-log's address: `connect_timeout` takes whole seconds from 1 to 600",
+        String::new(),
+    ));
+    #[cfg(feature = "mysql")]
+    rows.push((
+        "mysql://u:hunter2@h/",
+        "mysql://u:***@h/",
+        "the run-log's address names no database",
+        "write mysql://user:password@host:3306/database".into(),
+    ));
     for (url, shown, message, help) in rows {
         let sandbox = Sandbox::with(&format!("run_log: {url}\n{CONFIG}"));
         let place = format!("tickward.yaml:1:10\n   |\n 1 | run_log: {shown}\n   |          ^");
-        let told = format!("error: {message}\n  --> {place}\nhelp: {help}\n");
+        let advice = if help.is_empty() { String::new() } else { format!("help: {help}\n") };
+        let told = format!("error: {message}\n  --> {place}\n{advice}");
         let done = sandbox.call(&["validate"]).expect(2);
         assert_eq!(done.stderr, told, "{url}");
         assert!(done.stdout.ends_with("1 valid, 0 broken; 1 errors, 0 warnings\n"), "{done:?}");
         let json = sandbox.call(&["validate", "-o", "json"]).expect(2).json();
         let problem = &json["problems"][0];
         assert_eq!((&json["rc"], &problem["line"], &problem["column"]), (&2.into(), &1.into(), &10.into()), "{json}");
-        assert_eq!((problem["message"].as_str(), problem["help"].as_str()), (Some(message), Some(&*help)));
+        assert_eq!(
+            (problem["message"].as_str(), problem["help"].as_str().unwrap_or_default()),
+            (Some(message), &*help)
+        );
         assert!(!sandbox.state().exists() && std::fs::read_dir(sandbox.work()).unwrap().count() == 1, "{url}");
         for command in ["run-due", "run-due --dry-run", "run one", "status", "history", "pause one", "run-log check"] {
             let words: Vec<&str> = command.split(' ').collect();

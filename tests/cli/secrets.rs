@@ -86,6 +86,12 @@ fn a_file_with_a_secret_in_a_broken_line_does_not_show_it() {
     let url = format!("postgres://user:{SECRET}@host/db");
     for text in [
         format!("run_log: {url}\n{GOOD}"),
+        format!("run_log: postgres://user:a?{SECRET}&rd=1@h/d\n{GOOD}"),
+        format!("run_log: 'postgres://user:a/{SECRET}@h/d'\n{GOOD}"),
+        format!("run_log: \"ftp://user:a b/{SECRET}@h/d\"\n{GOOD}"),
+        format!("run_log:\n  mysql://user:{SECRET}@h/\n{GOOD}"),
+        format!("run_log: sqlite://user:{SECRET}@h/\n{GOOD}"),
+        format!("run_log: sqlite:a.db?password={SECRET}\n{GOOD}"),
         format!("run_log: [{url}]\n{GOOD}"),
         format!("run_log: \"{url}\n{GOOD}"),
         format!("run_lgo: {url}\n{GOOD}"),

@@ -19,7 +19,7 @@ use crate::tick::{Pipelines, would_decide};
 
 /// Looks at the run-log of the session.
 pub fn look(session: &Session, findings: &mut Findings) {
-    if let Err(error) = session.run_log_url().map_or(Ok(()), |url| runlog::check_file(&url)) {
+    if let Err(error) = session.run_log_url().map_or(Ok(()), |url| runlog::check_address(&url)) {
         return findings.add(Level::Wrong, "run-log", None, &error.to_string(), error.help());
     }
     if let Err(gone) = session.must_not_be_gone() {

@@ -25,7 +25,7 @@ impl Session {
     /// What is wrong with the address of the run-log, where it is that of a file. Nothing is opened or made.
     pub fn misnamed_run_log(&self) -> Option<Problem> {
         let url = self.loaded.run_log.as_ref().filter(|url| !url.expose().is_empty())?;
-        self.of_address(&runlog::check_file(url.expose()).err()?)
+        self.of_address(&runlog::check_address(url.expose()).err()?)
     }
 
     /// The error as a mistake of the file that has the address of the run-log; none where it is none.
