@@ -7,7 +7,7 @@
 
 use jiff::Timestamp;
 
-use super::{Decision, Draft, Note, Situation, Waiting, WaitsFor, backoff, gate, overlap};
+use super::{Decision, Draft, Note, Situation, Waiting, WaitsFor, backoff, gate, jitter, overlap};
 use crate::lease::AHEAD;
 use crate::pipeline::{CatchUp, Overlap, WhenNextDue};
 use crate::run::{Attempt, NotRun, Outcome, Reason, Trigger};
@@ -117,10 +117,11 @@ fn is_superseded(
     decision: &Decision,
 ) -> bool {
     // One may have been decided by a host that did not know of the retry. What fell due before the failure is none of those.
-    let pending_since = attempt.end.as_ref().map(|end| end.ended_at.max(attempt.run.scheduled_for));
-    let next_was_decided =
-        decision.row.cursor > Some(attempt.run.scheduled_for) && decision.row.cursor >= pending_since;
-    let next_is_due = next_was_decided || newest_due.is_some_and(|due| due > attempt.run.scheduled_for);
+    let newest_decided = decision.row.cursor.filter(|cursor| *cursor > attempt.run.scheduled_for);
+    let spread = jitter::constant_delay(&situation.pipeline.id, situation.pipeline.jitter);
+    let fell_due = newest_decided.and_then(|cursor| cursor.checked_add(spread).ok());
+    let was_decided_since = fell_due.zip(attempt.end.as_ref()).is_some_and(|(due, end)| due >= end.ended_at);
+    let next_is_due = was_decided_since || newest_due.is_some_and(|due| due > attempt.run.scheduled_for);
     let caught_up_in_order = matches!(situation.pipeline.catch_up, CatchUp::All { .. })
         && situation.row.backlog_until.is_some_and(|until| attempt.run.scheduled_for <= until);
     let never_started =

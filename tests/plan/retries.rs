@@ -1,5 +1,8 @@
 //! Pending retries: claimed in time, waited for, or superseded.
 
+use std::time::Duration;
+
+use tickward::plan::constant_delay;
 use tickward::run::{Outcome, Reason};
 
 use crate::story::{Story, at, pipeline, play};
@@ -74,6 +77,23 @@ fn a_retry_is_superseded_by_what_was_decided_without_knowing_of_it() {
         let reasons: Vec<Reason> = decision.not_run.iter().map(|entry| entry.reason).collect();
         let expected = if is_superseded { (vec![Reason::Superseded], false) } else { (vec![], true) };
         assert_eq!((reasons, decision.claim.is_some()), expected, "{ended} {cursor} {now}");
+    }
+}
+
+/// With a delay of its own an occurrence falls due after its instant.
+#[test]
+fn what_was_decided_fell_due_when_its_delay_was_over() {
+    let pipeline = pipeline("schedule: '@hourly'; jitter: 40m; retry: { max_attempts: 2, delay: 1m }");
+    let due = at("02:00") + constant_delay(&pipeline.id, pipeline.jitter);
+    for (ended, is_superseded) in [(due, true), (due + Duration::from_micros(1), false)] {
+        let mut story = Story::new(&pipeline);
+        story.tick(&pipeline, at("00:50"));
+        story.tick(&pipeline, at("01:50"));
+        story.end(Outcome::Failed, false, ended);
+        story.row.cursor = Some(at("02:00"));
+        story.row.schedules[0].cursor = story.row.cursor;
+        let decision = story.tick(&pipeline, at("02:50"));
+        assert_eq!((decision.not_run.len() == 1, decision.claim.is_none()), (is_superseded, is_superseded), "{ended}");
     }
 }
 
