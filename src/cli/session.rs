@@ -187,7 +187,8 @@ impl Session {
     /// # Errors
     /// `RunLog`, after saying so with this advice; `Usage` for an address that is no good.
     pub fn must_be_there(&self, help: &str) -> Result<(), Exit> {
-        if let Some(url) = self.run_log_url() {
+        // Who opens a server's run-log judges its address, and `run-log copy` takes more there.
+        if let Some(url) = self.run_log_url().filter(|_| self.run_log_file().is_some()) {
             runlog::check_address(&url).map_err(|error| self.run_log_failed(&error))?;
         }
         self.must_not_be_gone().map_err(|error| degraded::failed(self, &error))?;
