@@ -79,11 +79,16 @@ fn shell_words(line: &str, from: usize, open: &[Quote]) -> Vec<Range<usize>> {
         if end == at {
             return words;
         }
-        let word = unquoted(line, at..end);
-        words.push(word.clone());
-        words.extend(inner(line, word));
+        push(&mut words, line, at..end);
         at = end;
     }
+}
+
+/// Adds a word, and those inside it.
+fn push(words: &mut Vec<Range<usize>>, line: &str, word: Range<usize>) {
+    let word = unquoted(line, word);
+    words.push(word.clone());
+    words.extend(inner(line, word));
 }
 
 /// The words inside a word that has several.
@@ -117,9 +122,7 @@ fn elements(line: &str, from: usize, open: &[Quote]) -> Vec<Range<usize>> {
         if end == at {
             return words;
         }
-        let word = unquoted(line, at..end);
-        words.push(word.clone());
-        words.extend(inner(line, word));
+        push(&mut words, line, at..end);
         at = end;
     }
 }
