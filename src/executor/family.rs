@@ -7,7 +7,7 @@
 //!
 //! Looking costs a pass over /proc, so without need it takes at most a fortieth of the time.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -16,14 +16,54 @@ use nix::sys::wait::{Id, WaitPidFlag, waitid};
 use nix::unistd::Pid;
 
 use super::launch::BODY_VARIABLE;
-use super::process_group::{Process, all, below, signal_one};
+use super::process_group::{Process, all, at_a_glance, below, signal_one};
 use crate::clock::{BootTime, boot_now};
 
 /// Number of a body within its supervisor, counted from 1.
 pub(super) type Serial = u64;
 
+/// How long at a time what forks is run after.
+const LONGEST_CHASE: Duration = Duration::from_millis(5);
+
 /// The living processes of each body.
 pub(super) type Members = BTreeMap<Serial, Vec<i32>>;
+
+/// What a look at all processes gave.
+pub(super) enum Look {
+    NotDone,
+    /// There is something, but it was not seen: it has ended just now, or forks faster than we look.
+    Missed,
+    Sure(Members),
+}
+
+/// What is known of the processes of one body.
+#[derive(Clone, Copy)]
+pub(super) enum Own<'a> {
+    NotLookedAt,
+    Missed,
+    Seen(&'a [i32]),
+}
+
+impl Look {
+    /// What it says of this body.
+    pub(super) fn of(&self, body: Serial) -> Own<'_> {
+        match self {
+            Look::NotDone => Own::NotLookedAt,
+            Look::Missed => Own::Missed,
+            Look::Sure(members) => Own::Seen(members.get(&body).map_or(&[], Vec::as_slice)),
+        }
+    }
+}
+
+impl<'a> Own<'a> {
+    /// Its living processes, as far as they were seen.
+    pub(super) fn pids(self) -> &'a [i32] {
+        match self {
+            Own::Seen(pids) => pids,
+            Own::NotLookedAt | Own::Missed => &[],
+        }
+    }
+}
 
 /// What identifies a body here.
 #[derive(Clone, Copy, Debug)]
@@ -80,10 +120,34 @@ impl Family {
         members
     }
 
+    /// Sends SIGKILL to what the bodies `of` have started since they were looked at.
+    pub(super) fn kill_newborn(&self, bodies: &[Kin], of: &[Serial]) {
+        self.chase(|tree| {
+            let (members, _) = self.sort(bodies, tree, |pid| self.tagged(pid));
+            of.iter().filter_map(|serial| members.get(serial)).flatten().copied().collect()
+        });
+    }
+
     /// Sends SIGKILL to every process below this one.
     pub(super) fn kill_everything(&self) {
         for (process, _) in below(self.supervisor.as_raw(), &all()) {
             signal_one(process.pid, Signal::SIGKILL);
+        }
+        self.chase(|tree| tree.iter().map(|(process, _)| process.pid).collect());
+    }
+
+    /// Sends SIGKILL to those below this process that `chosen` names, until it names nobody new. What forks and ends all the time is
+    /// gone before a signal that follows a look at all processes; one that follows a glance meets it.
+    fn chase(&self, chosen: impl Fn(&[(Process, Option<usize>)]) -> Vec<i32>) {
+        let (begin, root) = (boot_now(), self.supervisor.as_raw());
+        let mut killed = BTreeSet::new();
+        while boot_now().since(begin) < LONGEST_CHASE {
+            let new = chosen(&below(root, &at_a_glance(root))).into_iter().filter(|pid| killed.insert(*pid));
+            let new: Vec<i32> = new.collect();
+            if new.is_empty() {
+                return;
+            }
+            new.into_iter().for_each(|pid| signal_one(pid, Signal::SIGKILL));
         }
     }
 

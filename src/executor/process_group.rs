@@ -27,6 +27,20 @@ pub(super) fn all() -> Vec<Process> {
     entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<i32>().ok()).filter_map(process).collect()
 }
 
+/// The descendants of `root` as the kernel lists the children of each, of its first thread only: a far quicker look than at all there
+/// is, that may miss some. Nothing where it keeps no such lists, see proc(5).
+pub(super) fn at_a_glance(root: i32) -> Vec<Process> {
+    let mut found = Vec::new();
+    let mut parents = vec![root];
+    while let Some(parent) = parents.pop() {
+        let list = std::fs::read_to_string(format!("/proc/{parent}/task/{parent}/children")).unwrap_or_default();
+        let children: Vec<Process> = list.split_whitespace().filter_map(|pid| process(pid.parse().ok()?)).collect();
+        parents.extend(children.iter().map(|child| child.pid));
+        found.extend(children);
+    }
+    found
+}
+
 /// The process with this number, if there is one.
 pub(super) fn process(pid: i32) -> Option<Process> {
     parse(&std::fs::read(format!("/proc/{pid}/stat")).ok()?)
@@ -89,6 +103,8 @@ pub(super) fn signal_one(pid: i32, signal: Signal) {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{BufRead, BufReader};
+
     use super::*;
 
     #[test]
@@ -111,6 +127,25 @@ mod tests {
         let me = std::process::id() as i32;
         let parent = std::os::unix::process::parent_id() as i32;
         assert!(all().iter().any(|process| process.pid == me && process.parent == parent));
+    }
+
+    #[test]
+    fn a_glance_sees_children_and_theirs() {
+        let me = std::process::id() as i32;
+        if !std::path::Path::new(&format!("/proc/{me}/task/{me}/children")).exists() {
+            return;
+        }
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", "sleep 60 & echo $!; wait"]).stdout(std::process::Stdio::piped());
+        let mut child = shell.spawn().unwrap();
+        let mut started = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut started).unwrap();
+        let (pid, started) = (child.id() as i32, started.trim().parse::<i32>().unwrap());
+        let seen = at_a_glance(pid);
+        signal_one(started, Signal::SIGKILL);
+        child.wait().unwrap();
+        assert_eq!(seen.iter().map(|process| (process.pid, process.parent)).collect::<Vec<_>>(), [(started, pid)]);
+        assert_eq!(at_a_glance(pid), [], "it is gone");
     }
 
     #[test]

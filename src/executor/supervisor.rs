@@ -17,7 +17,7 @@ use nix::sys::signalfd::SignalFd;
 
 use super::body::Body;
 use super::course::{Rest, Step};
-use super::family::{Family, Kin, Members, Serial, has_no_child};
+use super::family::{Family, Kin, Look, Members, Own, Serial, has_no_child};
 use super::line::Line;
 use super::process_group::{group_exists, signal_one};
 use super::queue::Queue;
@@ -278,8 +278,12 @@ impl Supervisor {
         }
         let look = self.look_if_needed(&steps, has_reaped, now);
         let next_look = self.family.next_look();
+        let is_kill = |step: &Step| matches!(step, Step::Kill | Step::Rest(Rest::Kill));
+        let chased =
+            self.bodies.iter().zip(&steps).filter(|(_, step)| is_kill(step)).map(|(body, _)| body.kin().serial);
+        let chased: Vec<Serial> = chased.collect();
         for (body, step) in self.bodies.iter_mut().zip(steps) {
-            let own = look.of(body);
+            let own = look.of(body.kin().serial);
             match step {
                 Step::Wait => {}
                 Step::Ask(why) => body.ask(Some(why), now),
@@ -297,7 +301,10 @@ impl Supervisor {
                 }
             }
         }
-        let is_done = |body: &Body| matches!(look.of(body), Own::Seen([])) || body.course.is_given_up(now);
+        if !chased.is_empty() {
+            self.family.kill_newborn(&self.kin(), &chased);
+        }
+        let is_done = |body: &Body| matches!(look.of(body.kin().serial), Own::Seen([])) || body.course.is_given_up(now);
         self.bodies.retain(|body| !(body.is_reported && is_done(body)));
     }
 
@@ -337,41 +344,6 @@ impl Supervisor {
             self.family.kill_everything();
         }
         is_worth_it
-    }
-}
-
-/// What a look at all processes gave.
-enum Look {
-    NotDone,
-    /// There is something, but it was not seen: it has ended just now, or forks faster than we look.
-    Missed,
-    Sure(Members),
-}
-
-/// What is known of the processes of one body.
-#[derive(Clone, Copy)]
-enum Own<'a> {
-    NotLookedAt,
-    Missed,
-    Seen(&'a [i32]),
-}
-
-impl Look {
-    fn of(&self, body: &Body) -> Own<'_> {
-        match self {
-            Look::NotDone => Own::NotLookedAt,
-            Look::Missed => Own::Missed,
-            Look::Sure(members) => Own::Seen(members.get(&body.kin().serial).map_or(&[], Vec::as_slice)),
-        }
-    }
-}
-
-impl<'a> Own<'a> {
-    fn pids(self) -> &'a [i32] {
-        match self {
-            Own::Seen(pids) => pids,
-            Own::NotLookedAt | Own::Missed => &[],
-        }
     }
 }
 
