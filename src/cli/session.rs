@@ -303,7 +303,8 @@ impl Session {
             Some(now) => Arc::new(Shifted::starting_at(now, SystemClock)),
         };
         let purpose = match (dry_run, now) {
-            (true, _) => Purpose::Read,
+            (true, None) => Purpose::Foresee,
+            (true, Some(_)) => Purpose::Read,
             (false, None) => Purpose::Work,
             (false, Some(_)) => Purpose::Rehearse,
         };

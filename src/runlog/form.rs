@@ -75,7 +75,7 @@ impl Form<'_> {
             });
         }
         let (message, help) = match (purpose, meta.shadow, meta.rehearsal) {
-            (Purpose::Work | Purpose::Rehearse, true, _) => (
+            (Purpose::Work | Purpose::Foresee | Purpose::Rehearse, true, _) => (
                 format!("the run-log `{shown}` was created under --shadow: nothing in it has been run"),
                 "use another run-log for real ticks, or delete this one",
             ),
@@ -91,7 +91,7 @@ impl Form<'_> {
                 format!("--now is for rehearsals, and the shadow's run-log `{shown}` is a real one"),
                 "rehearse on a run-log of its own: --run-log-url sqlite:rehearsal.db",
             ),
-            (Purpose::Work, _, true) => (
+            (Purpose::Work | Purpose::Foresee, _, true) => (
                 format!("the run-log `{shown}` was created under --now, for a rehearsal"),
                 "use another run-log for real ticks, or delete this one",
             ),

@@ -77,6 +77,15 @@ pub enum Purpose {
     RehearseShadow,
     /// Only looked at: what does not exist is not created.
     Read,
+    /// Looked at to say what ticks by the real time would do: a store that they refuse is refused.
+    Foresee,
+}
+
+impl Purpose {
+    /// Whether the store is only looked at.
+    pub fn only_looks(self) -> bool {
+        matches!(self, Purpose::Read | Purpose::Foresee)
+    }
 }
 
 /// Opens a run-log when it is wanted, as often as that is.

@@ -244,6 +244,9 @@ fn rehearsals_and_real_ticks_keep_apart() {
              help: use another run-log for real ticks, or delete this one\n"
         )
     );
+    assert_eq!(sandbox.run("run-due --dry-run").expect(2).stderr, real.stderr, "what a tick would come to");
+    let looked = sandbox.run("doctor").expect(1).stdout;
+    assert!(looked.contains(&format!("wrong  run-log        the run-log `{db}` was created under --now")), "{looked}");
     let other = sandbox.path("real.db").display().to_string();
     sandbox.call(&["run-due", "--run-log-url", &other]).expect(0);
     let rehearsal = ["run-due", "--run-log-url", &other, "--now", "2026-03-02T02:00:05Z"];

@@ -53,7 +53,7 @@ pub fn look(session: &Session, findings: &mut Findings) {
             return findings.add(Level::Wrong, "run-log", None, &what, "change its owner, or run as that user");
         }
     }
-    match session.open_run_log(Purpose::Read, Arc::new(SystemClock)).and_then(|run_log| read(&*run_log)) {
+    match session.open_run_log(Purpose::Foresee, Arc::new(SystemClock)).and_then(|run_log| read(&*run_log)) {
         Ok((view, last, facts, outbox)) => {
             let last =
                 last.map_or("nothing has run yet".into(), |at| format!("the last claim was at {}", print::instant(at)));

@@ -60,7 +60,7 @@ pub fn open(url: &str, options: OpenOptions) -> Result<Arc<dyn RunLog>, Error> {
         None => (Place::memory().map_err(|why| Error::Unavailable { message: why, source: None })?, None),
         Some(path) => {
             let is_there = path.symlink_metadata().is_ok();
-            if !is_there && options.purpose == Purpose::Read {
+            if !is_there && options.purpose.only_looks() {
                 return Ok(Arc::new(MemoryRunLog::new(options.clock)));
             }
             let file = found(path, &address)?;

@@ -37,7 +37,7 @@ pub async fn open(line: &Line, backend: &Backend, options: &OpenOptions) -> Resu
         Err(failure) => return Err(failed(backend, failure)),
     };
     if let Some(why) = &found.refuses_writing
-        && options.purpose != Purpose::Read
+        && !options.purpose.only_looks()
     {
         return Err(Error::Refused {
             message: format!("the run-log `{}` {why}: claims cannot be made there", backend.shown),
@@ -46,7 +46,7 @@ pub async fn open(line: &Line, backend: &Backend, options: &OpenOptions) -> Resu
     }
     let mut meta = found.meta;
     let found = meta.schema;
-    if meta.schema < backend.migrations.len() && options.purpose != Purpose::Read {
+    if meta.schema < backend.migrations.len() && !options.purpose.only_looks() {
         if !backend.creates_tables {
             if meta.schema == 0 {
                 must_be_new(&backend.shown, options)?;

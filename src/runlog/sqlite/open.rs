@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::super::form::must_be_new;
-use super::super::{Error, OpenOptions, Purpose, disk};
+use super::super::{Error, OpenOptions, disk};
 use super::address::Address;
 use super::{migrate, sorted};
 use crate::failpoint::{self, Point};
@@ -31,7 +31,7 @@ const URI_PATH: &AsciiSet = &CONTROLS.add(b'%').add(b'?').add(b'#').add(b' ');
 /// `Refused` and `Unavailable`, in words.
 pub fn open(address: &Address, options: &OpenOptions) -> Result<(Connection, usize), Error> {
     let path = &address.path;
-    let reads = options.purpose == Purpose::Read;
+    let reads = options.purpose.only_looks();
     // A file without a byte is one that somebody else is about to fill, for a purpose that we do not know.
     let is_blank = || match path.metadata() {
         Ok(data) => data.is_file() && data.len() == 0,
@@ -129,6 +129,7 @@ fn create_file(path: &Path) -> Result<(), Error> {
 mod tests {
     use std::sync::Arc;
 
+    use super::super::super::Purpose;
     use super::*;
     use crate::clock::SystemClock;
 
