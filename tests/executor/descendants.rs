@@ -114,7 +114,7 @@ async fn a_body_that_keeps_forking_is_ended_all_the_same() {
         std::fs::write(sandbox.path("hop"), hop).unwrap();
         std::fs::set_permissions(sandbox.path("hop"), std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
         let mut job = sandbox.sh(line);
-        job.timeout = Some(Duration::from_millis(500));
+        job.timeout = Some(Duration::from_millis(1500));
         job.kill_grace = Duration::ZERO;
         let ended = sandbox.executor.run(job).await;
         assert_eq!((ended.end, ended.stopped), (End::Signalled(9), Some(Stop::TimedOut)), "{name}");

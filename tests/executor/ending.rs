@@ -35,12 +35,12 @@ async fn a_timeout_asks_first_and_kills_after_the_grace() {
     ] {
         let sandbox = Sandbox::new();
         let mut job = sandbox.sh(line);
-        job.timeout = Some(Duration::from_millis(400));
+        job.timeout = Some(Duration::from_millis(1500));
         job.kill_grace = Duration::from_millis(grace_ms);
         let ended = sandbox.run(job).await;
         assert_eq!((&ended.end, ended.stopped), (&end, Some(Stop::TimedOut)), "{line}");
         assert_eq!(printed(&ended), said, "{line}");
-        assert!(ended.duration >= Duration::from_millis(400), "{line}: {:?}", ended.duration);
+        assert!(ended.duration >= Duration::from_millis(1500), "{line}: {:?}", ended.duration);
     }
 }
 
@@ -82,7 +82,7 @@ async fn kill_all_ends_everything_at_once() {
 async fn a_lease_that_is_not_extended_ends_the_body() {
     let sandbox = Sandbox::new();
     let mut job = sandbox.sh("sleep 600");
-    job.stop_at = boot_now().plus(Duration::from_millis(300));
+    job.stop_at = boot_now().plus(Duration::from_millis(1500));
     let ended = sandbox.run(job).await;
     assert_eq!((ended.end, ended.stopped), (End::Signalled(15), Some(Stop::LeaseOver)));
 }

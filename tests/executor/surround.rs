@@ -32,7 +32,7 @@ async fn the_start_mark_is_made_with_the_hook_before_and_stays() {
 async fn a_lease_that_is_not_renewed_ends_a_hook_and_leaves_out_the_next() {
     let sandbox = Sandbox::new();
     let around = Around { on_success: step("sleep 600"), after: step("touch after"), ..Around::default() };
-    let job = Job { stop_at: boot_now().plus(Duration::from_millis(600)), ..with(&sandbox, "true", around) };
+    let job = Job { stop_at: boot_now().plus(Duration::from_secs(2)), ..with(&sandbox, "true", around) };
     let ended = sandbox.executor.run(job).await;
     assert_eq!((ended.end, ended.stopped), (End::Exited(0), None), "the body had ended");
     let notes = ["the `on_success` hook was stopped", "the `after` hook was not started in time"];
@@ -44,8 +44,8 @@ async fn a_lease_that_is_not_renewed_ends_a_hook_and_leaves_out_the_next() {
 async fn a_lease_that_is_renewed_meanwhile_holds_for_the_steps_to_come() {
     let sandbox = Sandbox::new();
     let around =
-        Around { before: step("touch before; sleep 0.3"), after: step("sleep 0.3; touch after"), ..Around::default() };
-    let job = Job { stop_at: boot_now().plus(Duration::from_millis(500)), ..with(&sandbox, "sleep 0.3", around) };
+        Around { before: step("touch before; sleep 0.8"), after: step("sleep 0.8; touch after"), ..Around::default() };
+    let job = Job { stop_at: boot_now().plus(Duration::from_secs(2)), ..with(&sandbox, "sleep 0.8", around) };
     let token = job.token;
     let renew = async {
         crate::sandbox::wait_for("the hook before", || sandbox.path("before").exists()).await;

@@ -43,7 +43,7 @@ pub fn bodies() -> Registry {
         }
     });
     // The grandchild is in a session of its own: only the supervisor can end it.
-    registry.pipeline("hangs").timeout(Duration::from_millis(500)).kill_grace(Duration::from_millis(200)).run(
+    registry.pipeline("hangs").timeout(Duration::from_millis(1500)).kill_grace(Duration::from_millis(200)).run(
         |_| async {
             let mut child = std::process::Command::new("setsid").args(["sleep", "600"]).spawn()?;
             std::fs::write("grandchild", child.id().to_string())?;
