@@ -53,7 +53,14 @@ pub fn look(session: &Session, findings: &mut Findings) {
             return findings.add(Level::Wrong, "run-log", None, &what, "change its owner, or run as that user");
         }
     }
-    match session.open_run_log(Purpose::Foresee, Arc::new(SystemClock)).and_then(|run_log| read(&*run_log)) {
+    let open = |purpose| session.open_run_log(purpose, Arc::new(SystemClock));
+    let opened = open(Purpose::Foresee).or_else(|refused| {
+        let looked_at =
+            if matches!(refused, Error::Address { .. }) { open(Purpose::Read)? } else { return Err(refused) };
+        findings.add(Level::Wrong, "run-log", None, &refused.to_string(), refused.help());
+        Ok(looked_at)
+    });
+    match opened.and_then(|run_log| read(&*run_log)) {
         Ok((view, last, facts, outbox)) => {
             let last =
                 last.map_or("nothing has run yet".into(), |at| format!("the last claim was at {}", print::instant(at)));
