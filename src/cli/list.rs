@@ -44,7 +44,7 @@ impl List {
 }
 
 /// The next occurrence, none for pipelines without a schedule.
-pub fn next_of(pipeline: &Pipeline) -> Option<jiff::Timestamp> {
+fn next_of(pipeline: &Pipeline) -> Option<jiff::Timestamp> {
     pipeline.schedule.as_ref()?.next_after(SystemClock.now())
 }
 

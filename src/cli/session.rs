@@ -12,7 +12,7 @@ use tokio::sync::watch;
 use super::exit::Exit;
 use super::outlets::{self, OutletArgs};
 use super::{degraded, print, program, typed, whose};
-use crate::clock::{Clock, Shifted, SystemClock};
+use crate::clock::Clock;
 use crate::config::{self, Environment, Loaded, Severity};
 use crate::executor::{SubprocessExecutor, SupervisorProgram};
 use crate::pipeline::Pipeline;
@@ -298,10 +298,7 @@ impl Session {
         dry_run: bool,
         stop: watch::Receiver<StopWish>,
     ) -> Result<Env, Error> {
-        let clock: Arc<dyn Clock> = match now {
-            None => Arc::new(SystemClock),
-            Some(now) => Arc::new(Shifted::starting_at(now, SystemClock)),
-        };
+        let clock = super::verb::clock_at(now);
         let purpose = match (dry_run, now) {
             (true, None) => Purpose::Foresee,
             (true, Some(_)) => Purpose::Read,

@@ -1,15 +1,12 @@
 //! `tickward status`: what runs, what failed, what comes next.
 
-use std::sync::Arc;
-
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::exit::Exit;
 use super::print::{self, Format};
 use super::session::{ConfigArgs, RunLogArgs, Session, run_log_failed};
-use super::{block_on, foreseen, history, list};
-use crate::clock::{Clock, SystemClock};
+use super::{block_on, foreseen, history, typed, verb};
 use crate::config::Severity;
 use crate::occurrence::{Name, PipelineId};
 use crate::pipeline::Pipeline;
@@ -28,6 +25,9 @@ pub struct Status {
     config: ConfigArgs,
     #[command(flatten)]
     run_log: RunLogArgs,
+    /// Pretend that it is this instant, for rehearsals
+    #[arg(long, value_name = "T", value_parser = typed::rehearsed)]
+    now: Option<Timestamp>,
     /// How to print
     #[arg(short, long, value_enum, default_value_t)]
     output: Format,
@@ -42,6 +42,8 @@ struct Line<'a> {
     last: Option<&'a LastEnd>,
     failures_in_a_row: u64,
     standing: Option<&'a Standing>,
+    /// Nothing starts: somebody has asked for that.
+    is_paused: bool,
     waits_for: Option<WaitsFor>,
     next: Option<Timestamp>,
     /// Since when a tick should have started something.
@@ -91,7 +93,7 @@ impl Status {
 
     /// What is known, and whether an alert was tried in vain.
     fn view(&self, session: &Session) -> Result<(View, bool), Exit> {
-        let run_log = session.run_log(Purpose::Read, Arc::new(SystemClock))?;
+        let run_log = session.run_log(Purpose::Read, verb::clock_at(self.now))?;
         let failed = |error| run_log_failed(&error);
         let view = block_on(run_log.load(Scope::All))?.map_err(failed)?;
         let waiting = match view.alerts_pending {
@@ -151,7 +153,11 @@ pub fn overdue_since(pipeline: &Pipeline, decision: &Decision, view: &View) -> O
     let followed = |attempt: &&Attempt| Some(attempt.token) == draft.follows;
     let retry = view.open.get(&pipeline.id).into_iter().flatten().find(followed).and_then(|attempt| attempt.retry_at);
     // The newest one that is due is hardly late where one is due every minute: the oldest tells since when nothing ticks.
-    let oldest = row.cursor.and_then(|cursor| pipeline.schedule.as_ref()?.next_after(cursor));
+    // What fell due in a pause was not to be started.
+    let pause_ended = row.standing.paused.as_ref().and_then(|pause| pause.until).filter(|until| *until <= view.now);
+    let oldest = row
+        .cursor
+        .and_then(|cursor| pipeline.schedule.as_ref()?.next_after(pause_ended.map_or(cursor, |at| at.max(cursor))));
     let scheduled_for = oldest.map_or(draft.run.scheduled_for, |oldest| oldest.min(draft.run.scheduled_for));
     let due = retry.unwrap_or(scheduled_for);
     let spread = SignedDuration::try_from(pipeline.jitter).unwrap_or_default();
@@ -159,15 +165,15 @@ pub fn overdue_since(pipeline: &Pipeline, decision: &Decision, view: &View) -> O
 }
 
 /// The next occurrence that is to run as things stand: nobody has asked to skip it, and no pause or hold forbids it.
-fn next_wanted(pipeline: &Pipeline, row: Option<&Row>) -> Option<Timestamp> {
+fn next_wanted(pipeline: &Pipeline, row: Option<&Row>, now: Timestamp) -> Option<Timestamp> {
     let standing = row.map(|row| &row.standing);
     if standing.is_some_and(|standing| standing.held.is_some()) {
         return None;
     }
     let skips = standing.map_or(&[][..], |standing| &standing.skips);
-    let mut next = match standing.and_then(|standing| standing.paused_at(SystemClock.now())) {
+    let mut next = match standing.and_then(|standing| standing.paused_at(now)) {
         Some(pause) => pipeline.schedule.as_ref()?.next_after(pause.until?)?,
-        None => list::next_of(pipeline)?,
+        None => pipeline.schedule.as_ref()?.next_after(now)?,
     };
     while skips.contains(&next.as_microsecond()) {
         next = pipeline.schedule.as_ref()?.next_after(next)?;
@@ -187,21 +193,18 @@ fn line<'a>(pipelines: &Pipelines<'a>, view: &'a View, id: &PipelineId) -> Line<
         retry: open().find(|attempt| attempt.retry_at.is_some()),
         last: row.and_then(|row| row.last.as_ref()),
         failures_in_a_row: row.map_or(0, |row| row.failures_in_a_row),
-        next: pipeline.and_then(|pipeline| next_wanted(pipeline, row)),
+        next: pipeline.and_then(|pipeline| next_wanted(pipeline, row, view.now)),
         overdue_since: pipeline
             .zip(decision.as_ref())
             .and_then(|(pipeline, decision)| overdue_since(pipeline, decision, view)),
         standing: row.map(|row| &*row.standing),
+        is_paused: row.is_some_and(|row| row.standing.paused_at(view.now).is_some()),
         waits_for: decision.and_then(|decision| decision.waiting).map(|waiting| waiting.for_what),
         is_broken: false,
     }
 }
 
 impl Line<'_> {
-    fn is_paused(&self) -> bool {
-        self.standing.is_some_and(|standing| standing.paused_at(SystemClock.now()).is_some())
-    }
-
     fn is_held(&self) -> bool {
         self.standing.is_some_and(|standing| standing.held.is_some())
     }
@@ -210,7 +213,7 @@ impl Line<'_> {
         match (self.active.is_empty(), self.retry, self.pipeline) {
             (false, ..) => "running",
             _ if self.is_broken => "broken",
-            _ if self.is_paused() => "paused",
+            _ if self.is_paused => "paused",
             _ if self.is_held() => "held",
             _ if self.overdue_since.is_some() => "overdue",
             (true, Some(_), Some(_)) => "retrying",
@@ -228,7 +231,7 @@ fn as_row(line: &Line<'_>) -> Vec<String> {
     let next = match (line.overdue_since, retry) {
         (Some(at), _) => format!("{} (overdue)", print::instant(at)),
         // Whatever is pending: nothing starts.
-        _ if line.is_paused() => {
+        _ if line.is_paused => {
             let pause = line.standing.and_then(|standing| standing.paused.as_ref());
             let end = pause
                 .and_then(|pause| pause.until)

@@ -44,10 +44,7 @@ pub struct Place {
 impl Place {
     /// The time to go by.
     pub fn clock(&self) -> Arc<dyn Clock> {
-        match self.now {
-            None => Arc::new(SystemClock),
-            Some(now) => Arc::new(Shifted::starting_at(now, SystemClock)),
-        }
+        clock_at(self.now)
     }
 
     /// Which run-log: there is no asking without one.
@@ -66,6 +63,14 @@ impl Place {
             degraded::recover_into(&session, &run_log, self.clock())?;
         }
         Ok((session, run_log))
+    }
+}
+
+/// The machine's clock, or one that was set to `now` this moment.
+pub fn clock_at(now: Option<Timestamp>) -> Arc<dyn Clock> {
+    match now {
+        None => Arc::new(SystemClock),
+        Some(now) => Arc::new(Shifted::starting_at(now, SystemClock)),
     }
 }
 

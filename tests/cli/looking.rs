@@ -138,6 +138,12 @@ fn what_is_due_every_minute_is_overdue_since_the_oldest_that_nobody_started() {
     let status = sandbox.run("status -o json").expect(0).json();
     let shown = (&status[0]["state"], &status[0]["overdue_since"]);
     assert_eq!(shown, (&json!("overdue"), &json!("2026-03-02T02:01:00Z")));
+    sandbox.run("pause one --until 2026-03-02T02:05:00Z --now 2026-03-02T02:00:10Z").expect(0);
+    for (now, state, next) in [("02:02:30", "paused", "02:06:00"), ("02:05:40", "scheduled", "02:06:00")] {
+        let then = sandbox.run(&format!("status -o json --now 2026-03-02T{now}Z")).expect(0).json();
+        let next = format!("2026-03-02T{next}Z");
+        assert_eq!((&then[0]["state"], &then[0]["next"]), (&json!(state), &json!(next)), "in a rehearsal at {now}");
+    }
 }
 
 #[test]

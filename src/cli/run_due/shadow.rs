@@ -13,9 +13,10 @@ use super::super::exit::Exit;
 use super::super::print::{self, Format};
 use super::super::session::{Session, run_log_failed};
 use super::super::shadow::{MARK, run_log_url};
+use super::super::verb::clock_at;
 use super::super::{block_on, signals};
 use super::{RunDue, as_json, exit_of, print_notes, print_text};
-use crate::clock::{BootTime, Clock, Shifted, SystemClock};
+use crate::clock::{BootTime, Clock};
 use crate::executor::{End, Ended, Executor, Job, Output, Stop, Told};
 use crate::occurrence::Token;
 use crate::pipeline::Pipeline;
@@ -34,10 +35,7 @@ pub fn tick(command: &RunDue) -> Result<Exit, Exit> {
 }
 
 async fn decide(command: &RunDue, session: &Session, pipelines: &[&Pipeline]) -> Result<Exit, Exit> {
-    let clock: Arc<dyn Clock> = match command.now {
-        None => Arc::new(SystemClock),
-        Some(now) => Arc::new(Shifted::starting_at(now, SystemClock)),
-    };
+    let clock = clock_at(command.now);
     let purpose = if command.now.is_some() { Purpose::RehearseShadow } else { Purpose::Shadow };
     let env = Env {
         run_log: session.run_log(purpose, clock.clone())?,
