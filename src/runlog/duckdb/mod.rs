@@ -13,7 +13,7 @@ use super::disk::{self, with_suffix};
 use super::facts::Migration;
 use super::memory::MemoryRunLog;
 use super::sql::{self, Backend};
-use super::{Error, OpenOptions, Purpose, RunLog, Schema};
+use super::{Error, OpenOptions, RunLog, Schema};
 
 mod address;
 mod create;

@@ -3,7 +3,7 @@
 //! Holds always: of many processes that open a new store at once, one creates the tables; a store that needs a newer
 //! program, or that belongs to a rehearsal, is refused and left as it is.
 
-use super::super::{Error, OpenOptions, Purpose};
+use super::super::{Error, OpenOptions};
 use super::line::{Answers, Failure, Line};
 use super::transaction::whole;
 use super::{Backend, failed};
