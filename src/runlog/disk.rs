@@ -34,11 +34,6 @@ pub fn make_folder(path: &Path) -> Result<(), Error> {
     Ok(())
 }
 
-/// Whether nobody can write to `path`, because its file system is mounted so.
-pub fn is_read_only(path: &Path) -> bool {
-    nix::sys::statvfs::statvfs(path).is_ok_and(|of| of.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY))
-}
-
 /// The error of a file that cannot be `what`, a participle.
 pub fn unavailable(path: &Path, what: &str, error: &std::io::Error) -> Error {
     Error::Unavailable { message: format!("the run-log `{}` cannot be {what}: {error}", path.display()), source: None }

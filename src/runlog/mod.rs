@@ -4,7 +4,7 @@
 //! table below. A further store is a folder shaped like its neighbours, a `mod` line and a row.
 
 use std::cmp::Ordering;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::clock::Clock;
@@ -41,9 +41,13 @@ pub mod sql;
 pub mod sqlite;
 
 pub use contract::RunLog;
-pub use disk::is_read_only;
 pub use error::Error;
 pub use facts::Schema;
+
+/// Whether nobody can write to `path`, because its file system is mounted so.
+pub fn is_read_only(path: &Path) -> bool {
+    nix::sys::statvfs::statvfs(path).is_ok_and(|of| of.flags().contains(nix::sys::statvfs::FsFlags::ST_RDONLY))
+}
 
 /// How a run-log is opened.
 #[derive(Clone)]

@@ -13,7 +13,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::super::form::must_be_new;
-use super::super::{Error, OpenOptions, disk};
+use super::super::{Error, OpenOptions, disk, is_read_only};
 use super::address::Address;
 use super::{migrate, sorted};
 use crate::failpoint::{self, Point};
@@ -40,7 +40,7 @@ pub fn open(address: &Address, options: &OpenOptions) -> Result<(Connection, usi
     if reads && is_blank() {
         return empty(path, options);
     }
-    if reads && disk::is_read_only(path) && is_whole(path) {
+    if reads && is_read_only(path) && is_whole(path) {
         return as_it_lies(path, options);
     }
     create_file(path)?;
