@@ -54,12 +54,11 @@ pub fn look(session: &Session, findings: &mut Findings) {
         }
     }
     let open = |purpose| session.open_run_log(purpose, Arc::new(SystemClock));
-    let opened = open(Purpose::Foresee).or_else(|refused| {
-        let looked_at =
-            if matches!(refused, Error::Address { .. }) { open(Purpose::Read)? } else { return Err(refused) };
-        findings.add(Level::Wrong, "run-log", None, &refused.to_string(), refused.help());
-        Ok(looked_at)
-    });
+    let opened = match open(Purpose::Foresee) {
+        Err(refused @ Error::Address { .. }) => open(Purpose::Read)
+            .inspect(|_| findings.add(Level::Wrong, "run-log", None, &refused.to_string(), refused.help())),
+        other => other,
+    };
     match opened.and_then(|run_log| read(&*run_log)) {
         Ok((view, last, facts, outbox)) => {
             let last =
